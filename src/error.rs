@@ -1,0 +1,90 @@
+//! Mistakes in a configuration.
+
+use std::time::Duration;
+
+/// A configuration that can't work or would not be safe.
+///
+/// Each variant carries the offending input, but never a secret or a part of one.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// An HMAC secret shorter than the hash it feeds (RFC 7518 section 3.2).
+    #[error("an HS256 secret has at least 32 bytes, this one has {length}")]
+    SecretTooShort {
+        /// Bytes the secret has.
+        length: usize,
+    },
+    /// An HMAC secret that is one byte over and over: a placeholder.
+    #[error("an HS256 secret is random, this one repeats a single byte")]
+    SecretRepeatsOneByte,
+    /// An HMAC secret that is the text of an asymmetric key or a key set. Whoever has such a
+    /// *public* key could sign tokens with it (CVE-2015-9235 and its kin).
+    #[error("an HS256 secret is random bytes, this one is a key in {format} format")]
+    SecretIsKeyText {
+        /// The format it was recognised by: `PEM`, `DER`, `SSH` or `JWK`.
+        format: &'static str,
+    },
+    /// A `kid` that no token may carry: empty, longer than 128 characters, or not printable ASCII.
+    #[error("a key id is 1 to 128 characters of printable ASCII, {id:?} is not")]
+    InvalidKeyId {
+        /// The id.
+        id: String,
+    },
+    /// Two keys of one key ring under one `kid`.
+    #[error("two keys have the id {id:?}")]
+    DuplicateKeyId {
+        /// The id.
+        id: String,
+    },
+    /// A key ring without any key.
+    #[error("a key ring has at least one key")]
+    NoKeys,
+    /// A key ring that only verifies, where one is needed that signs.
+    #[error("the key ring has no signing key")]
+    NoSigningKey,
+    /// Retirement of the key that signs. Rotate to another one first.
+    #[error("the signing key can't be retired, rotate to another one first")]
+    RetiresSigningKey,
+    /// A list of token forms without any form.
+    #[error("a verifier accepts at least one token form")]
+    NoTokenForms,
+    /// A legacy token can't name its key, so a key that has an id never verifies it.
+    #[error("the legacy form carries no key id, but the signing key has the id {id:?}")]
+    LegacyFormWithKeyId {
+        /// The id.
+        id: String,
+    },
+    /// A duration outside its bounds.
+    #[error("{setting} is {min:?} to {max:?}, not {value:?}")]
+    DurationOutOfRange {
+        /// The setter's name.
+        setting: &'static str,
+        /// What it was given.
+        value: Duration,
+        /// The smallest it takes.
+        min: Duration,
+        /// The largest it takes.
+        max: Duration,
+    },
+    /// A number outside its bounds.
+    #[error("{setting} is {min} to {max}, not {value}")]
+    NumberOutOfRange {
+        /// The setter's name.
+        setting: &'static str,
+        /// What it was given.
+        value: u64,
+        /// The smallest it takes.
+        min: u64,
+        /// The largest it takes.
+        max: u64,
+    },
+    /// An empty string where text is needed.
+    #[error("{setting} is empty")]
+    Empty {
+        /// The setter's name.
+        setting: &'static str,
+    },
+    /// A token issuer that could answer no request.
+    #[error("a token issuer needs at least one grant")]
+    NoGrants,
+}

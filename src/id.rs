@@ -1,0 +1,296 @@
+//! Who a token speaks for, and which token it is.
+
+use std::cmp::Ordering;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::Serialize;
+use serde::Serializer;
+use serde::de;
+
+/// The longest identifier, in characters.
+pub(crate) const MAX_ID_LEN: usize = 256;
+
+/// Text that is no identifier: empty, longer than 256 characters, or with a character other than
+/// printable ASCII (`0x21` to `0x7E`).
+///
+/// The text itself is not kept, because it may come from an attacker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an identifier is 1 to 256 characters of printable ASCII (0x21-0x7E)")]
+#[non_exhaustive]
+pub struct InvalidId;
+
+/// A canonical UUID (36 characters, lower case) as its 16 bytes, any other identifier as its text.
+///
+/// Invariant: text that *is* a canonical UUID is never kept as `Text`, so that equality and hashing
+/// of the representation are equality and hashing of the text.
+#[derive(Clone, PartialEq, Eq, Hash)]
+enum Repr {
+    Uuid([u8; 16]),
+    Text(Arc<str>),
+}
+
+impl Repr {
+    fn parse(text: &str) -> Result<Self, InvalidId> {
+        if let Some(uuid) = parse_canonical_uuid(text.as_bytes()) {
+            return Ok(Self::Uuid(uuid));
+        }
+        let printable = text.bytes().all(|byte| (0x21..=0x7E).contains(&byte));
+        if text.is_empty() || text.len() > MAX_ID_LEN || !printable {
+            return Err(InvalidId);
+        }
+        Ok(Self::Text(text.into()))
+    }
+
+    fn with_str<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+        match self {
+            Self::Uuid(uuid) => {
+                let text = format_canonical_uuid(uuid);
+                // Invariant: `format_canonical_uuid` writes only hex digits and hyphens.
+                read(std::str::from_utf8(&text).expect("a UUID's text is ASCII"))
+            }
+            Self::Text(text) => read(text),
+        }
+    }
+}
+
+impl Ord for Repr {
+    fn cmp(&self, other: &Self) -> Ordering {
+        match (self, other) {
+            // The canonical text of two UUIDs sorts as their bytes do.
+            (Self::Uuid(a), Self::Uuid(b)) => a.cmp(b),
+            _ => self.with_str(|a| other.with_str(|b| a.cmp(b))),
+        }
+    }
+}
+
+impl PartialOrd for Repr {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+macro_rules! identifier {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        ///
+        /// 1 to 256 characters of printable ASCII (`0x21` to `0x7E`). A canonical UUID is kept in 16
+        /// bytes. Cloning never allocates; order is the order of the text.
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Repr);
+
+        impl $name {
+            /// Creates the identifier whose text is the canonical form of this UUID.
+            #[must_use]
+            pub const fn from_uuid_bytes(uuid: [u8; 16]) -> Self {
+                Self(Repr::Uuid(uuid))
+            }
+
+            /// Returns the 16 bytes of an identifier whose text is a canonical UUID.
+            #[must_use]
+            pub const fn as_uuid_bytes(&self) -> Option<&[u8; 16]> {
+                match &self.0 {
+                    Repr::Uuid(uuid) => Some(uuid),
+                    Repr::Text(_) => None,
+                }
+            }
+
+            /// Lends the identifier's text without allocating.
+            pub fn with_str<R>(&self, read: impl FnOnce(&str) -> R) -> R {
+                self.0.with_str(read)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = InvalidId;
+
+            fn from_str(text: &str) -> Result<Self, InvalidId> {
+                Repr::parse(text).map(Self)
+            }
+        }
+
+        impl TryFrom<&str> for $name {
+            type Error = InvalidId;
+
+            fn try_from(text: &str) -> Result<Self, InvalidId> {
+                text.parse()
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.with_str(|text| f.pad(text))
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.with_str(|text| f.debug_tuple(stringify!($name)).field(&text).finish())
+            }
+        }
+
+        impl PartialEq<str> for $name {
+            fn eq(&self, other: &str) -> bool {
+                self.with_str(|text| text == other)
+            }
+        }
+
+        impl PartialEq<&str> for $name {
+            fn eq(&self, other: &&str) -> bool {
+                *self == **other
+            }
+        }
+
+        impl Serialize for $name {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                self.with_str(|text| serializer.serialize_str(text))
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                struct Text;
+
+                impl de::Visitor<'_> for Text {
+                    type Value = $name;
+
+                    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                        f.write_str("1 to 256 characters of printable ASCII")
+                    }
+
+                    fn visit_str<E: de::Error>(self, text: &str) -> Result<$name, E> {
+                        text.parse().map_err(E::custom)
+                    }
+                }
+
+                deserializer.deserialize_str(Text)
+            }
+        }
+    };
+}
+
+identifier! {
+    /// Identifier of a customer: the `sub` of a token (RFC 7519 section 4.1.2), the seed's `customer_id`.
+    CustomerId
+}
+
+identifier! {
+    /// Identifier of a token: its `jti` (RFC 7519 section 4.1.7), the seed's `id`.
+    ///
+    /// # Security
+    ///
+    /// It names a token and is no secret: it appears in logs and in revocation lists.
+    TokenId
+}
+
+const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+
+fn parse_canonical_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    let text: &[u8; 36] = text.try_into().ok()?;
+    let mut uuid = [0; 16];
+    let mut at = 0;
+    for byte in &mut uuid {
+        if HYPHENS.contains(&at) {
+            if text[at] != b'-' {
+                return None;
+            }
+            at += 1;
+        }
+        *byte = lower_hex(text[at])? << 4 | lower_hex(text[at + 1])?;
+        at += 2;
+    }
+    Some(uuid)
+}
+
+fn format_canonical_uuid(uuid: &[u8; 16]) -> [u8; 36] {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = [b'-'; 36];
+    let mut at = 0;
+    for byte in uuid {
+        if HYPHENS.contains(&at) {
+            at += 1;
+        }
+        text[at] = DIGITS[usize::from(byte >> 4)];
+        text[at + 1] = DIGITS[usize::from(byte & 0xF)];
+        at += 2;
+    }
+    text
+}
+
+/// The value of one lower-case hex digit. Upper case is refused: it would be a second spelling.
+pub(crate) const fn lower_hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const UUID: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
+
+    #[test]
+    fn a_canonical_uuid_is_kept_in_16_bytes_and_shown_as_it_came() {
+        let id: CustomerId = UUID.parse().unwrap();
+        assert_eq!(id.as_uuid_bytes().map(|uuid| uuid[0]), Some(0x79));
+        assert_eq!(id.to_string(), UUID);
+        assert_eq!(format!("{id:?}"), format!("CustomerId(\"{UUID}\")"));
+        assert_eq!(CustomerId::from_uuid_bytes(*id.as_uuid_bytes().unwrap()), id);
+    }
+
+    #[test]
+    fn other_spellings_of_a_uuid_are_other_identifiers() {
+        let canonical: TokenId = UUID.parse().unwrap();
+        for spelling in [
+            UUID.to_uppercase(),
+            UUID.replace('-', ""),
+            format!("{{{UUID}}}"),
+            format!("urn:uuid:{UUID}"),
+            UUID.replacen("-b", "b-", 1),
+        ] {
+            let other: TokenId = spelling.parse().unwrap();
+            assert_ne!(other, canonical, "{spelling}");
+            assert_eq!(other.as_uuid_bytes(), None, "{spelling}");
+            assert_eq!(other.to_string(), spelling);
+        }
+    }
+
+    #[test]
+    fn takes_printable_ascii_of_1_to_256_characters_and_nothing_else() {
+        for good in ["!", "~", "a".repeat(256).as_str(), "auth0|42"] {
+            assert_eq!(good.parse::<CustomerId>().map(|id| id.to_string()), Ok(good.to_owned()));
+        }
+        for bad in ["", " ", "a b", "a\0", "\u{7f}", "é", "a\u{2028}", "a".repeat(257).as_str()] {
+            assert_eq!(bad.parse::<CustomerId>(), Err(InvalidId), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn order_is_the_order_of_the_text() {
+        let mut ids: Vec<CustomerId> = [UUID, "zebra", "0", "79cc0486-bbdf", "Apple"]
+            .map(|text| text.parse().unwrap())
+            .to_vec();
+        ids.sort();
+        let sorted: Vec<String> = ids.iter().map(ToString::to_string).collect();
+        assert_eq!(sorted, ["0", "79cc0486-bbdf", UUID, "Apple", "zebra"]);
+    }
+
+    #[test]
+    fn serde_writes_a_string_and_checks_what_it_reads() {
+        let id: CustomerId = UUID.parse().unwrap();
+        let json = serde_json::to_string(&id).unwrap();
+        assert_eq!(json, format!("\"{UUID}\""));
+        assert_eq!(serde_json::from_str::<CustomerId>(&json).unwrap(), id);
+        let refused = serde_json::from_str::<CustomerId>("\"a b\"").unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "an identifier is 1 to 256 characters of printable ASCII (0x21-0x7E) at line 1 column 5"
+        );
+    }
+}

@@ -1,0 +1,14 @@
+//! Customer authentication for any tower stack.
+
+mod clock;
+mod error;
+mod id;
+mod secret;
+
+pub use crate::clock::Clock;
+pub use crate::clock::SystemClock;
+pub use crate::error::ConfigError;
+pub use crate::id::CustomerId;
+pub use crate::id::InvalidId;
+pub use crate::id::TokenId;
+pub use crate::secret::Secret;
