@@ -4,6 +4,7 @@ mod clock;
 mod error;
 mod id;
 mod secret;
+mod token;
 
 pub use crate::clock::Clock;
 pub use crate::clock::SystemClock;
@@ -12,3 +13,4 @@ pub use crate::id::CustomerId;
 pub use crate::id::InvalidId;
 pub use crate::id::TokenId;
 pub use crate::secret::Secret;
+pub use crate::token::TokenForm;

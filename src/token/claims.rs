@@ -1,0 +1,249 @@
+//! The claims of a token (RFC 7519 section 4.1), read after its signature has verified.
+
+use std::borrow::Cow;
+
+use super::MAX_NUMERIC_DATE;
+use super::Malformed;
+use super::json::Json;
+use super::json::each_member;
+use crate::id::CustomerId;
+use crate::id::TokenId;
+
+/// Far above what any issuer nests, far below what a stack minds.
+const MAX_CLAIMS_DEPTH: usize = 32;
+
+/// The claims that decide, in the types they must have. Times are seconds since 1970.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Claims<'a> {
+    pub(crate) customer_id: CustomerId,
+    pub(crate) token_id: TokenId,
+    pub(crate) name: Option<Cow<'a, str>>,
+    pub(crate) exp: u64,
+    pub(crate) iat: u64,
+    pub(crate) nbf: Option<u64>,
+    /// `aud`; `None` where the claim is absent.
+    pub(crate) audiences: Option<Vec<Cow<'a, str>>>,
+    /// `iss`; `None` too where it is not a string, which no configured issuer equals.
+    pub(crate) issuer: Option<Cow<'a, str>>,
+}
+
+impl<'a> Claims<'a> {
+    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Malformed> {
+        let mut sub = None;
+        let mut jti = None;
+        let mut name = None;
+        let mut exp = None;
+        let mut iat = None;
+        let mut nbf = None;
+        let mut aud = None;
+        let mut iss = None;
+
+        let strict = each_member(json, MAX_CLAIMS_DEPTH, |claim, value| match &*claim {
+            "sub" => sub = Some(value),
+            "jti" => jti = Some(value),
+            "name" => name = Some(value),
+            "exp" => exp = Some(value),
+            "iat" => iat = Some(value),
+            "nbf" => nbf = Some(value),
+            "aud" => aud = Some(value),
+            "iss" => iss = Some(value),
+            _ => {}
+        });
+        if !strict {
+            return Err(Malformed("the claims are not one strict JSON object"));
+        }
+
+        Ok(Self {
+            customer_id: identifier(sub).ok_or(Malformed(
+                "`sub` is not 1 to 256 characters of printable ASCII",
+            ))?,
+            token_id: identifier(jti).ok_or(Malformed(
+                "`jti` is not 1 to 256 characters of printable ASCII",
+            ))?,
+            name: optional(name, text).ok_or(Malformed("`name` is not a string"))?,
+            exp: numeric_date(exp).ok_or(Malformed("`exp` is not a whole number of seconds"))?,
+            iat: numeric_date(iat).ok_or(Malformed("`iat` is not a whole number of seconds"))?,
+            nbf: optional(nbf, |nbf| numeric_date(Some(nbf)))
+                .ok_or(Malformed("`nbf` is not a whole number of seconds"))?,
+            audiences: optional(aud, audiences).ok_or(Malformed(
+                "`aud` is neither a string nor an array of strings",
+            ))?,
+            issuer: iss.and_then(text),
+        })
+    }
+}
+
+/// An absent claim is `Some(None)`, a claim of the wrong type `None`: the two must not be confused
+/// (CVE-2026-25537 took an `exp` of the wrong type for none at all).
+fn optional<'a, T>(
+    value: Option<Json<'a>>,
+    read: impl FnOnce(Json<'a>) -> Option<T>,
+) -> Option<Option<T>> {
+    match value {
+        None => Some(None),
+        Some(value) => read(value).map(Some),
+    }
+}
+
+fn text(value: Json<'_>) -> Option<Cow<'_, str>> {
+    match value {
+        Json::Text(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn identifier<T: std::str::FromStr>(value: Option<Json<'_>>) -> Option<T> {
+    value.and_then(text)?.parse().ok()
+}
+
+fn numeric_date(value: Option<Json<'_>>) -> Option<u64> {
+    match value {
+        Some(Json::Integer(seconds)) if seconds <= MAX_NUMERIC_DATE => Some(seconds),
+        _ => None,
+    }
+}
+
+fn audiences(value: Json<'_>) -> Option<Vec<Cow<'_, str>>> {
+    match value {
+        Json::Text(audience) => Some(vec![audience]),
+        Json::Texts(audiences) => Some(audiences),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const REQUIRED: [(&str, &str); 4] = [
+        ("sub", r#""c""#),
+        ("exp", "2"),
+        ("iat", "1"),
+        ("jti", r#""t""#),
+    ];
+
+    fn with(claim: &str, value: Option<&str>) -> String {
+        let mut members: Vec<(&str, &str)> = REQUIRED
+            .into_iter()
+            .filter(|(name, _)| *name != claim)
+            .collect();
+        members.extend(value.map(|value| (claim, value)));
+        let members: Vec<String> = members
+            .iter()
+            .map(|(name, value)| format!("\"{name}\":{value}"))
+            .collect();
+        format!("{{{}}}", members.join(","))
+    }
+
+    #[test]
+    fn unknown_claims_are_ignored_and_optional_ones_may_be_absent() {
+        let json = with("address", Some(r#"{"country":["US"]}"#));
+        let expected = Claims {
+            customer_id: "c".parse().unwrap(),
+            token_id: "t".parse().unwrap(),
+            name: None,
+            exp: 2,
+            iat: 1,
+            nbf: None,
+            audiences: None,
+            issuer: None,
+        };
+        assert_eq!(Claims::parse(json.as_bytes()), Ok(expected));
+    }
+
+    #[test]
+    fn name_may_be_empty_and_aud_one_or_several() {
+        let empty = with("name", Some(r#""""#));
+        assert_eq!(
+            Claims::parse(empty.as_bytes()).unwrap().name,
+            Some("".into())
+        );
+        let one = with("aud", Some(r#""a""#));
+        assert_eq!(
+            Claims::parse(one.as_bytes()).unwrap().audiences,
+            Some(vec!["a".into()])
+        );
+        let two = with("aud", Some(r#"["a","b"]"#));
+        let audiences = Some(vec!["a".into(), "b".into()]);
+        assert_eq!(Claims::parse(two.as_bytes()).unwrap().audiences, audiences);
+    }
+
+    #[test]
+    fn refuses_each_claim_that_is_missing_or_of_the_wrong_type_or_range_t17_t19_t20_t25() {
+        let long = format!("\"{}\"", "x".repeat(257));
+        let wrong_ids = [
+            "null",
+            "1",
+            "[]",
+            "{}",
+            r#""""#,
+            r#"" ""#,
+            r#""a b""#,
+            r#""\u0000""#,
+            r#""é""#,
+            r#""\u2028""#,
+            r#"["c"]"#,
+            &long,
+        ];
+        let wrong_dates = [
+            "null",
+            "\"2\"",
+            "true",
+            "-1",
+            "1.5",
+            "2.0",
+            "1e9",
+            "[2]",
+            "18446744073709551615",
+            "9007199254740993",
+            "1E400",
+            "NaN",
+        ];
+        for claim in ["sub", "jti"] {
+            for value in wrong_ids.into_iter().map(Some).chain([None]) {
+                let parsed = Claims::parse(with(claim, value).as_bytes()).map(|claims| claims.exp);
+                let why = match claim {
+                    "sub" => "`sub` is not 1 to 256 characters of printable ASCII",
+                    _ => "`jti` is not 1 to 256 characters of printable ASCII",
+                };
+                assert_eq!(parsed, Err(Malformed(why)), "{claim}: {value:?}");
+            }
+        }
+        for claim in ["exp", "iat", "nbf"] {
+            let missing = (claim != "nbf").then_some(None);
+            for value in wrong_dates.into_iter().map(Some).chain(missing) {
+                let error = Claims::parse(with(claim, value).as_bytes()).unwrap_err();
+                let expected = match value {
+                    Some("1E400" | "NaN") => "the claims are not one strict JSON object".to_owned(),
+                    _ => format!("`{claim}` is not a whole number of seconds"),
+                };
+                assert_eq!(error.to_string(), expected, "{claim}: {value:?}");
+            }
+        }
+        for (claim, value) in [
+            ("name", "null"),
+            ("name", "1"),
+            ("aud", "null"),
+            ("aud", "[1]"),
+        ] {
+            let error = Claims::parse(with(claim, Some(value)).as_bytes()).unwrap_err();
+            assert!(
+                error.to_string().starts_with(&format!("`{claim}` is n")),
+                "{claim}: {value}"
+            );
+        }
+        assert_eq!(
+            Claims::parse(br#"["sub","c"]"#),
+            Err(Malformed("the claims are not one strict JSON object"))
+        );
+    }
+
+    #[test]
+    fn takes_a_date_up_to_2_to_the_53rd() {
+        let latest = with("exp", Some("9007199254740992"));
+        assert_eq!(
+            Claims::parse(latest.as_bytes()).map(|claims| claims.exp),
+            Ok(1 << 53)
+        );
+    }
+}

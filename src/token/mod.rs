@@ -1,0 +1,48 @@
+//! The two forms of a token on the wire, and nothing about whether to believe one.
+//!
+//! A token comes in exactly one spelling of one form; [`UnverifiedToken::parse`] refuses every
+//! other. What it gives is *not* authenticated: `verify` does that, and only then parses claims.
+
+mod base64;
+mod claims;
+#[cfg(feature = "issuer")]
+mod encode;
+mod header;
+mod json;
+mod unverified;
+
+pub(crate) use self::claims::Claims;
+#[cfg(feature = "issuer")]
+pub(crate) use self::encode::NewClaims;
+#[cfg(feature = "issuer")]
+pub(crate) use self::encode::encode;
+#[cfg(feature = "issuer")]
+pub(crate) use self::json::Json;
+#[cfg(feature = "issuer")]
+pub(crate) use self::json::each_member;
+pub(crate) use self::unverified::Scratch;
+pub(crate) use self::unverified::UnverifiedToken;
+
+/// The longest token, in bytes. A longer one is refused before anything of it is decoded.
+pub(crate) const MAX_TOKEN_LEN: usize = 8 * 1024;
+
+/// Largest `NumericDate` taken, in seconds: the integers that every JSON reader agrees on.
+pub(crate) const MAX_NUMERIC_DATE: u64 = 1 << 53;
+
+/// How a token is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TokenForm {
+    /// JWS Compact Serialization (RFC 7515 section 7.1): three parts in base64url without padding.
+    #[default]
+    Compact,
+    /// The form of Elastic Path's samples: the header is `{"alg": "HS256", "typ": "JWT"}` with its
+    /// spaces, the claims are in *padded standard* base64, and the signature is 64 lower-case
+    /// hexadecimal digits. It has no room for a key id.
+    Legacy,
+}
+
+/// Why text is no token. The reason names a rule, never the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Malformed(pub(crate) &'static str);
