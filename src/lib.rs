@@ -3,6 +3,7 @@
 mod clock;
 mod error;
 mod id;
+mod revocation;
 mod secret;
 mod token;
 
@@ -12,5 +13,8 @@ pub use crate::error::ConfigError;
 pub use crate::id::CustomerId;
 pub use crate::id::InvalidId;
 pub use crate::id::TokenId;
+pub use crate::revocation::Revocations;
+pub use crate::revocation::RevokeError;
+pub use crate::revocation::RevokeErrorKind;
 pub use crate::secret::Secret;
 pub use crate::token::TokenForm;

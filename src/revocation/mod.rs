@@ -1,0 +1,182 @@
+//! Which tokens are no longer good although their signature and their time are.
+//!
+//! [`Revocations`] is a local *replica*: verification asks it without waiting for anybody. A durable
+//! log that feeds the replica of every node is to stand beside it; in memory there is none.
+
+mod replica;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use self::replica::Replica;
+use crate::clock::Clock;
+use crate::clock::ceil_seconds;
+use crate::id::CustomerId;
+use crate::id::TokenId;
+
+/// The most token ids, and the most customers, that [`Revocations::in_memory`] holds.
+const DEFAULT_CAPACITY: usize = 10_000_000;
+
+/// List of revoked tokens.
+///
+/// It is exact: what was revoked is refused until it has expired, and nothing else is. A clone is a
+/// handle on the same list, so that the program revokes through one and the [`Verifier`] asks
+/// another. Reading never waits for a writer.
+///
+/// What has expired is dropped a whole bucket of six hours at a time. Expiry is judged by the clock
+/// of the first [`Verifier`] built with the list; before there is one, nothing is dropped.
+///
+/// [`Verifier`]: crate::Verifier
+///
+/// # Security
+///
+/// [`in_memory`](Self::in_memory) forgets everything when the process ends, and no other process
+/// learns of it. A program that needs more keeps its own record and replays it at start.
+///
+/// # Example
+///
+/// ```
+/// # use std::time::{Duration, SystemTime};
+/// # use tower_customer_auth::{CustomerId, KeyRing, Revocations, Verifier};
+/// # async fn log_out_everywhere(keys: KeyRing) -> Result<(), Box<dyn std::error::Error>> {
+/// let revocations = Revocations::in_memory();
+/// let verifier = Verifier::builder(keys).revocations(revocations.clone()).build()?;
+///
+/// let customer: CustomerId = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
+/// revocations.revoke_customer(&customer, SystemTime::now()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Revocations {
+    replica: Arc<Replica>,
+}
+
+/// Why a revocation was not taken. The token in question goes on being accepted.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("the revocation was not recorded")]
+pub struct RevokeError {
+    #[source]
+    source: Cause,
+}
+
+/// What kept a revocation from being taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RevokeErrorKind {
+    /// The list holds as much as it may. Nothing is ever dropped to make room.
+    Full,
+}
+
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+enum Cause {
+    #[error("the list is full at {capacity} entries")]
+    Full { capacity: usize },
+}
+
+impl RevokeError {
+    fn full(capacity: usize) -> Self {
+        Self {
+            source: Cause::Full { capacity },
+        }
+    }
+
+    /// Returns what kept the revocation from being taken.
+    #[must_use]
+    pub const fn kind(&self) -> RevokeErrorKind {
+        match self.source {
+            Cause::Full { .. } => RevokeErrorKind::Full,
+        }
+    }
+}
+
+impl Revocations {
+    /// Creates a list that lives in this process alone, with room for 10 million token ids and 10
+    /// million customers.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::in_memory_with_capacity(DEFAULT_CAPACITY)
+    }
+
+    /// Creates a list that lives in this process alone, with room for `capacity` token ids and
+    /// `capacity` customers. Nothing is allocated ahead.
+    #[must_use]
+    pub fn in_memory_with_capacity(capacity: usize) -> Self {
+        Self {
+            replica: Arc::new(Replica::new(capacity)),
+        }
+    }
+
+    /// Revokes one token until `expires_at`, its `exp`; a part of a second counts as a whole one.
+    ///
+    /// Returns when every verifier with this list refuses the token. Where the exact `exp` is not
+    /// known, any later time does.
+    ///
+    /// # Errors
+    ///
+    /// [`RevokeErrorKind::Full`] when the list has no room; the token goes on being accepted.
+    pub async fn revoke(
+        &self,
+        token_id: &TokenId,
+        expires_at: SystemTime,
+    ) -> Result<(), RevokeError> {
+        self.replica
+            .revoke(token_id.clone(), ceil_seconds(expires_at))
+    }
+
+    /// Revokes every token of a customer that was issued before `issued_before`, rounded up to the
+    /// next whole second because `iat` counts whole seconds.
+    ///
+    /// Returns when every verifier with this list refuses those tokens. An earlier time than one
+    /// already given changes nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`RevokeErrorKind::Full`] when the list has no room; the tokens go on being accepted.
+    pub async fn revoke_customer(
+        &self,
+        customer_id: &CustomerId,
+        issued_before: SystemTime,
+    ) -> Result<(), RevokeError> {
+        self.replica
+            .revoke_customer(customer_id.clone(), ceil_seconds(issued_before))
+    }
+
+    /// Tells the list by which clock entries expire, and how long a token can be good after its
+    /// `iat`. The first clock stays, the longest `lifetime` counts.
+    pub(crate) fn attach(&self, clock: &Arc<dyn Clock>, lifetime: Duration) {
+        self.replica.attach(clock, lifetime);
+    }
+
+    pub(crate) fn is_revoked(
+        &self,
+        token_id: &TokenId,
+        customer_id: &CustomerId,
+        iat: u64,
+    ) -> bool {
+        self.replica.is_revoked(token_id, customer_id, iat)
+    }
+
+    /// The `iat` from which on this customer's tokens are good, in seconds.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn customer_valid_from(&self, customer_id: &CustomerId) -> Option<u64> {
+        self.replica.customer_valid_from(customer_id)
+    }
+}
+
+impl Default for Revocations {
+    fn default() -> Self {
+        Self::in_memory()
+    }
+}
+
+impl fmt::Debug for Revocations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Revocations")
+            .field("tokens", &self.replica.token_count())
+            .field("customers", &self.replica.customer_count())
+            .finish()
+    }
+}

@@ -1,0 +1,325 @@
+//! What this process knows of revocations, in a shape that readers never wait for.
+
+use std::sync::Arc;
+use std::sync::Mutex;
+use std::sync::OnceLock;
+use std::sync::PoisonError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use papaya::HashMap;
+use papaya::HashSet;
+
+use super::RevokeError;
+use crate::clock::Clock;
+use crate::clock::since_epoch;
+use crate::id::CustomerId;
+use crate::id::TokenId;
+
+/// Seconds of expiry that share a bucket. Tokens of a day are spread over five at most, and every
+/// look-up asks each of them.
+const BUCKET_SECONDS: u64 = 6 * 60 * 60;
+
+/// The most buckets, so that far and scattered expiries can't make each look-up long.
+const MAX_BUCKETS: usize = 16;
+
+/// Seconds that an entry outlives its token's `exp`: the most leeway a verifier can have.
+pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(60);
+
+pub(super) struct Replica {
+    buckets: ArcSwap<Vec<Arc<Bucket>>>,
+    /// By customer, the `iat` from which on tokens are good.
+    valid_from: HashMap<CustomerId, u64>,
+    capacity: usize,
+    clock: OnceLock<Arc<dyn Clock>>,
+    /// Seconds from a token's `iat` to the moment no attached verifier takes it any more.
+    lifetime: AtomicU64,
+    /// Writers take turns, so that counting against the capacity is exact. Holds the bucket number
+    /// at which expired entries were last dropped.
+    writer: Mutex<u64>,
+}
+
+struct Bucket {
+    /// `exp / BUCKET_SECONDS` of the latest token inside.
+    number: AtomicU64,
+    ids: HashSet<TokenId>,
+}
+
+impl Bucket {
+    fn number(&self) -> u64 {
+        // Relaxed: only writers read it, and they take turns.
+        self.number.load(Ordering::Relaxed)
+    }
+}
+
+impl Replica {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            buckets: ArcSwap::default(),
+            valid_from: HashMap::new(),
+            capacity,
+            clock: OnceLock::new(),
+            lifetime: AtomicU64::new(0),
+            writer: Mutex::new(0),
+        }
+    }
+
+    pub(super) fn attach(&self, clock: &Arc<dyn Clock>, lifetime: Duration) {
+        let seconds = lifetime.as_secs().saturating_add(1);
+        self.lifetime.fetch_max(seconds, Ordering::Relaxed);
+        self.clock.get_or_init(|| Arc::clone(clock));
+    }
+
+    pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
+        self.buckets
+            .load()
+            .iter()
+            .any(|bucket| bucket.ids.pin().contains(token))
+            || self
+                .customer_valid_from(customer)
+                .is_some_and(|valid_from| iat < valid_from)
+    }
+
+    pub(super) fn customer_valid_from(&self, customer: &CustomerId) -> Option<u64> {
+        self.valid_from.pin().get(customer).copied()
+    }
+
+    pub(super) fn revoke(&self, token: TokenId, exp: u64) -> Result<(), RevokeError> {
+        // A writer that panicked left at most an entry more or less, and each of those is whole.
+        let mut dropped_at = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drop_expired(&mut dropped_at);
+        if self.is_known(&token, exp) {
+            return Ok(());
+        }
+        if self.token_count() >= self.capacity {
+            return Err(RevokeError::full(self.capacity));
+        }
+        self.bucket(exp / BUCKET_SECONDS).ids.pin().insert(token);
+        Ok(())
+    }
+
+    pub(super) fn revoke_customer(
+        &self,
+        customer: CustomerId,
+        issued_before: u64,
+    ) -> Result<(), RevokeError> {
+        let mut dropped_at = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        self.drop_expired(&mut dropped_at);
+        let customers = self.valid_from.pin();
+        if customers.len() >= self.capacity && !customers.contains_key(&customer) {
+            return Err(RevokeError::full(self.capacity));
+        }
+        customers.update_or_insert(customer, |known| issued_before.max(*known), issued_before);
+        Ok(())
+    }
+
+    pub(super) fn token_count(&self) -> usize {
+        self.buckets
+            .load()
+            .iter()
+            .map(|bucket| bucket.ids.len())
+            .sum()
+    }
+
+    pub(super) fn customer_count(&self) -> usize {
+        self.valid_from.len()
+    }
+
+    /// Whether the token already is in a bucket that lives long enough.
+    fn is_known(&self, token: &TokenId, exp: u64) -> bool {
+        let wanted = exp / BUCKET_SECONDS;
+        let buckets = self.buckets.load();
+        let mut long_enough = buckets.iter().filter(|bucket| bucket.number() >= wanted);
+        long_enough.any(|bucket| bucket.ids.pin().contains(token))
+    }
+
+    /// The bucket of this number; when there are as many as there may be, the next later one, or
+    /// else the latest, which then lives longer.
+    fn bucket(&self, number: u64) -> Arc<Bucket> {
+        let buckets = self.buckets.load_full();
+        let later = buckets.iter().filter(|bucket| bucket.number() >= number);
+        match later.min_by_key(|bucket| bucket.number()) {
+            Some(bucket) if bucket.number() == number || buckets.len() >= MAX_BUCKETS => {
+                Arc::clone(bucket)
+            }
+            None if buckets.len() >= MAX_BUCKETS => {
+                // Invariant: MAX_BUCKETS is not zero, so there is one.
+                let latest = buckets.iter().max_by_key(|bucket| bucket.number());
+                let latest = latest.expect("there are buckets");
+                latest.number.store(number, Ordering::Relaxed);
+                Arc::clone(latest)
+            }
+            _ => {
+                let bucket = Arc::new(Bucket {
+                    number: AtomicU64::new(number),
+                    ids: HashSet::new(),
+                });
+                let mut more = Vec::clone(&buckets);
+                more.push(Arc::clone(&bucket));
+                self.buckets.store(Arc::new(more));
+                bucket
+            }
+        }
+    }
+
+    /// Drops what no verifier would accept anyhow, once a bucket's width.
+    fn drop_expired(&self, dropped_at: &mut u64) {
+        let Some(clock) = self.clock.get() else {
+            return;
+        };
+        let now = since_epoch(clock.now());
+        let current = now.saturating_sub(MAX_LEEWAY).as_secs() / BUCKET_SECONDS;
+        if current <= *dropped_at {
+            return;
+        }
+        *dropped_at = current;
+        let buckets = self.buckets.load();
+        let live = buckets.iter().filter(|bucket| bucket.number() >= current);
+        self.buckets.store(Arc::new(live.cloned().collect()));
+        let lifetime = self.lifetime.load(Ordering::Relaxed);
+        self.valid_from
+            .pin()
+            .retain(|_, valid_from| valid_from.saturating_add(lifetime) > now.as_secs());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::from_epoch;
+    use crate::revocation::RevokeErrorKind;
+    use std::time::SystemTime;
+
+    #[derive(Debug)]
+    struct HandTurned(AtomicU64);
+
+    impl Clock for HandTurned {
+        fn now(&self) -> SystemTime {
+            from_epoch(self.0.load(Ordering::Relaxed))
+        }
+    }
+
+    const DAY: u64 = 86_400;
+    const START: u64 = 100 * DAY;
+
+    fn replica(capacity: usize) -> (Replica, Arc<HandTurned>) {
+        let replica = Replica::new(capacity);
+        let clock = Arc::new(HandTurned(AtomicU64::new(START)));
+        let shared: Arc<dyn Clock> = clock.clone();
+        replica.attach(&shared, Duration::from_secs(DAY));
+        (replica, clock)
+    }
+
+    fn token(text: &str) -> TokenId {
+        text.parse().unwrap()
+    }
+
+    fn customer(text: &str) -> CustomerId {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_revoked_token_is_refused_and_no_other() {
+        let (replica, _) = replica(10);
+        replica.revoke(token("t"), START + DAY).unwrap();
+        assert!(replica.is_revoked(&token("t"), &customer("c"), START));
+        for other in ["T", "t ", "tt", "s"]
+            .into_iter()
+            .filter_map(|text| text.parse().ok())
+        {
+            assert!(
+                !replica.is_revoked(&other, &customer("c"), START),
+                "{other}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_customers_tokens_are_refused_by_their_iat_and_the_cut_off_never_moves_back() {
+        let (replica, _) = replica(10);
+        replica.revoke_customer(customer("c"), START).unwrap();
+        replica.revoke_customer(customer("c"), START - 9).unwrap();
+        assert!(replica.is_revoked(&token("t"), &customer("c"), START - 1));
+        assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
+        assert!(!replica.is_revoked(&token("t"), &customer("d"), START - 1));
+    }
+
+    #[test]
+    fn expired_buckets_are_dropped_whole_and_none_before_its_last_token_has_expired() {
+        let (replica, clock) = replica(10);
+        let exp = START + DAY;
+        replica.revoke(token("first"), exp).unwrap();
+        replica.revoke_customer(customer("c"), START + 100).unwrap();
+
+        clock.0.store(exp + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
+        replica.revoke(token("second"), exp + DAY).unwrap();
+        assert!(replica.is_revoked(&token("first"), &customer("d"), START));
+        assert!(replica.is_revoked(&token("t"), &customer("c"), START));
+
+        clock.0.store(
+            exp + BUCKET_SECONDS + MAX_LEEWAY.as_secs(),
+            Ordering::Relaxed,
+        );
+        replica.revoke(token("third"), exp + DAY).unwrap();
+        assert!(!replica.is_revoked(&token("first"), &customer("d"), START));
+        assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
+        assert!(replica.is_revoked(&token("second"), &customer("d"), START));
+        assert_eq!((replica.token_count(), replica.customer_count()), (2, 0));
+    }
+
+    #[test]
+    fn a_full_list_refuses_more_and_keeps_what_it_has() {
+        let (replica, clock) = replica(2);
+        for text in ["a", "b", "a"] {
+            replica.revoke(token(text), START + DAY).unwrap();
+            replica.revoke_customer(customer(text), START).unwrap();
+        }
+        let full = |result: Result<(), RevokeError>| result.unwrap_err().kind();
+        assert_eq!(
+            full(replica.revoke(token("c"), START + DAY)),
+            RevokeErrorKind::Full
+        );
+        assert_eq!(
+            full(replica.revoke_customer(customer("c"), START)),
+            RevokeErrorKind::Full
+        );
+        assert!(replica.is_revoked(&token("a"), &customer("x"), START));
+        assert!(!replica.is_revoked(&token("c"), &customer("c"), 0));
+
+        clock.0.store(START + 3 * DAY, Ordering::Relaxed);
+        replica.revoke(token("c"), START + 4 * DAY).unwrap();
+        replica
+            .revoke_customer(customer("c"), START + 3 * DAY)
+            .unwrap();
+        assert_eq!((replica.token_count(), replica.customer_count()), (1, 1));
+    }
+
+    #[test]
+    fn scattered_expiries_share_buckets_and_none_is_dropped_early() {
+        let (replica, clock) = replica(1000);
+        let exp = |at: u64| START + at * 10 * DAY;
+        for at in (1..=40).rev() {
+            replica.revoke(token(&at.to_string()), exp(at)).unwrap();
+        }
+        assert_eq!(replica.buckets.load().len(), MAX_BUCKETS);
+        for at in 1..=40 {
+            clock.0.store(exp(at) - 1, Ordering::Relaxed);
+            replica.revoke(token("now"), exp(at)).unwrap();
+            for live in at..=40 {
+                assert!(replica.is_revoked(&token(&live.to_string()), &customer("c"), 0));
+            }
+        }
+    }
+
+    #[test]
+    fn revoking_again_with_a_later_expiry_lasts_until_the_later_one() {
+        let (replica, clock) = replica(10);
+        replica.revoke(token("t"), START + DAY).unwrap();
+        replica.revoke(token("t"), START + 3 * DAY).unwrap();
+        clock.0.store(START + 2 * DAY, Ordering::Relaxed);
+        replica.revoke(token("other"), START + 3 * DAY).unwrap();
+        assert!(replica.is_revoked(&token("t"), &customer("c"), 0));
+    }
+}
