@@ -16,9 +16,7 @@ pub(crate) use self::claims::Claims;
 pub(crate) use self::encode::NewClaims;
 #[cfg(feature = "issuer")]
 pub(crate) use self::encode::encode;
-#[cfg(feature = "issuer")]
 pub(crate) use self::json::Json;
-#[cfg(feature = "issuer")]
 pub(crate) use self::json::each_member;
 pub(crate) use self::unverified::Scratch;
 pub(crate) use self::unverified::UnverifiedToken;

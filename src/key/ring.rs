@@ -1,0 +1,257 @@
+//! Several keys at once, so that one can follow another without logging anybody out.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use jsonwebtoken::Algorithm;
+
+use super::SigningKey;
+use super::VerifyingKey;
+use crate::error::ConfigError;
+use crate::token::UnverifiedToken;
+
+/// Set of keys: the newest signs, all live ones verify.
+///
+/// A token with a `kid` is tried against the key with that id alone. One without is tried against
+/// every key without an id, newest first. A clone is a handle: a layer and an issuer that were
+/// given clones of one ring see one rotation, at once, and verifying never waits for it.
+///
+/// # Example
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tower_customer_auth::{ConfigError, KeyRing, SigningKey};
+/// # fn main() -> Result<(), ConfigError> {
+/// # let (secret, next_secret) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+/// let keys = KeyRing::hs256(secret)?;
+/// // From now on the next secret signs. Tokens of the old one are good for another day, by when
+/// // they have expired.
+/// keys.rotate(SigningKey::hs256(next_secret)?, Duration::from_secs(24 * 60 * 60));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct KeyRing {
+    keys: Arc<ArcSwap<Keys>>,
+}
+
+/// One consistent set: a reader sees the keys before a rotation or after it, never between.
+#[derive(Clone, Default)]
+struct Keys {
+    signing: Option<SigningKey>,
+    /// Newest first, the signing key among them.
+    verifying: Vec<Live>,
+}
+
+#[derive(Clone, Debug)]
+struct Live {
+    key: VerifyingKey,
+    /// When the key stops verifying; `None` for as long as it stays in the ring.
+    until: Option<SystemTime>,
+}
+
+impl Live {
+    fn is_live(&self, now: SystemTime) -> bool {
+        self.until.is_none_or(|until| now < until)
+    }
+}
+
+/// Why no key vouches for a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    DisallowedAlgorithm,
+    UnknownKey,
+    InvalidSignature,
+}
+
+impl KeyRing {
+    /// Creates a ring of one HS256 key without an id.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningKey::hs256`].
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        SigningKey::hs256(secret).map(Self::new)
+    }
+
+    /// Creates a ring of one key.
+    #[must_use]
+    pub fn new(key: SigningKey) -> Self {
+        let verifying = vec![Live {
+            key: key.verifying_key(),
+            until: None,
+        }];
+        Self::of(Keys {
+            signing: Some(key),
+            verifying,
+        })
+    }
+
+    /// Creates a ring that signs nothing, for a service that only verifies. The first key counts as
+    /// the newest.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::NoKeys`] for no key,
+    /// - [`ConfigError::DuplicateKeyId`] for two keys with one id.
+    pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
+        let mut verifying: Vec<Live> = Vec::new();
+        for key in keys {
+            let same_id = |live: &Live| live.key.id.is_some() && live.key.id == key.id;
+            if let Some(id) = key.id().filter(|_| verifying.iter().any(same_id)) {
+                return Err(ConfigError::DuplicateKeyId { id: id.to_owned() });
+            }
+            verifying.push(Live { key, until: None });
+        }
+        if verifying.is_empty() {
+            return Err(ConfigError::NoKeys);
+        }
+        Ok(Self::of(Keys {
+            signing: None,
+            verifying,
+        }))
+    }
+
+    fn of(keys: Keys) -> Self {
+        Self {
+            keys: Arc::new(ArcSwap::from_pointee(keys)),
+        }
+    }
+
+    /// Makes `next` the key that signs. The one that signed until now goes on verifying for `grace`;
+    /// a token's lifetime and the clock's error together are enough that nobody is logged out, and
+    /// zero drops it at once.
+    ///
+    /// A key of the ring that has `next`'s id is replaced at once, because an id names one key.
+    pub fn rotate(&self, next: SigningKey, grace: Duration) {
+        self.rotate_at(next, grace, SystemTime::now());
+    }
+
+    /// As [`rotate`](Self::rotate), with the time as an argument: for a verifier with a clock of its
+    /// own.
+    #[expect(clippy::needless_pass_by_value, reason = "the ring owns its keys")]
+    pub fn rotate_at(&self, next: SigningKey, grace: Duration, now: SystemTime) {
+        self.keys.rcu(|keys| {
+            let next_key = next.verifying_key();
+            let superseded = |live: &Live| {
+                live.key.is(&next_key) || next_key.id.is_some() && live.key.id == next_key.id
+            };
+            let mut verifying = vec![Live {
+                key: next_key.clone(),
+                until: None,
+            }];
+            for live in keys
+                .verifying
+                .iter()
+                .filter(|live| live.is_live(now) && !superseded(live))
+            {
+                let mut live = live.clone();
+                if keys
+                    .signing
+                    .as_ref()
+                    .is_some_and(|signing| signing.verifying.is(&live.key))
+                {
+                    // A grace past the end of time is for ever.
+                    live.until = now.checked_add(grace);
+                }
+                verifying.push(live);
+            }
+            Keys {
+                signing: Some(next.clone()),
+                verifying,
+            }
+        });
+    }
+
+    /// Drops a key at once: no token of its is accepted any more, in any verifier with this ring.
+    ///
+    /// Answers whether the ring had the key. For an HS256 key, one made anew from the same secret,
+    /// with the same id, is the same key.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::RetiresSigningKey`] for the key that signs; [`rotate`](Self::rotate) with a
+    /// grace of zero replaces it at once.
+    pub fn retire(&self, key: &VerifyingKey) -> Result<bool, ConfigError> {
+        let mut outcome = Ok(false);
+        self.keys.rcu(|keys| {
+            let mut rest = Keys::clone(keys);
+            if rest
+                .signing
+                .as_ref()
+                .is_some_and(|signing| signing.verifying.is(key))
+            {
+                outcome = Err(ConfigError::RetiresSigningKey);
+                return rest;
+            }
+            rest.verifying.retain(|live| !live.key.is(key));
+            outcome = Ok(rest.verifying.len() < keys.verifying.len());
+            rest
+        });
+        outcome
+    }
+
+    /// Returns the key that signs.
+    #[must_use]
+    pub fn signing_key(&self) -> Option<SigningKey> {
+        self.keys.load().signing.clone()
+    }
+
+    /// Looks for a live key that vouches for the token.
+    pub(crate) fn verify(
+        &self,
+        token: &UnverifiedToken<'_>,
+        now: SystemTime,
+    ) -> Result<(), Refusal> {
+        let keys = self.keys.load();
+        let mut live = keys
+            .verifying
+            .iter()
+            .filter(|live| live.is_live(now))
+            .map(|live| &live.key);
+
+        // The algorithms are the keys' own, never the token's choice: what no key is for is refused
+        // before any key is touched (RFC 8725 section 3.1).
+        let alg = token.unverified_alg().parse::<Algorithm>();
+        let alg = alg.map_err(|_| Refusal::DisallowedAlgorithm)?;
+        let is_for_alg = |key: &&VerifyingKey| key.algorithm() == alg;
+        if !live.clone().any(|key| is_for_alg(&key)) {
+            return Err(Refusal::DisallowedAlgorithm);
+        }
+
+        let fits = |key: &VerifyingKey| key.fits(token.signing_input(), token.signature());
+        let vouched = match token.unverified_kid() {
+            Some(kid) => {
+                let key = live
+                    .find(|key| key.id() == Some(kid))
+                    .ok_or(Refusal::UnknownKey)?;
+                if !is_for_alg(&key) {
+                    return Err(Refusal::DisallowedAlgorithm);
+                }
+                fits(key)
+            }
+            None => live
+                .filter(is_for_alg)
+                .filter(|key| key.id.is_none())
+                .any(fits),
+        };
+        if vouched {
+            Ok(())
+        } else {
+            Err(Refusal::InvalidSignature)
+        }
+    }
+}
+
+impl fmt::Debug for KeyRing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = self.keys.load();
+        f.debug_struct("KeyRing")
+            .field("signing", &keys.signing)
+            .field("verifying", &keys.verifying)
+            .finish()
+    }
+}
