@@ -4,9 +4,13 @@ mod clock;
 mod error;
 mod id;
 mod key;
+mod observe;
 mod revocation;
 mod secret;
+#[cfg(feature = "issuer")]
+mod sign;
 mod token;
+mod verify;
 
 pub use crate::clock::Clock;
 pub use crate::clock::SystemClock;
@@ -21,4 +25,15 @@ pub use crate::revocation::Revocations;
 pub use crate::revocation::RevokeError;
 pub use crate::revocation::RevokeErrorKind;
 pub use crate::secret::Secret;
+#[cfg(feature = "issuer")]
+pub use crate::sign::IssuedToken;
+#[cfg(feature = "issuer")]
+pub use crate::sign::SignError;
+#[cfg(feature = "issuer")]
+pub use crate::sign::TokenSigner;
 pub use crate::token::TokenForm;
+pub use crate::verify::VerifiedToken;
+pub use crate::verify::Verifier;
+pub use crate::verify::VerifierBuilder;
+pub use crate::verify::VerifyError;
+pub use crate::verify::VerifyErrorKind;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+pub(crate) use self::replica::MAX_LEEWAY;
 use self::replica::Replica;
 use crate::clock::Clock;
 use crate::clock::ceil_seconds;

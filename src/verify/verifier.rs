@@ -1,0 +1,276 @@
+//! The steps of verification, and what can be set about them.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::VerifiedToken;
+use super::VerifyError;
+use super::VerifyErrorKind;
+use crate::clock::Clock;
+use crate::clock::SystemClock;
+use crate::clock::since_epoch;
+use crate::error::ConfigError;
+use crate::key::KeyRing;
+use crate::revocation::MAX_LEEWAY;
+use crate::revocation::Revocations;
+use crate::token::Claims;
+use crate::token::Malformed;
+use crate::token::Scratch;
+use crate::token::TokenForm;
+use crate::token::UnverifiedToken;
+
+/// A day, as the seed says: "24 hours from the moment the token is generated".
+const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+
+const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(5);
+
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// Judge of customer tokens.
+///
+/// [`verify`](Self::verify) is synchronous: it never waits for a lock or the network. Cloning is
+/// cheap, and clones share everything.
+///
+/// # Example
+///
+/// ```
+/// # use tower_customer_auth::{ConfigError, KeyRing, Verifier, VerifyErrorKind};
+/// # fn main() -> Result<(), ConfigError> {
+/// let verifier = Verifier::new(KeyRing::hs256("0123456789abcdef0123456789abcdef")?);
+/// let refused = verifier.verify(b"not.a.token").unwrap_err();
+/// assert_eq!(refused.kind(), VerifyErrorKind::Malformed);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Verifier {
+    config: Arc<VerifierBuilder>,
+}
+
+/// Configuration of a [`Verifier`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifierBuilder {
+    keys: KeyRing,
+    leeway: Duration,
+    clock_skew: Duration,
+    max_lifetime: Duration,
+    forms: Vec<TokenForm>,
+    audiences: Vec<String>,
+    issuer: Option<String>,
+    revocations: Revocations,
+    clock: Arc<dyn Clock>,
+}
+
+impl Verifier {
+    /// Creates a verifier with all defaults, and a private list of revocations.
+    #[must_use]
+    pub fn new(keys: KeyRing) -> Self {
+        Self::of(Self::builder(keys))
+    }
+
+    /// Starts a configuration from the defaults.
+    pub fn builder(keys: KeyRing) -> VerifierBuilder {
+        VerifierBuilder {
+            keys,
+            leeway: Duration::ZERO,
+            clock_skew: DEFAULT_CLOCK_SKEW,
+            max_lifetime: DEFAULT_MAX_LIFETIME,
+            forms: vec![TokenForm::Compact, TokenForm::Legacy],
+            audiences: Vec::new(),
+            issuer: None,
+            revocations: Revocations::in_memory(),
+            clock: SystemClock::shared(),
+        }
+    }
+
+    fn of(config: VerifierBuilder) -> Self {
+        let lifetime = config.max_lifetime.saturating_add(config.leeway);
+        config.revocations.attach(&config.clock, lifetime);
+        Self {
+            config: Arc::new(config),
+        }
+    }
+
+    /// Verifies a token: the value of the header, byte for byte, nothing trimmed.
+    ///
+    /// # Errors
+    ///
+    /// The first step that fails, as its [`VerifyErrorKind`].
+    pub fn verify(&self, token: &[u8]) -> Result<VerifiedToken, VerifyError> {
+        let config = &*self.config;
+        let now = config.clock.now();
+
+        // 1. Split and decode, in the one spelling of one form (RFC 7515 section 5.2, steps 1 to 6).
+        let mut scratch = Scratch::new();
+        let token = UnverifiedToken::parse(token, &mut scratch)?;
+        if !config.forms.contains(&token.form()) {
+            return Err(Malformed("the token's form is not accepted here").into());
+        }
+
+        // 2. The signature (steps 7 and 8). NB: until here nothing the token says may be believed;
+        //    `alg` and `kid` only choose among what the key ring allows.
+        config.keys.verify(&token, now)?;
+
+        // 3. The claims. They are ours from here on, unless one key serves several purposes, which
+        //    is what `aud` and `iss` are for (RFC 7519 section 7.2, step 10).
+        let claims = Claims::parse(token.unverified_claims())?;
+        config.check_parties(&claims)?;
+
+        // 4. The times (RFC 7519 sections 4.1.4 to 4.1.6).
+        config.check_times(&claims, since_epoch(now))?;
+
+        // 5. Revocation comes last: only a token that is otherwise good is worth the look-up, and
+        //    only ids that a key vouched for ever reach the list.
+        if config
+            .revocations
+            .is_revoked(&claims.token_id, &claims.customer_id, claims.iat)
+        {
+            return Err(VerifyErrorKind::Revoked.into());
+        }
+        Ok(VerifiedToken::new(claims))
+    }
+}
+
+impl VerifierBuilder {
+    /// Sets how long after `exp` and before `nbf` a token is taken nevertheless. Default 0, at most
+    /// 60 seconds.
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets how far ahead of this machine's clock `iat` may be. Default 5 seconds, at most 5
+    /// minutes.
+    pub const fn clock_skew(mut self, clock_skew: Duration) -> Self {
+        self.clock_skew = clock_skew;
+        self
+    }
+
+    /// Sets how long after its `iat` a token may expire. Default 24 hours, at least a second. A
+    /// token made to live longer is refused from its first second on.
+    pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.max_lifetime = max_lifetime;
+        self
+    }
+
+    /// Sets the forms that are accepted. Default both.
+    pub fn forms(mut self, forms: &[TokenForm]) -> Self {
+        self.forms = forms.to_vec();
+        self
+    }
+
+    /// Adds an accepted audience; tokens must then name one in `aud`. Default none, and then a token
+    /// that has an `aud` at all is refused, because it is for somebody else (RFC 7519 section 4.1.3).
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Sets the accepted issuer; tokens must then have exactly this `iss`. Default none, and then
+    /// `iss` is ignored.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets the list of revoked tokens. Default a private one in memory.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = revocations;
+        self
+    }
+
+    /// Sets the clock. Default [`SystemClock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Checks the configuration.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::DurationOutOfRange`] for a leeway, clock skew or lifetime out of bounds,
+    /// - [`ConfigError::NoTokenForms`] for an empty list of forms,
+    /// - [`ConfigError::Empty`] for an empty audience or issuer.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        let in_range = |setting, value, min, max| {
+            if (min..=max).contains(&value) {
+                Ok(())
+            } else {
+                Err(ConfigError::DurationOutOfRange {
+                    setting,
+                    value,
+                    min,
+                    max,
+                })
+            }
+        };
+        in_range("leeway", self.leeway, Duration::ZERO, MAX_LEEWAY)?;
+        in_range(
+            "clock_skew",
+            self.clock_skew,
+            Duration::ZERO,
+            MAX_CLOCK_SKEW,
+        )?;
+        in_range(
+            "max_lifetime",
+            self.max_lifetime,
+            Duration::from_secs(1),
+            Duration::MAX,
+        )?;
+        if self.forms.is_empty() {
+            return Err(ConfigError::NoTokenForms);
+        }
+        if self.audiences.iter().any(String::is_empty) {
+            return Err(ConfigError::Empty {
+                setting: "audience",
+            });
+        }
+        if self.issuer.as_deref() == Some("") {
+            return Err(ConfigError::Empty { setting: "issuer" });
+        }
+        Ok(Verifier::of(self))
+    }
+
+    fn check_parties(&self, claims: &Claims<'_>) -> Result<(), VerifyErrorKind> {
+        let for_us = match &claims.audiences {
+            None => self.audiences.is_empty(),
+            Some(named) => named
+                .iter()
+                .any(|name| self.audiences.iter().any(|ours| ours == name)),
+        };
+        if !for_us {
+            return Err(VerifyErrorKind::WrongAudience);
+        }
+        // Compared whole, never as one of several (GHSA-75c5-xw7c-p5pm).
+        if self.issuer.is_some() && self.issuer.as_deref() != claims.issuer.as_deref() {
+            return Err(VerifyErrorKind::WrongIssuer);
+        }
+        Ok(())
+    }
+
+    /// Compares in whole durations, saturating: no clock and no claim can overflow.
+    fn check_times(&self, claims: &Claims<'_>, now: Duration) -> Result<(), VerifyError> {
+        let exp = Duration::from_secs(claims.exp);
+        let iat = Duration::from_secs(claims.iat);
+        // "On or after which the JWT MUST NOT be accepted": `exp` itself is too late.
+        if now >= exp.saturating_add(self.leeway) {
+            return Err(VerifyErrorKind::Expired.into());
+        }
+        let nbf = claims.nbf.map(Duration::from_secs);
+        if nbf.is_some_and(|nbf| now.saturating_add(self.leeway) < nbf) {
+            return Err(VerifyErrorKind::NotYetValid.into());
+        }
+        if now.saturating_add(self.clock_skew) < iat {
+            return Err(VerifyErrorKind::IssuedInFuture.into());
+        }
+        let lifetime = exp
+            .checked_sub(iat)
+            .ok_or(Malformed("`exp` is before `iat`"))?;
+        if lifetime > self.max_lifetime {
+            return Err(VerifyErrorKind::LifetimeTooLong.into());
+        }
+        Ok(())
+    }
+}
