@@ -47,7 +47,7 @@ fn is_jwk(text: &[u8]) -> bool {
     let mut has_key = false;
     // Read as far as it goes: a JWK with a flaw is no better a secret.
     each_member(text, 16, |name, _: Json<'_>| {
-        has_key |= name == "kty" || name == "keys"
+        has_key |= name == "kty" || name == "keys";
     });
     has_key
 }

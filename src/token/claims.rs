@@ -61,9 +61,13 @@ impl<'a> Claims<'a> {
                 "`jti` is not 1 to 256 characters of printable ASCII",
             ))?,
             name: optional(name, text).ok_or(Malformed("`name` is not a string"))?,
-            exp: numeric_date(exp).ok_or(Malformed("`exp` is not a whole number of seconds"))?,
-            iat: numeric_date(iat).ok_or(Malformed("`iat` is not a whole number of seconds"))?,
-            nbf: optional(nbf, |nbf| numeric_date(Some(nbf)))
+            exp: exp
+                .and_then(numeric_date)
+                .ok_or(Malformed("`exp` is not a whole number of seconds"))?,
+            iat: iat
+                .and_then(numeric_date)
+                .ok_or(Malformed("`iat` is not a whole number of seconds"))?,
+            nbf: optional(nbf, numeric_date)
                 .ok_or(Malformed("`nbf` is not a whole number of seconds"))?,
             audiences: optional(aud, audiences).ok_or(Malformed(
                 "`aud` is neither a string nor an array of strings",
@@ -96,9 +100,13 @@ fn identifier<T: std::str::FromStr>(value: Option<Json<'_>>) -> Option<T> {
     value.and_then(text)?.parse().ok()
 }
 
-fn numeric_date(value: Option<Json<'_>>) -> Option<u64> {
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "read as the other claims are"
+)]
+fn numeric_date(value: Json<'_>) -> Option<u64> {
     match value {
-        Some(Json::Integer(seconds)) if seconds <= MAX_NUMERIC_DATE => Some(seconds),
+        Json::Integer(seconds) if seconds <= MAX_NUMERIC_DATE => Some(seconds),
         _ => None,
     }
 }

@@ -1,0 +1,123 @@
+//! The identity as an argument of axum handlers.
+
+use std::fmt;
+
+use axum_core::body::Body;
+use axum_core::extract::FromRequestParts;
+use axum_core::extract::OptionalFromRequestParts;
+use axum_core::response::IntoResponse;
+use axum_core::response::Response;
+use bytes::Bytes;
+use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+
+use crate::id::CustomerId;
+use crate::layer::NoIdentity;
+use crate::reject;
+use crate::reject::ErrorObject;
+use crate::reject::error_document;
+use crate::verify::VerifiedToken;
+
+/// Refusal by the extractors of [`CustomerId`] and [`VerifiedToken`].
+///
+/// Behind [`optional`](crate::CustomerAuthLayer::optional) and
+/// [`observe`](crate::CustomerAuthLayer::observe), a request without identity is refused exactly as
+/// [`required`](crate::CustomerAuthLayer::required) refuses one without a token. Where the layer is
+/// missing altogether, the answer is a 500 that names it: that is a mistake in the program.
+pub struct ExtractRejection(Box<http::Response<Bytes>>);
+
+impl ExtractRejection {
+    fn of(parts: &Parts) -> Self {
+        let response = parts
+            .extensions
+            .get::<NoIdentity>()
+            .map_or_else(missing_layer, |no_identity| {
+                no_identity.refuse(&parts.headers)
+            });
+        Self(Box::new(response))
+    }
+}
+
+impl fmt::Debug for ExtractRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("ExtractRejection")
+            .field(&self.0.status())
+            .finish()
+    }
+}
+
+impl fmt::Display for ExtractRejection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.status().is_server_error() {
+            f.write_str(MISSING_LAYER)
+        } else {
+            f.write_str("the request has no customer identity")
+        }
+    }
+}
+
+impl std::error::Error for ExtractRejection {}
+
+impl IntoResponse for ExtractRejection {
+    fn into_response(self) -> Response {
+        self.0.map(Body::from)
+    }
+}
+
+macro_rules! extract {
+    ($identity:ty) => {
+        impl<S: Sync> FromRequestParts<S> for $identity {
+            type Rejection = ExtractRejection;
+
+            async fn from_request_parts(
+                parts: &mut Parts,
+                _: &S,
+            ) -> Result<Self, ExtractRejection> {
+                parts
+                    .extensions
+                    .get::<Self>()
+                    .cloned()
+                    .ok_or_else(|| ExtractRejection::of(parts))
+            }
+        }
+
+        impl<S: Sync> OptionalFromRequestParts<S> for $identity {
+            type Rejection = ExtractRejection;
+
+            async fn from_request_parts(
+                parts: &mut Parts,
+                _: &S,
+            ) -> Result<Option<Self>, ExtractRejection> {
+                let identity = parts.extensions.get::<Self>().cloned();
+                if identity.is_none() && parts.extensions.get::<NoIdentity>().is_none() {
+                    return Err(ExtractRejection::of(parts));
+                }
+                Ok(identity)
+            }
+        }
+    };
+}
+
+extract!(CustomerId);
+extract!(VerifiedToken);
+
+const MISSING_LAYER: &str = "this route has no CustomerAuthLayer, which its handler needs";
+
+fn missing_layer() -> http::Response<Bytes> {
+    let status = StatusCode::INTERNAL_SERVER_ERROR;
+    let error = ErrorObject {
+        status: status.as_u16(),
+        source: None,
+        title: "Internal Server Error",
+        detail: MISSING_LAYER,
+    };
+    let mut response = http::Response::new(error_document(&[error]));
+    *response.status_mut() = status;
+    response.headers_mut().insert(CONTENT_TYPE, reject::JSON);
+    response
+        .headers_mut()
+        .insert(CACHE_CONTROL, reject::NO_STORE);
+    response
+}

@@ -1,0 +1,185 @@
+//! What happens to a request.
+
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use http::HeaderMap;
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::header::ACCESS_CONTROL_REQUEST_METHOD;
+use http::header::ORIGIN;
+use tower_service::Service;
+
+use super::body::AuthBody;
+use super::future::ResponseFuture;
+use super::layer::Config;
+use super::layer::Mode;
+use super::layer::NoIdentity;
+use crate::id::CustomerId;
+use crate::observe;
+use crate::observe::Verdict;
+use crate::reject::Rejection;
+use crate::reject::RejectionKind;
+use crate::verify::VerifiedToken;
+
+/// Middleware that verifies the customer token of each request.
+///
+/// Made by [`CustomerAuthLayer`](crate::CustomerAuthLayer). See the [crate docs](crate) for the rules.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct CustomerAuth<S> {
+    inner: S,
+    config: Arc<Config>,
+}
+
+impl<S> CustomerAuth<S> {
+    pub(super) const fn new(inner: S, config: Arc<Config>) -> Self {
+        Self { inner, config }
+    }
+
+    /// Returns the inner service.
+    pub const fn get_ref(&self) -> &S {
+        &self.inner
+    }
+
+    /// Returns the inner service for changing.
+    pub const fn get_mut(&mut self) -> &mut S {
+        &mut self.inner
+    }
+
+    /// Takes the inner service out.
+    pub fn into_inner(self) -> S {
+        self.inner
+    }
+}
+
+impl<S, ReqBody, ResBody> Service<Request<ReqBody>> for CustomerAuth<S>
+where
+    S: Service<Request<ReqBody>, Response = Response<ResBody>> + Clone,
+{
+    type Response = Response<AuthBody<ResBody>>;
+    type Error = S::Error;
+    type Future = ResponseFuture<S::Future>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
+        match admit(&self.config, &mut request) {
+            // The very instance that was polled ready: a clone of it would not be.
+            Ok(()) => ResponseFuture::inner(self.inner.call(request)),
+            Err(rejection) => {
+                // What `poll_ready` reserved (a permit of `ConcurrencyLimit`, a slot of `Buffer`)
+                // lives in the ready instance and would be kept until the next call. A fresh clone
+                // in its place gives it back.
+                self.inner = self.inner.clone();
+                ResponseFuture::refused(self.config.refuse(rejection))
+            }
+        }
+    }
+}
+
+/// Applies the rules to a request, in the order of the module's documentation.
+fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
+    // A browser's own question carries no token, and so is not judged by one.
+    let outcome = if is_preflight(request) {
+        Ok(None)
+    } else {
+        identify(config, request.headers())
+    };
+
+    // NB: whatever says already who is asking comes from somebody we don't know.
+    let extensions = request.extensions_mut();
+    extensions.remove::<CustomerId>();
+    extensions.remove::<VerifiedToken>();
+    extensions.remove::<NoIdentity>();
+    if let Some(forward_as) = &config.forward_as {
+        request.headers_mut().remove(forward_as);
+    }
+    hide_token(config, request.headers_mut());
+
+    match outcome {
+        Ok(Some(verified)) => {
+            observe::request(Verdict::Accepted, "none");
+            let_in(config, request, verified);
+        }
+        Ok(None) => {
+            request.extensions_mut().insert(NoIdentity::new(config));
+        }
+        Err(rejection) if config.mode == Mode::Observe => {
+            observe::request(Verdict::WouldRefuse, rejection.kind().as_str());
+            request.extensions_mut().insert(NoIdentity::new(config));
+        }
+        Err(rejection) => {
+            observe::request(Verdict::Refused, rejection.kind().as_str());
+            return Err(rejection);
+        }
+    }
+    Ok(())
+}
+
+/// What a browser asks before a request from another origin (Fetch, "CORS-preflight request"). The
+/// three marks together, because an `OPTIONS` alone may well be a request for data.
+fn is_preflight<B>(request: &Request<B>) -> bool {
+    request.method() == Method::OPTIONS
+        && request.headers().contains_key(ORIGIN)
+        && request
+            .headers()
+            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+}
+
+fn identify(config: &Config, headers: &HeaderMap) -> Result<Option<VerifiedToken>, Rejection> {
+    let mut tokens = headers.get_all(&config.header).iter();
+    let Some(token) = tokens.next() else {
+        if config.mode == Mode::Optional {
+            return Ok(None);
+        }
+        return Err(Rejection::new(
+            RejectionKind::MissingToken,
+            config.status,
+            headers,
+        ));
+    };
+    if tokens.next().is_some() {
+        return Err(Rejection::new(
+            RejectionKind::SeveralTokens,
+            config.status,
+            headers,
+        ));
+    }
+    // The value as it stands: a joined `a, b` is no token, and nothing is trimmed into one.
+    match config.verifier.verify(token.as_bytes()) {
+        Ok(verified) => Ok(Some(verified)),
+        Err(error) => Err(Rejection::of_token(error, config.status, headers)),
+    }
+}
+
+fn hide_token(config: &Config, headers: &mut HeaderMap) {
+    if config.strip_token {
+        headers.remove(&config.header);
+        return;
+    }
+    // Every line of that name: a dry run passes several.
+    for (name, value) in headers.iter_mut() {
+        if *name == config.header {
+            value.set_sensitive(true);
+        }
+    }
+}
+
+fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken) {
+    if let Some(forward_as) = &config.forward_as {
+        // Invariant: an id is printable ASCII, which every header may carry.
+        let id = verified.customer_id().with_str(HeaderValue::from_str);
+        request
+            .headers_mut()
+            .insert(forward_as, id.expect("an id is a header value"));
+    }
+    let extensions = request.extensions_mut();
+    extensions.insert(verified.customer_id().clone());
+    extensions.insert(verified);
+}
