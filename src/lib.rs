@@ -13,6 +13,8 @@ mod revocation;
 mod secret;
 #[cfg(feature = "issuer")]
 mod sign;
+#[cfg(feature = "test-util")]
+pub mod testing;
 mod token;
 mod verify;
 

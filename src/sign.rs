@@ -5,6 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use serde::Serialize;
+
 use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::clock::from_epoch;
@@ -16,7 +18,6 @@ use crate::key::KeyRing;
 use crate::key::SigningKey;
 use crate::revocation::Revocations;
 use crate::token::MAX_TOKEN_LEN;
-use crate::token::NewClaims;
 use crate::token::TokenForm;
 use crate::token::encode;
 
@@ -179,6 +180,11 @@ impl TokenSigner {
         let token_id = random_token_id().map_err(SignError::Random)?;
         let issued_at = self.issued_at(customer_id);
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
+        let header = Header {
+            alg: "HS256",
+            typ: "JWT",
+            kid: key.id(),
+        };
         let claims = NewClaims {
             sub: customer_id,
             name,
@@ -188,7 +194,7 @@ impl TokenSigner {
             aud: self.audience.as_deref(),
             iss: self.issuer.as_deref(),
         };
-        let token = encode(self.form, key.id(), &claims, |signing_input| {
+        let token = issue(self.form, key.id(), &claims, |signing_input| {
             key.sign(signing_input)
         });
         if token.len() > MAX_TOKEN_LEN {
@@ -273,6 +279,35 @@ impl fmt::Debug for IssuedToken {
     }
 }
 
+/// The header of an issued token, in this order and without white space.
+#[derive(Serialize)]
+struct Header<'a> {
+    alg: &'a str,
+    typ: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+}
+
+/// The claims of an issued token, in the order of the seed's samples.
+#[derive(Serialize)]
+struct NewClaims<'a> {
+    sub: &'a CustomerId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
+    exp: u64,
+    iat: u64,
+    jti: &'a TokenId,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    aud: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    iss: Option<&'a str>,
+}
+
+fn json(value: &impl Serialize) -> Vec<u8> {
+    // Invariant: strings and numbers under names that are strings; nothing there can fail.
+    serde_json::to_vec(value).expect("plain structs serialize")
+}
+
 fn not_empty(setting: &'static str, text: String) -> Result<String, ConfigError> {
     if text.is_empty() {
         Err(ConfigError::Empty { setting })
@@ -288,4 +323,266 @@ fn random_token_id() -> Result<TokenId, getrandom::Error> {
     uuid[6] = uuid[6] & 0x0F | 0x40;
     uuid[8] = uuid[8] & 0x3F | 0x80;
     Ok(TokenId::from_uuid_bytes(uuid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::token::Claims;
+    use crate::token::Scratch;
+    use crate::token::UnverifiedToken;
+    use crate::verify::Verifier;
+
+    const SECRET: &str = "0123456789abcdef0123456789abcdef";
+
+    #[derive(Debug)]
+    struct At(u64);
+
+    impl Clock for At {
+        fn now(&self) -> SystemTime {
+            from_epoch(self.0)
+        }
+    }
+
+    fn customer() -> CustomerId {
+        "79cc0486-bbdf-491b-a0a2-722383b6288b".parse().unwrap()
+    }
+
+    fn decoded(token: &str, part: usize) -> String {
+        let part = token.split('.').nth(part).unwrap();
+        String::from_utf8(base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).unwrap()).unwrap()
+    }
+
+    /// The seed's two sample tokens, with what they say.
+    const SAMPLES: [(&str, &str, &str, &str, u64, u64); 2] = [
+        (
+            "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJzdWIiOiI3OWNjMDQ4Ni1iYmRmLTQ5MWItYTBhMi03MjIzODNiNjI4OGIiLCJuYW1lIjoiUm9uIFN3YW5zb24iLCJleHAiOjE1MTA2ODQyMDAsImlhdCI6MTUxMDU5NzgwMCwianRpIjoiMzZmMDU5NDAtMGQzOC00MTFhLTg5MDktM2FlYTU4YmMxZjA5In0=.ea948e346d0683803aa4a2c09441bcbf7c79bd9234bed2ce8456ab3af257ea9f",
+            "79cc0486-bbdf-491b-a0a2-722383b6288b",
+            "Ron Swanson",
+            "36f05940-0d38-411a-8909-3aea58bc1f09",
+            1_510_684_200,
+            1_510_597_800,
+        ),
+        (
+            "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJzdWIiOiJiZTA3NmViOS02ODllLTRjZmUtODI5OS04NDg5Zjk5YTE0ZTYiLCJuYW1lIjoiUm9uIFN3YW5zb24rNSIsImV4cCI6MTYwNTM4NDMxOSwiaWF0IjoxNjA1Mjk3OTE5LCJqdGkiOiI1MjY2ZDZkYS1hNWUyLTRmNzktOWU4Yy02ZDA1MGZmZTdmZWUifQ==.2af503b27022df40c769ac49d85802d0319d7ed14547c843c254d73f8107d8cd",
+            "be076eb9-689e-4cfe-8299-8489f99a14e6",
+            "Ron Swanson+5",
+            "5266d6da-a5e2-4f79-9e8c-6d050ffe7fee",
+            1_605_384_319,
+            1_605_297_919,
+        ),
+    ];
+
+    #[test]
+    fn the_sample_tokens_parse_to_their_fields_and_are_written_again_byte_for_byte() {
+        for (sample, customer_id, name, token_id, exp, iat) in SAMPLES {
+            let mut scratch = Scratch::new();
+            let token = UnverifiedToken::parse(sample.as_bytes(), &mut scratch).unwrap();
+            assert_eq!(token.form(), TokenForm::Legacy);
+            assert_eq!(
+                (token.unverified_alg(), token.unverified_kid()),
+                ("HS256", None)
+            );
+
+            let claims = Claims::parse(token.unverified_claims()).unwrap();
+            let expected = Claims {
+                customer_id: customer_id.parse().unwrap(),
+                token_id: token_id.parse().unwrap(),
+                name: Some(name.into()),
+                exp,
+                iat,
+                nbf: None,
+                audiences: None,
+                issuer: None,
+            };
+            assert_eq!(claims, expected);
+            assert_eq!(exp - iat, 86_400);
+
+            let new = NewClaims {
+                sub: &claims.customer_id,
+                name: Some(name),
+                exp,
+                iat,
+                jti: &claims.token_id,
+                aud: None,
+                iss: None,
+            };
+            // The samples' secret is not public, so their own signature is written again.
+            let signature = token.signature().try_into().unwrap();
+            let again = encode(TokenForm::Legacy, b"", &json(&new), |signing_input| {
+                assert_eq!(signing_input, token.signing_input());
+                signature
+            });
+            assert_eq!(again, sample);
+        }
+    }
+
+    #[test]
+    fn a_compact_token_has_the_documented_header_and_claims_without_white_space() {
+        let key = SigningKey::hs256(SECRET).unwrap();
+        for (key, header) in [
+            (key.clone(), r#"{"alg":"HS256","typ":"JWT"}"#),
+            (
+                key.with_id("k1"),
+                r#"{"alg":"HS256","typ":"JWT","kid":"k1"}"#,
+            ),
+        ] {
+            let signer = TokenSigner::new(KeyRing::new(key))
+                .unwrap()
+                .clock(Arc::new(At(1_000)));
+            let issued = signer.sign(&customer(), Some("\"Ron\" é")).unwrap();
+            assert_eq!(decoded(issued.token(), 0), header);
+            assert_eq!(
+                decoded(issued.token(), 1),
+                format!(
+                    r#"{{"sub":"{}","name":"\"Ron\" é","exp":87400,"iat":1000,"jti":"{}"}}"#,
+                    customer(),
+                    issued.token_id()
+                )
+            );
+            assert_eq!(issued.expires_at(), from_epoch(87_400));
+            assert_eq!(issued.issued_at(), from_epoch(1_000));
+        }
+    }
+
+    #[test]
+    fn what_is_issued_is_accepted_in_both_forms_with_the_same_ids_and_times() {
+        for form in [TokenForm::Compact, TokenForm::Legacy] {
+            let keys = KeyRing::hs256(SECRET).unwrap();
+            let signer = TokenSigner::new(keys.clone()).unwrap().form(form).unwrap();
+            let signer = signer.audience("store").unwrap().issuer("us").unwrap();
+            let verifier = Verifier::builder(keys)
+                .audience("store")
+                .issuer("us")
+                .build()
+                .unwrap();
+            let issued = signer.sign(&customer(), Some("Ron Swanson")).unwrap();
+            let verified = verifier.verify(issued.token().as_bytes()).unwrap();
+            assert_eq!(verified.customer_id(), issued.customer_id());
+            assert_eq!(verified.token_id(), issued.token_id());
+            assert_eq!(verified.name(), Some("Ron Swanson"));
+            assert_eq!(verified.issued_at(), issued.issued_at());
+            assert_eq!(verified.expires_at(), issued.expires_at());
+        }
+    }
+
+    #[test]
+    fn token_ids_are_random_uuids_of_version_4() {
+        let ids: std::collections::HashSet<TokenId> =
+            (0..1_000).map(|_| random_token_id().unwrap()).collect();
+        assert_eq!(ids.len(), 1_000);
+        for id in ids {
+            let text = id.to_string();
+            assert_eq!(&text[14..15], "4", "{text}");
+            assert!(matches!(&text[19..20], "8" | "9" | "a" | "b"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_token_issued_in_the_second_of_a_revocation_is_not_born_revoked() {
+        let keys = KeyRing::hs256(SECRET).unwrap();
+        let revocations = Revocations::in_memory();
+        let clock: Arc<dyn Clock> = Arc::new(At(1_000));
+        let verifier = Verifier::builder(keys.clone())
+            .revocations(revocations.clone())
+            .clock(clock.clone())
+            .build()
+            .unwrap();
+        let signer = TokenSigner::new(keys)
+            .unwrap()
+            .clock(clock)
+            .revocations(revocations.clone());
+        let before = signer.sign(&customer(), None).unwrap();
+
+        let midway = from_epoch(1_000) + Duration::from_millis(1);
+        revocations
+            .revoke_customer(&customer(), midway)
+            .await
+            .unwrap();
+        let after = signer.sign(&customer(), None).unwrap();
+
+        assert_eq!(after.issued_at(), from_epoch(1_001));
+        assert_eq!(after.expires_at(), from_epoch(1_001 + 86_400));
+        let verdict = |issued: &IssuedToken| {
+            verifier
+                .verify(issued.token().as_bytes())
+                .map_err(|error| error.kind())
+        };
+        assert_eq!(verdict(&before), Err(crate::VerifyErrorKind::Revoked));
+        assert_eq!(
+            verdict(&after).map(|token| token.token_id().clone()),
+            Ok(after.token_id().clone())
+        );
+
+        // A customer who is cut off until later is not let in by issuing ahead.
+        revocations
+            .revoke_customer(&customer(), from_epoch(1_002))
+            .await
+            .unwrap();
+        let banned = signer.sign(&customer(), None).unwrap();
+        assert_eq!(verdict(&banned), Err(crate::VerifyErrorKind::Revoked));
+    }
+
+    #[test]
+    fn refuses_to_make_a_token_that_no_verifier_takes() {
+        let keys = KeyRing::hs256(SECRET).unwrap();
+        let signer = TokenSigner::new(keys.clone()).unwrap();
+        let error = signer
+            .sign(&customer(), Some(&"x".repeat(6_500)))
+            .unwrap_err();
+        assert!(matches!(error, SignError::TooLong { length } if length > MAX_TOKEN_LEN));
+
+        let named = SigningKey::hs256(SECRET).unwrap().with_id("k1");
+        let legacy = signer.form(TokenForm::Legacy).unwrap();
+        keys.rotate(named.clone(), Duration::ZERO);
+        let id = || "k1".to_owned();
+        let refused = ConfigError::LegacyFormWithKeyId { id: id() };
+        let error = legacy.sign(&customer(), None).unwrap_err();
+        assert!(matches!(error, SignError::Key(error) if error == refused));
+        let compact = TokenSigner::new(KeyRing::new(named)).unwrap();
+        assert_eq!(compact.form(TokenForm::Legacy).unwrap_err(), refused);
+    }
+
+    #[test]
+    fn settings_out_of_range_are_refused_by_their_setter() {
+        let verifying = SigningKey::hs256(SECRET).unwrap().verifying_key();
+        let verify_only = KeyRing::verify_only([verifying]).unwrap();
+        assert_eq!(
+            TokenSigner::new(verify_only).unwrap_err(),
+            ConfigError::NoSigningKey
+        );
+        let signer = TokenSigner::new(KeyRing::hs256(SECRET).unwrap()).unwrap();
+        for value in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
+            let error = signer.clone().lifetime(value).unwrap_err();
+            let (min, max) = (MIN_LIFETIME, MAX_LIFETIME);
+            let setting = "lifetime";
+            assert_eq!(
+                error,
+                ConfigError::DurationOutOfRange {
+                    setting,
+                    value,
+                    min,
+                    max
+                }
+            );
+        }
+        assert_eq!(
+            signer.clone().audience("").unwrap_err(),
+            ConfigError::Empty {
+                setting: "audience"
+            }
+        );
+        assert_eq!(
+            signer.issuer("").unwrap_err(),
+            ConfigError::Empty { setting: "issuer" }
+        );
+    }
+
+    #[test]
+    fn debug_shows_no_token() {
+        let signer = TokenSigner::new(KeyRing::hs256(SECRET).unwrap()).unwrap();
+        let issued = signer.sign(&customer(), None).unwrap();
+        let shown = format!("{issued:?} {signer:?}");
+        assert!(!shown.contains("eyJ") && !shown.contains(SECRET), "{shown}");
+    }
 }

@@ -46,7 +46,7 @@ impl Hs256 {
             .is_ok()
     }
 
-    #[cfg(feature = "issuer")]
+    #[cfg(any(feature = "issuer", feature = "test-util"))]
     pub(super) fn sign(&self, signing_input: &[u8]) -> [u8; 32] {
         mac(&self.keyed, signing_input)
     }

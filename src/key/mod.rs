@@ -152,7 +152,7 @@ impl SigningKey {
         self.verifying.clone()
     }
 
-    #[cfg(feature = "issuer")]
+    #[cfg(any(feature = "issuer", feature = "test-util"))]
     pub(crate) fn sign(&self, signing_input: &[u8]) -> [u8; 32] {
         self.verifying.material.sign(signing_input)
     }

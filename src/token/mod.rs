@@ -5,16 +5,14 @@
 
 mod base64;
 mod claims;
-#[cfg(feature = "issuer")]
+#[cfg(any(feature = "issuer", feature = "test-util"))]
 mod encode;
 mod header;
 mod json;
 mod unverified;
 
 pub(crate) use self::claims::Claims;
-#[cfg(feature = "issuer")]
-pub(crate) use self::encode::NewClaims;
-#[cfg(feature = "issuer")]
+#[cfg(any(feature = "issuer", feature = "test-util"))]
 pub(crate) use self::encode::encode;
 pub(crate) use self::json::Json;
 pub(crate) use self::json::each_member;

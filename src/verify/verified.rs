@@ -22,7 +22,7 @@ pub struct VerifiedToken {
 
 impl VerifiedToken {
     /// Keeps of the claims what the layer's users need. The caller has verified them.
-    pub(super) fn new(claims: Claims<'_>) -> Self {
+    pub(crate) fn new(claims: Claims<'_>) -> Self {
         Self {
             customer_id: claims.customer_id,
             token_id: claims.token_id,
