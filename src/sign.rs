@@ -194,7 +194,7 @@ impl TokenSigner {
             aud: self.audience.as_deref(),
             iss: self.issuer.as_deref(),
         };
-        let token = issue(self.form, key.id(), &claims, |signing_input| {
+        let token = encode(self.form, &json(&header), &json(&claims), |signing_input| {
             key.sign(signing_input)
         });
         if token.len() > MAX_TOKEN_LEN {

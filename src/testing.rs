@@ -140,7 +140,7 @@ impl TestToken {
             key,
             form,
             &header,
-            &Value::from(self.claims.clone()).to_string(),
+            Value::from(self.claims.clone()).to_string(),
         )
     }
 }
