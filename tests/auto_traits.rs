@@ -1,0 +1,50 @@
+//! Every public type is `Debug`, `Send`, `Sync` and `Unpin`, so that it fits into any program.
+
+use tower_customer_auth as auth;
+
+fn holds<T: std::fmt::Debug + Send + Sync + Unpin>() {}
+
+#[test]
+fn the_core() {
+    holds::<auth::AuthBody<()>>();
+    holds::<auth::ConfigError>();
+    holds::<auth::CustomerAuth<()>>();
+    holds::<auth::CustomerAuthLayer>();
+    holds::<auth::CustomerId>();
+    holds::<auth::InvalidId>();
+    holds::<auth::KeyRing>();
+    holds::<auth::NoIdentity>();
+    holds::<auth::Rejection>();
+    holds::<auth::RejectionKind>();
+    holds::<auth::ResponseFuture<()>>();
+    holds::<auth::Revocations>();
+    holds::<auth::RevokeError>();
+    holds::<auth::RevokeErrorKind>();
+    holds::<auth::Secret>();
+    holds::<auth::SigningKey>();
+    holds::<auth::SystemClock>();
+    holds::<auth::TokenForm>();
+    holds::<auth::TokenId>();
+    holds::<auth::VerifiedToken>();
+    holds::<auth::Verifier>();
+    holds::<auth::VerifierBuilder>();
+    holds::<auth::VerifyError>();
+    holds::<auth::VerifyErrorKind>();
+    holds::<auth::VerifyingKey>();
+    holds::<auth::testing::ManualClock>();
+    holds::<auth::testing::TestToken>();
+}
+
+#[cfg(feature = "axum")]
+#[test]
+fn the_extractors() {
+    holds::<auth::ExtractRejection>();
+}
+
+#[cfg(feature = "issuer")]
+#[test]
+fn the_issuer() {
+    holds::<auth::IssuedToken>();
+    holds::<auth::SignError>();
+    holds::<auth::TokenSigner>();
+}
