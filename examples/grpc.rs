@@ -5,7 +5,6 @@ use tonic::Request;
 use tonic::Response;
 use tonic::Status;
 use tonic::codegen::BoxStream;
-use tonic::transport;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::HealthCheckRequest;
@@ -16,6 +15,8 @@ use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::Verifier;
+
+type Result<T, E = Box<dyn std::error::Error + Send + Sync>> = std::result::Result<T, E>;
 
 /// The standard health check, which tells the caller who they are.
 pub(crate) struct WhoAmI;
@@ -28,13 +29,9 @@ impl Health for WhoAmI {
         call: Request<HealthCheckRequest>,
     ) -> Result<Response<HealthCheckResponse>, Status> {
         let customer = call.extensions().get::<CustomerId>();
-        let customer = customer
-            .ok_or_else(|| Status::internal("there is no layer"))?
-            .to_string();
+        let customer = customer.ok_or_else(|| Status::internal("there is no layer"))?.to_string();
         let mut response = Response::new(HealthCheckResponse::default());
-        response
-            .metadata_mut()
-            .insert("customer", customer.parse().expect("printable ASCII"));
+        response.metadata_mut().insert("customer", customer.parse().expect("printable ASCII"));
         Ok(response)
     }
 
@@ -46,17 +43,17 @@ impl Health for WhoAmI {
     }
 }
 
-pub(crate) async fn serve(keys: KeyRing, incoming: TcpIncoming) -> Result<(), transport::Error> {
-    Server::builder()
+pub(crate) async fn serve(keys: KeyRing, incoming: TcpIncoming) -> Result<()> {
+    Ok(Server::builder()
         .layer(CustomerAuthLayer::required(Verifier::new(keys))) // this one
         .add_service(HealthServer::new(WhoAmI))
         .serve_with_incoming(incoming)
-        .await
+        .await?)
 }
 
 #[tokio::main]
 #[allow(dead_code, reason = "tests/grpc.rs takes the rest of this file")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+async fn main() -> Result<()> {
     let keys = KeyRing::hs256(std::env::var("CUSTOMER_TOKEN_SECRET")?)?;
-    Ok(serve(keys, TcpIncoming::bind("127.0.0.1:50051".parse()?)?).await?)
+    serve(keys, TcpIncoming::bind("127.0.0.1:50051".parse()?)?).await
 }

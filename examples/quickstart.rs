@@ -28,10 +28,7 @@ async fn main() -> Result<()> {
     let keys = KeyRing::hs256("an example's secret, known to all the world")?;
     let token = TokenSigner::new(keys.clone())?.sign(&"ron".parse()?, Some("Ron Swanson"))?;
     let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    println!(
-        "curl -H 'X-Moltin-Customer-Token: {}' localhost:8080/v2/orders",
-        token.token()
-    );
+    println!("curl -H 'X-Moltin-Customer-Token: {}' localhost:8080/v2/orders", token.token());
     Ok(axum::serve(listener, app(keys)).await?)
 }
 
@@ -48,9 +45,7 @@ mod tests {
         tokio::spawn(axum::serve(listener, app(keys)).into_future());
 
         let client = reqwest::Client::new();
-        let signed_in = client
-            .get(&url)
-            .header("X-Moltin-Customer-Token", token.token());
+        let signed_in = client.get(&url).header("X-Moltin-Customer-Token", token.token());
         assert_eq!(signed_in.send().await?.text().await?, "the orders of ron");
         assert_eq!(client.get(&url).send().await?.status(), 401);
         Ok(())

@@ -40,8 +40,7 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
 /// The time since 1970, as RFC 7519's `NumericDate` counts it. A clock before 1970 reads as 1970:
 /// every token is then "issued in the future", which refuses rather than accepts.
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
-    time.duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default()
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
 /// The time a `NumericDate` names.
@@ -54,7 +53,5 @@ pub(crate) fn from_epoch(seconds: u64) -> SystemTime {
 /// Whole seconds since 1970, a started second counted as whole.
 pub(crate) fn ceil_seconds(time: SystemTime) -> u64 {
     let elapsed = since_epoch(time);
-    elapsed
-        .as_secs()
-        .saturating_add(u64::from(elapsed.subsec_nanos() > 0))
+    elapsed.as_secs().saturating_add(u64::from(elapsed.subsec_nanos() > 0))
 }

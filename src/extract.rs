@@ -33,18 +33,14 @@ impl ExtractRejection {
         let response = parts
             .extensions
             .get::<NoIdentity>()
-            .map_or_else(missing_layer, |no_identity| {
-                no_identity.refuse(&parts.headers)
-            });
+            .map_or_else(missing_layer, |no_identity| no_identity.refuse(&parts.headers));
         Self(Box::new(response))
     }
 }
 
 impl fmt::Debug for ExtractRejection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("ExtractRejection")
-            .field(&self.0.status())
-            .finish()
+        f.debug_tuple("ExtractRejection").field(&self.0.status()).finish()
     }
 }
 
@@ -75,11 +71,7 @@ macro_rules! extract {
                 parts: &mut Parts,
                 _: &S,
             ) -> Result<Self, ExtractRejection> {
-                parts
-                    .extensions
-                    .get::<Self>()
-                    .cloned()
-                    .ok_or_else(|| ExtractRejection::of(parts))
+                parts.extensions.get::<Self>().cloned().ok_or_else(|| ExtractRejection::of(parts))
             }
         }
 
@@ -116,8 +108,6 @@ fn missing_layer() -> http::Response<Bytes> {
     let mut response = http::Response::new(error_document(&[error]));
     *response.status_mut() = status;
     response.headers_mut().insert(CONTENT_TYPE, reject::JSON);
-    response
-        .headers_mut()
-        .insert(CACHE_CONTROL, reject::NO_STORE);
+    response.headers_mut().insert(CACHE_CONTROL, reject::NO_STORE);
     response
 }

@@ -241,10 +241,7 @@ mod tests {
         assert_eq!(id.as_uuid_bytes().map(|uuid| uuid[0]), Some(0x79));
         assert_eq!(id.to_string(), UUID);
         assert_eq!(format!("{id:?}"), format!("CustomerId(\"{UUID}\")"));
-        assert_eq!(
-            CustomerId::from_uuid_bytes(*id.as_uuid_bytes().unwrap()),
-            id
-        );
+        assert_eq!(CustomerId::from_uuid_bytes(*id.as_uuid_bytes().unwrap()), id);
     }
 
     #[test]
@@ -267,21 +264,9 @@ mod tests {
     #[test]
     fn takes_printable_ascii_of_1_to_256_characters_and_nothing_else() {
         for good in ["!", "~", "a".repeat(256).as_str(), "auth0|42"] {
-            assert_eq!(
-                good.parse::<CustomerId>().map(|id| id.to_string()),
-                Ok(good.to_owned())
-            );
+            assert_eq!(good.parse::<CustomerId>().map(|id| id.to_string()), Ok(good.to_owned()));
         }
-        for bad in [
-            "",
-            " ",
-            "a b",
-            "a\0",
-            "\u{7f}",
-            "é",
-            "a\u{2028}",
-            "a".repeat(257).as_str(),
-        ] {
+        for bad in ["", " ", "a b", "a\0", "\u{7f}", "é", "a\u{2028}", "a".repeat(257).as_str()] {
             assert_eq!(bad.parse::<CustomerId>(), Err(InvalidId), "{bad:?}");
         }
     }

@@ -105,12 +105,7 @@ impl TokenSigner {
         let (min, max) = (MIN_LIFETIME, MAX_LIFETIME);
         if !(min..=max).contains(&lifetime) {
             let setting = "lifetime";
-            return Err(ConfigError::DurationOutOfRange {
-                setting,
-                value: lifetime,
-                min,
-                max,
-            });
+            return Err(ConfigError::DurationOutOfRange { setting, value: lifetime, min, max });
         }
         self.lifetime = lifetime;
         Ok(self)
@@ -180,11 +175,7 @@ impl TokenSigner {
         let token_id = random_token_id().map_err(SignError::Random)?;
         let issued_at = self.issued_at(customer_id);
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
-        let header = Header {
-            alg: "HS256",
-            typ: "JWT",
-            kid: key.id(),
-        };
+        let header = Header { alg: "HS256", typ: "JWT", kid: key.id() };
         let claims = NewClaims {
             sub: customer_id,
             name,
@@ -198,17 +189,9 @@ impl TokenSigner {
             key.sign(signing_input)
         });
         if token.len() > MAX_TOKEN_LEN {
-            return Err(SignError::TooLong {
-                length: token.len(),
-            });
+            return Err(SignError::TooLong { length: token.len() });
         }
-        Ok(IssuedToken {
-            token,
-            token_id,
-            customer_id: customer_id.clone(),
-            issued_at,
-            expires_at,
-        })
+        Ok(IssuedToken { token, token_id, customer_id: customer_id.clone(), issued_at, expires_at })
     }
 
     fn signing_key(&self) -> Result<SigningKey, ConfigError> {
@@ -223,10 +206,8 @@ impl TokenSigner {
 
     fn issued_at(&self, customer_id: &CustomerId) -> u64 {
         let now = since_epoch(self.clock.now()).as_secs();
-        let valid_from = self
-            .revocations
-            .as_ref()
-            .and_then(|list| list.customer_valid_from(customer_id));
+        let valid_from =
+            self.revocations.as_ref().and_then(|list| list.customer_valid_from(customer_id));
         // Only the second that is running: a customer cut off until later stays cut off.
         match valid_from {
             Some(valid_from) if valid_from == now + 1 => valid_from,
@@ -309,11 +290,7 @@ fn json(value: &impl Serialize) -> Vec<u8> {
 }
 
 fn not_empty(setting: &'static str, text: String) -> Result<String, ConfigError> {
-    if text.is_empty() {
-        Err(ConfigError::Empty { setting })
-    } else {
-        Ok(text)
-    }
+    if text.is_empty() { Err(ConfigError::Empty { setting }) } else { Ok(text) }
 }
 
 /// A random UUID (RFC 9562 section 5.4), as the seed's ids are.
@@ -379,10 +356,7 @@ mod tests {
             let mut scratch = Scratch::new();
             let token = UnverifiedToken::parse(sample.as_bytes(), &mut scratch).unwrap();
             assert_eq!(token.form(), TokenForm::Legacy);
-            assert_eq!(
-                (token.unverified_alg(), token.unverified_kid()),
-                ("HS256", None)
-            );
+            assert_eq!((token.unverified_alg(), token.unverified_kid()), ("HS256", None));
 
             let claims = Claims::parse(token.unverified_claims()).unwrap();
             let expected = Claims {
@@ -422,14 +396,9 @@ mod tests {
         let key = SigningKey::hs256(SECRET).unwrap();
         for (key, header) in [
             (key.clone(), r#"{"alg":"HS256","typ":"JWT"}"#),
-            (
-                key.with_id("k1"),
-                r#"{"alg":"HS256","typ":"JWT","kid":"k1"}"#,
-            ),
+            (key.with_id("k1"), r#"{"alg":"HS256","typ":"JWT","kid":"k1"}"#),
         ] {
-            let signer = TokenSigner::new(KeyRing::new(key))
-                .unwrap()
-                .clock(Arc::new(At(1_000)));
+            let signer = TokenSigner::new(KeyRing::new(key)).unwrap().clock(Arc::new(At(1_000)));
             let issued = signer.sign(&customer(), Some("\"Ron\" é")).unwrap();
             assert_eq!(decoded(issued.token(), 0), header);
             assert_eq!(
@@ -451,11 +420,7 @@ mod tests {
             let keys = KeyRing::hs256(SECRET).unwrap();
             let signer = TokenSigner::new(keys.clone()).unwrap().form(form).unwrap();
             let signer = signer.audience("store").unwrap().issuer("us").unwrap();
-            let verifier = Verifier::builder(keys)
-                .audience("store")
-                .issuer("us")
-                .build()
-                .unwrap();
+            let verifier = Verifier::builder(keys).audience("store").issuer("us").build().unwrap();
             let issued = signer.sign(&customer(), Some("Ron Swanson")).unwrap();
             let verified = verifier.verify(issued.token().as_bytes()).unwrap();
             assert_eq!(verified.customer_id(), issued.customer_id());
@@ -488,25 +453,17 @@ mod tests {
             .clock(clock.clone())
             .build()
             .unwrap();
-        let signer = TokenSigner::new(keys)
-            .unwrap()
-            .clock(clock)
-            .revocations(revocations.clone());
+        let signer = TokenSigner::new(keys).unwrap().clock(clock).revocations(revocations.clone());
         let before = signer.sign(&customer(), None).unwrap();
 
         let midway = from_epoch(1_000) + Duration::from_millis(1);
-        revocations
-            .revoke_customer(&customer(), midway)
-            .await
-            .unwrap();
+        revocations.revoke_customer(&customer(), midway).await.unwrap();
         let after = signer.sign(&customer(), None).unwrap();
 
         assert_eq!(after.issued_at(), from_epoch(1_001));
         assert_eq!(after.expires_at(), from_epoch(1_001 + 86_400));
         let verdict = |issued: &IssuedToken| {
-            verifier
-                .verify(issued.token().as_bytes())
-                .map_err(|error| error.kind())
+            verifier.verify(issued.token().as_bytes()).map_err(|error| error.kind())
         };
         assert_eq!(verdict(&before), Err(crate::VerifyErrorKind::Revoked));
         assert_eq!(
@@ -515,10 +472,7 @@ mod tests {
         );
 
         // A customer who is cut off until later is not let in by issuing ahead.
-        revocations
-            .revoke_customer(&customer(), from_epoch(1_002))
-            .await
-            .unwrap();
+        revocations.revoke_customer(&customer(), from_epoch(1_002)).await.unwrap();
         let banned = signer.sign(&customer(), None).unwrap();
         assert_eq!(verdict(&banned), Err(crate::VerifyErrorKind::Revoked));
     }
@@ -527,9 +481,7 @@ mod tests {
     fn refuses_to_make_a_token_that_no_verifier_takes() {
         let keys = KeyRing::hs256(SECRET).unwrap();
         let signer = TokenSigner::new(keys.clone()).unwrap();
-        let error = signer
-            .sign(&customer(), Some(&"x".repeat(6_500)))
-            .unwrap_err();
+        let error = signer.sign(&customer(), Some(&"x".repeat(6_500))).unwrap_err();
         assert!(matches!(error, SignError::TooLong { length } if length > MAX_TOKEN_LEN));
 
         let named = SigningKey::hs256(SECRET).unwrap().with_id("k1");
@@ -547,35 +499,19 @@ mod tests {
     fn settings_out_of_range_are_refused_by_their_setter() {
         let verifying = SigningKey::hs256(SECRET).unwrap().verifying_key();
         let verify_only = KeyRing::verify_only([verifying]).unwrap();
-        assert_eq!(
-            TokenSigner::new(verify_only).unwrap_err(),
-            ConfigError::NoSigningKey
-        );
+        assert_eq!(TokenSigner::new(verify_only).unwrap_err(), ConfigError::NoSigningKey);
         let signer = TokenSigner::new(KeyRing::hs256(SECRET).unwrap()).unwrap();
         for value in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
             let error = signer.clone().lifetime(value).unwrap_err();
             let (min, max) = (MIN_LIFETIME, MAX_LIFETIME);
             let setting = "lifetime";
-            assert_eq!(
-                error,
-                ConfigError::DurationOutOfRange {
-                    setting,
-                    value,
-                    min,
-                    max
-                }
-            );
+            assert_eq!(error, ConfigError::DurationOutOfRange { setting, value, min, max });
         }
         assert_eq!(
             signer.clone().audience("").unwrap_err(),
-            ConfigError::Empty {
-                setting: "audience"
-            }
+            ConfigError::Empty { setting: "audience" }
         );
-        assert_eq!(
-            signer.issuer("").unwrap_err(),
-            ConfigError::Empty { setting: "issuer" }
-        );
+        assert_eq!(signer.issuer("").unwrap_err(), ConfigError::Empty { setting: "issuer" });
     }
 
     #[test]

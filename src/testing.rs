@@ -136,12 +136,7 @@ impl TestToken {
     #[must_use]
     pub fn sign(&self, key: &SigningKey, form: TokenForm) -> String {
         let header = Value::from(self.header.clone()).to_string();
-        sign_raw(
-            key,
-            form,
-            &header,
-            Value::from(self.claims.clone()).to_string(),
-        )
+        sign_raw(key, form, &header, Value::from(self.claims.clone()).to_string())
     }
 }
 
@@ -154,9 +149,7 @@ pub fn sign_raw(
     header: &str,
     claims: impl AsRef<[u8]>,
 ) -> String {
-    token::encode(form, header.as_bytes(), claims.as_ref(), |signing_input| {
-        key.sign(signing_input)
-    })
+    token::encode(form, header.as_bytes(), claims.as_ref(), |signing_input| key.sign(signing_input))
 }
 
 /// Puts the identity of a customer into a request, as the layer does for a good token: for tests of
@@ -167,9 +160,7 @@ pub fn sign_raw(
 pub fn sign_in<B>(request: &mut Request<B>, customer_id: &CustomerId) {
     let claims = Claims {
         customer_id: customer_id.clone(),
-        token_id: "36f05940-0d38-411a-8909-3aea58bc1f09"
-            .parse()
-            .expect("a token id"),
+        token_id: "36f05940-0d38-411a-8909-3aea58bc1f09".parse().expect("a token id"),
         name: None,
         exp: 86_400,
         iat: 0,

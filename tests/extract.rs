@@ -28,30 +28,20 @@ const NO_LAYER: &str = r#"{"errors":[{"status":500,"title":"Internal Server Erro
 
 fn routes() -> Router {
     Router::new()
-        .route(
-            "/id",
-            get(|customer: CustomerId| async move { customer.to_string() }),
-        )
-        .route(
-            "/token",
-            get(|token: VerifiedToken| async move { token.token_id().to_string() }),
-        )
+        .route("/id", get(|customer: CustomerId| async move { customer.to_string() }))
+        .route("/token", get(|token: VerifiedToken| async move { token.token_id().to_string() }))
         .route(
             "/maybe",
-            get(
-                |customer: Option<CustomerId>, token: Option<VerifiedToken>| async move {
-                    format!("{} {}", customer.is_some(), token.is_some())
-                },
-            ),
+            get(|customer: Option<CustomerId>, token: Option<VerifiedToken>| async move {
+                format!("{} {}", customer.is_some(), token.is_some())
+            }),
         )
 }
 
 async fn send(app: Router, path: &str, token: Option<&str>) -> (StatusCode, String) {
     let mut request = Request::get(path).body(Body::empty()).unwrap();
     if let Some(token) = token {
-        request
-            .headers_mut()
-            .insert(TOKEN_HEADER, token.parse().unwrap());
+        request.headers_mut().insert(TOKEN_HEADER, token.parse().unwrap());
     }
     read(app.oneshot(request).await.unwrap()).await
 }
@@ -64,10 +54,8 @@ async fn read(response: Response<Body>) -> (StatusCode, String) {
 
 #[tokio::test]
 async fn handlers_get_the_identity_of_a_good_token() {
-    for layer in [
-        CustomerAuthLayer::required(verifier()),
-        CustomerAuthLayer::optional(verifier()),
-    ] {
+    for layer in [CustomerAuthLayer::required(verifier()), CustomerAuthLayer::optional(verifier())]
+    {
         let app = routes().layer(layer);
         for (path, body) in [
             ("/id", CUSTOMER),
@@ -82,28 +70,18 @@ async fn handlers_get_the_identity_of_a_good_token() {
 
 #[tokio::test]
 async fn without_identity_option_is_none_and_the_bare_extractor_refuses_as_the_layer_would() {
-    for layer in [
-        CustomerAuthLayer::optional(verifier()),
-        CustomerAuthLayer::observe(verifier()),
-    ] {
+    for layer in [CustomerAuthLayer::optional(verifier()), CustomerAuthLayer::observe(verifier())] {
         let app = routes().layer(layer.status(StatusCode::FORBIDDEN));
         let answer = send(app.clone(), "/maybe", None).await;
         assert_eq!(answer, (StatusCode::OK, "false false".to_owned()));
         for path in ["/id", "/token"] {
             let answer = send(app.clone(), path, None).await;
-            assert_eq!(
-                answer,
-                (StatusCode::FORBIDDEN, MISSING.to_owned()),
-                "{path}"
-            );
+            assert_eq!(answer, (StatusCode::FORBIDDEN, MISSING.to_owned()), "{path}");
         }
     }
     // A dry run refuses nothing by a bad token, but a handler that needs identity still does.
     let app = routes().layer(CustomerAuthLayer::observe(verifier()));
-    assert_eq!(
-        send(app, "/id", Some("bad")).await.0,
-        StatusCode::UNAUTHORIZED
-    );
+    assert_eq!(send(app, "/id", Some("bad")).await.0, StatusCode::UNAUTHORIZED);
 }
 
 #[tokio::test]
@@ -115,21 +93,14 @@ async fn the_layers_own_answer_is_what_the_extractor_gives_too() {
             response
         });
     let answer = send(routes().layer(layer), "/id", None).await;
-    assert_eq!(
-        answer,
-        (StatusCode::UNAUTHORIZED, "missing_token".to_owned())
-    );
+    assert_eq!(answer, (StatusCode::UNAUTHORIZED, "missing_token".to_owned()));
 }
 
 #[tokio::test]
 async fn a_missing_layer_is_a_500_that_names_it() {
     for path in ["/id", "/token", "/maybe"] {
         let answer = send(routes(), path, Some(&good_token())).await;
-        assert_eq!(
-            answer,
-            (StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER.to_owned()),
-            "{path}"
-        );
+        assert_eq!(answer, (StatusCode::INTERNAL_SERVER_ERROR, NO_LAYER.to_owned()), "{path}");
     }
 }
 
@@ -148,19 +119,12 @@ async fn the_layer_fits_every_place_that_axum_has_for_one() {
     for (place, app) in [
         ("Router::layer", routes().layer(layer())),
         ("Router::route_layer", routes().route_layer(layer())),
-        (
-            "MethodRouter::layer",
-            Router::new().route("/id", handler.layer(layer())),
-        ),
+        ("MethodRouter::layer", Router::new().route("/id", handler.layer(layer()))),
         ("nested", Router::new().merge(routes().layer(layer()))),
     ] {
         let answer = send(app.clone(), "/id", Some(&good_token())).await;
         assert_eq!(answer, (StatusCode::OK, CUSTOMER.to_owned()), "{place}");
-        assert_eq!(
-            send(app, "/id", None).await.0,
-            StatusCode::UNAUTHORIZED,
-            "{place}"
-        );
+        assert_eq!(send(app, "/id", None).await.0, StatusCode::UNAUTHORIZED, "{place}");
     }
     // What no route answers is no business of a `route_layer`.
     let app = routes().route_layer(layer());

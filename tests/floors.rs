@@ -49,30 +49,16 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The module a source file belongs to: its folder, or its own name.
 fn module(source: &Path) -> String {
-    let relative = source
-        .strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src"))
-        .unwrap();
-    relative
-        .components()
-        .next()
-        .unwrap()
-        .as_os_str()
-        .to_str()
-        .unwrap()
-        .replace(".rs", "")
+    let relative = source.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    relative.components().next().unwrap().as_os_str().to_str().unwrap().replace(".rs", "")
 }
 
 /// What a file uses of the crate: the first name after each `crate::`, outside comments and tests.
 fn uses(text: &str) -> Vec<String> {
     let code = text.split("#[cfg(test)]\nmod tests").next().unwrap();
-    let code = code
-        .lines()
-        .filter(|line| !line.trim_start().starts_with("//"));
+    let code = code.lines().filter(|line| !line.trim_start().starts_with("//"));
     code.flat_map(|line| line.split("crate::").skip(1).collect::<Vec<_>>())
-        .map(|rest| {
-            rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_')
-                .next()
-        })
+        .map(|rest| rest.split(|letter: char| !letter.is_alphanumeric() && letter != '_').next())
         .map(|name| name.unwrap().to_owned())
         .collect()
 }
@@ -87,19 +73,11 @@ fn a_file_uses_only_floors_below_its_own() {
                 continue;
             }
             let allowed = floor(&used) < floor(&module) || floor(&module) == 0 && used == "error";
-            assert!(
-                allowed,
-                "{} (floor {}) uses `{used}`",
-                source.display(),
-                floor(&module)
-            );
+            assert!(allowed, "{} (floor {}) uses `{used}`", source.display(), floor(&module));
             checked += 1;
         }
     }
-    assert!(
-        checked > 50,
-        "only {checked} uses found: is the search broken?"
-    );
+    assert!(checked > 50, "only {checked} uses found: is the search broken?");
 }
 
 #[test]

@@ -37,11 +37,7 @@ fn listen() -> (TcpIncoming, SocketAddr) {
 
 /// The customer that the server saw, or the code and message of its refusal.
 async fn who_am_i(server: SocketAddr, tokens: &[&str]) -> Result<String, (Code, String)> {
-    let channel = Endpoint::try_from(format!("http://{server}"))
-        .unwrap()
-        .connect()
-        .await
-        .unwrap();
+    let channel = Endpoint::try_from(format!("http://{server}")).unwrap().connect().await.unwrap();
     let mut client = HealthClient::new(channel);
     let mut call = Request::new(HealthCheckRequest::default());
     for token in tokens {
@@ -49,13 +45,9 @@ async fn who_am_i(server: SocketAddr, tokens: &[&str]) -> Result<String, (Code, 
         call.metadata_mut().append(TOKEN_HEADER, token);
     }
     match client.check(call).await {
-        Ok(response) => Ok(response
-            .metadata()
-            .get("customer")
-            .unwrap()
-            .to_str()
-            .unwrap()
-            .to_owned()),
+        Ok(response) => {
+            Ok(response.metadata().get("customer").unwrap().to_str().unwrap().to_owned())
+        }
         Err(status) => Err((status.code(), status.message().to_owned())),
     }
 }
@@ -65,16 +57,11 @@ async fn the_example_serves_customers_and_nobody_else() {
     let (incoming, address) = listen();
     tokio::spawn(example::serve(KeyRing::hs256(SECRET).unwrap(), incoming));
 
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let token = TestToken::new(CUSTOMER, now.as_secs()).sign(&key(), TokenForm::Compact);
     assert_eq!(who_am_i(address, &[&token]).await, Ok(CUSTOMER.to_owned()));
     let missing = "A customer token is required".to_owned();
-    assert_eq!(
-        who_am_i(address, &[]).await,
-        Err((Code::Unauthenticated, missing))
-    );
+    assert_eq!(who_am_i(address, &[]).await, Err((Code::Unauthenticated, missing)));
 }
 
 #[tokio::test]
@@ -82,11 +69,7 @@ async fn around_one_service_alone_the_layer_refuses_in_grpc_terms() {
     let (incoming, address) = listen();
     let layer = CustomerAuthLayer::required(verifier());
     let service = layer.named_layer(HealthServer::new(example::WhoAmI));
-    tokio::spawn(
-        Server::builder()
-            .add_service(service)
-            .serve_with_incoming(incoming),
-    );
+    tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
 
     let good = good_token();
     assert_eq!(who_am_i(address, &[&good]).await, Ok(CUSTOMER.to_owned()));
@@ -94,10 +77,7 @@ async fn around_one_service_alone_the_layer_refuses_in_grpc_terms() {
         (vec![], "A customer token is required"),
         (vec![expired_token()], "The customer token has expired"),
         (vec!["a.b.c".to_owned()], "The customer token is invalid"),
-        (
-            vec![good.clone(), good.clone()],
-            "The customer token is invalid",
-        ),
+        (vec![good.clone(), good.clone()], "The customer token is invalid"),
     ] {
         let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
         let refused = Err((Code::Unauthenticated, message.to_owned()));

@@ -24,19 +24,14 @@ use self::common::verifier;
 fn a_compact_token_of_ours_decodes_there_with_the_same_claims() {
     let key = SigningKey::hs256(SECRET).unwrap().with_id("k1");
     let signer = TokenSigner::new(KeyRing::new(key)).unwrap();
-    let issued = signer
-        .sign(&CUSTOMER.parse().unwrap(), Some("Ron \"Duke Silver\" é"))
-        .unwrap();
+    let issued = signer.sign(&CUSTOMER.parse().unwrap(), Some("Ron \"Duke Silver\" é")).unwrap();
 
     let mut validation = Validation::new(Algorithm::HS256);
     validation.leeway = 0;
     let secret = DecodingKey::from_secret(SECRET.as_bytes());
     let decoded = jsonwebtoken::decode::<Value>(issued.token(), &secret, &validation).unwrap();
-    let seconds = |time: std::time::SystemTime| {
-        time.duration_since(std::time::UNIX_EPOCH)
-            .unwrap()
-            .as_secs()
-    };
+    let seconds =
+        |time: std::time::SystemTime| time.duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
     assert_eq!(decoded.header.kid.as_deref(), Some("k1"));
     assert_eq!(
         decoded.claims,
@@ -61,10 +56,7 @@ fn one_of_its_tokens_verifies_here() {
     };
     let token = encode(SECRET, &Header::default());
     let verified = verifier().verify(token.as_bytes()).unwrap();
-    assert_eq!(
-        (verified.customer_id() == CUSTOMER, verified.name()),
-        (true, Some("Ron"))
-    );
+    assert_eq!((verified.customer_id() == CUSTOMER, verified.name()), (true, Some("Ron")));
 
     let kind = |token: String| verifier().verify(token.as_bytes()).unwrap_err().kind();
     let other_secret = encode("another secret, of 32 bytes at least", &Header::default());

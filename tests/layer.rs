@@ -57,9 +57,7 @@ struct Seen {
 impl Seen {
     fn header(&self, name: &str) -> Vec<(&str, bool)> {
         let named = self.headers.iter().filter(|(known, ..)| known == name);
-        named
-            .map(|(_, value, sensitive)| (value.as_str(), *sensitive))
-            .collect()
+        named.map(|(_, value, sensitive)| (value.as_str(), *sensitive)).collect()
     }
 }
 
@@ -71,9 +69,7 @@ async fn send(layer: CustomerAuthLayer, request: Request<Body>) -> (Response<Byt
         let extensions = request.extensions();
         *record.lock().unwrap() = Some(Seen {
             customer: extensions.get::<CustomerId>().map(ToString::to_string),
-            token: extensions
-                .get::<VerifiedToken>()
-                .map(|token| token.token_id().to_string()),
+            token: extensions.get::<VerifiedToken>().map(|token| token.token_id().to_string()),
             no_identity: extensions.get::<NoIdentity>().is_some(),
             headers: request
                 .headers()
@@ -96,9 +92,7 @@ async fn send(layer: CustomerAuthLayer, request: Request<Body>) -> (Response<Byt
 fn request(tokens: &[&str]) -> Request<Body> {
     let mut request = Request::get("/v2/orders").body(Body::default()).unwrap();
     for token in tokens {
-        request
-            .headers_mut()
-            .append(TOKEN_HEADER, token.parse().unwrap());
+        request.headers_mut().append(TOKEN_HEADER, token.parse().unwrap());
     }
     request
 }
@@ -112,10 +106,7 @@ fn preflight() -> Request<Body> {
 }
 
 fn kind(response: &Response<Bytes>) -> Option<RejectionKind> {
-    response
-        .extensions()
-        .get::<Rejection>()
-        .map(Rejection::kind)
+    response.extensions().get::<Rejection>().map(Rejection::kind)
 }
 
 #[tokio::test]
@@ -130,10 +121,7 @@ async fn a_good_token_gives_the_handler_identity_in_every_mode() {
         assert_eq!(response.body(), "inner");
         let seen = seen.unwrap();
         assert_eq!(seen.customer.as_deref(), Some(CUSTOMER));
-        assert_eq!(
-            seen.token.as_deref(),
-            Some("36f05940-0d38-411a-8909-3aea58bc1f09")
-        );
+        assert_eq!(seen.token.as_deref(), Some("36f05940-0d38-411a-8909-3aea58bc1f09"));
         assert!(!seen.no_identity);
     }
 }
@@ -149,11 +137,7 @@ async fn each_mode_refuses_what_it_says_and_nothing_else_t27() {
     let cases: [(&str, Vec<&str>, RejectionKind); 8] = [
         ("none", vec![], missing),
         ("empty", vec![""], malformed),
-        (
-            "expired",
-            vec![&expired],
-            RejectionKind::Token(VerifyErrorKind::Expired),
-        ),
+        ("expired", vec![&expired], RejectionKind::Token(VerifyErrorKind::Expired)),
         ("garbage", vec!["a.b.c"], malformed),
         ("joined", vec![&joined], malformed),
         ("trailing space", vec![&padded], malformed),
@@ -163,88 +147,52 @@ async fn each_mode_refuses_what_it_says_and_nothing_else_t27() {
     for (why, tokens, reason) in cases {
         let layer = CustomerAuthLayer::required(verifier());
         let (response, seen) = send(layer, request(&tokens)).await;
-        assert_eq!(
-            response.status(),
-            StatusCode::UNAUTHORIZED,
-            "required, {why}"
-        );
-        assert_eq!(
-            (kind(&response), seen),
-            (Some(reason), None),
-            "required, {why}"
-        );
+        assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "required, {why}");
+        assert_eq!((kind(&response), seen), (Some(reason), None), "required, {why}");
 
         let layer = CustomerAuthLayer::optional(verifier());
         let (response, seen) = send(layer, request(&tokens)).await;
         if tokens.is_empty() {
             let seen = seen.unwrap();
-            assert_eq!(
-                (kind(&response), seen.customer),
-                (None, None),
-                "optional, {why}"
-            );
+            assert_eq!((kind(&response), seen.customer), (None, None), "optional, {why}");
             assert!(seen.no_identity);
         } else {
-            assert_eq!(
-                response.status(),
-                StatusCode::UNAUTHORIZED,
-                "optional, {why}"
-            );
-            assert_eq!(
-                (kind(&response), seen),
-                (Some(reason), None),
-                "optional, {why}"
-            );
+            assert_eq!(response.status(), StatusCode::UNAUTHORIZED, "optional, {why}");
+            assert_eq!((kind(&response), seen), (Some(reason), None), "optional, {why}");
         }
 
         let layer = CustomerAuthLayer::observe(verifier());
         let (response, seen) = send(layer, request(&tokens)).await;
         assert_eq!(response.status(), StatusCode::OK, "observe, {why}");
         let seen = seen.unwrap();
-        assert_eq!(
-            (seen.customer, seen.token, seen.no_identity),
-            (None, None, true),
-            "{why}"
-        );
+        assert_eq!((seen.customer, seen.token, seen.no_identity), (None, None, true), "{why}");
     }
 }
 
 #[tokio::test]
 async fn only_the_one_header_is_looked_at() {
-    let elsewhere = Request::get(format!(
-        "/v2/orders?token={0}&x-moltin-customer-token={0}",
-        good_token()
-    ))
-    .header("authorization", format!("Bearer {}", good_token()))
-    .header(
-        "cookie",
-        format!("x-moltin-customer-token={}", good_token()),
-    )
-    .body(Body::default())
-    .unwrap();
+    let elsewhere =
+        Request::get(format!("/v2/orders?token={0}&x-moltin-customer-token={0}", good_token()))
+            .header("authorization", format!("Bearer {}", good_token()))
+            .header("cookie", format!("x-moltin-customer-token={}", good_token()))
+            .body(Body::default())
+            .unwrap();
     let (response, _) = send(CustomerAuthLayer::required(verifier()), elsewhere).await;
     assert_eq!(kind(&response), Some(RejectionKind::MissingToken));
 
     let mut api_access = request(&[&good_token()]);
-    api_access
-        .headers_mut()
-        .insert("authorization", "Bearer expired nonsense".parse().unwrap());
+    api_access.headers_mut().insert("authorization", "Bearer expired nonsense".parse().unwrap());
     let (_, seen) = send(CustomerAuthLayer::required(verifier()), api_access).await;
     let seen = seen.unwrap();
     assert_eq!(seen.customer.as_deref(), Some(CUSTOMER));
-    assert_eq!(
-        seen.header("authorization"),
-        [("Bearer expired nonsense", false)]
-    );
+    assert_eq!(seen.header("authorization"), [("Bearer expired nonsense", false)]);
 }
 
 #[tokio::test]
 async fn another_header_can_carry_the_token() {
     let header = HeaderName::from_static("x-customer-token");
     let mut with_both = request(&["garbage"]);
-    with_both
-        .headers_mut()
-        .insert(&header, good_token().parse().unwrap());
+    with_both.headers_mut().insert(&header, good_token().parse().unwrap());
     let layer = CustomerAuthLayer::required(verifier()).header(header);
     let (_, seen) = send(layer, with_both).await;
     assert_eq!(seen.unwrap().customer.as_deref(), Some(CUSTOMER));
@@ -257,10 +205,7 @@ async fn the_token_goes_on_marked_sensitive_or_not_at_all() {
     assert_eq!(seen.unwrap().header(TOKEN_HEADER), [(good.as_str(), true)]);
 
     let (_, seen) = send(CustomerAuthLayer::observe(verifier()), request(&["a", "b"])).await;
-    assert_eq!(
-        seen.unwrap().header(TOKEN_HEADER),
-        [("a", true), ("b", true)]
-    );
+    assert_eq!(seen.unwrap().header(TOKEN_HEADER), [("a", true), ("b", true)]);
 
     for tokens in [vec![good.as_str()], vec!["a", "b"]] {
         let layer = CustomerAuthLayer::observe(verifier()).strip_token();
@@ -273,12 +218,8 @@ async fn the_token_goes_on_marked_sensitive_or_not_at_all() {
 async fn identity_that_a_client_or_an_outer_layer_claims_is_always_removed_t28() {
     let customer = HeaderName::from_static("x-customer-id");
     let forged = |mut request: Request<Body>| {
-        request
-            .headers_mut()
-            .append(&customer, "somebody-else".parse().unwrap());
-        request
-            .headers_mut()
-            .append(&customer, "and another".parse().unwrap());
+        request.headers_mut().append(&customer, "somebody-else".parse().unwrap());
+        request.headers_mut().append(&customer, "and another".parse().unwrap());
         tower_customer_auth::testing::sign_in(&mut request, &"somebody-else".parse().unwrap());
         request
     };
@@ -321,9 +262,7 @@ async fn a_real_preflight_passes_without_identity_and_nothing_else_does() {
 
     // Even a good token is no reason to act as somebody: a preflight is the browser's.
     let mut with_token = preflight();
-    with_token
-        .headers_mut()
-        .insert(TOKEN_HEADER, good_token().parse().unwrap());
+    with_token.headers_mut().insert(TOKEN_HEADER, good_token().parse().unwrap());
     let (_, seen) = send(CustomerAuthLayer::required(verifier()), with_token).await;
     assert_eq!(seen.unwrap().customer, None);
 
@@ -336,10 +275,7 @@ async fn a_real_preflight_passes_without_identity_and_nothing_else_does() {
     *get.method_mut() = Method::GET;
     for (why, request) in [
         ("no origin", without("origin")),
-        (
-            "no request method",
-            without("access-control-request-method"),
-        ),
+        ("no request method", without("access-control-request-method")),
         ("not OPTIONS", get),
     ] {
         let (response, seen) = send(CustomerAuthLayer::required(verifier()), request).await;
@@ -360,9 +296,7 @@ async fn the_answer_to_a_refusal_can_be_changed_and_keeps_its_reason() {
 
     let layer = layer.rejection_response(|rejection: &Rejection| {
         let mut response = rejection.to_response();
-        response
-            .headers_mut()
-            .insert("x-reason", rejection.kind().as_str().parse().unwrap());
+        response.headers_mut().insert("x-reason", rejection.kind().as_str().parse().unwrap());
         *response.body_mut() = Bytes::from_static(b"<p>Please sign in</p>");
         response
     });
@@ -370,10 +304,7 @@ async fn the_answer_to_a_refusal_can_be_changed_and_keeps_its_reason() {
     assert_eq!(response.status(), StatusCode::FORBIDDEN);
     assert_eq!(response.headers()["x-reason"], "expired");
     assert_eq!(response.body(), "<p>Please sign in</p>");
-    assert_eq!(
-        kind(&response),
-        Some(RejectionKind::Token(VerifyErrorKind::Expired))
-    );
+    assert_eq!(kind(&response), Some(RejectionKind::Token(VerifyErrorKind::Expired)));
 }
 
 #[test]
@@ -385,20 +316,13 @@ fn a_status_that_would_hide_a_refusal_is_a_mistake_in_the_program() {
 #[tokio::test]
 async fn a_grpc_call_is_refused_in_its_own_way() {
     let mut call = request(&[&expired_token()]);
-    call.headers_mut()
-        .insert("content-type", "application/grpc+proto".parse().unwrap());
+    call.headers_mut().insert("content-type", "application/grpc+proto".parse().unwrap());
     let (response, _) = send(CustomerAuthLayer::required(verifier()), call).await;
     assert_eq!(response.status(), StatusCode::OK);
     assert_eq!(response.headers()["grpc-status"], "16");
-    assert_eq!(
-        response.headers()["grpc-message"],
-        "The customer token has expired"
-    );
+    assert_eq!(response.headers()["grpc-message"], "The customer token has expired");
     assert_eq!(response.body(), "");
-    assert_eq!(
-        kind(&response),
-        Some(RejectionKind::Token(VerifyErrorKind::Expired))
-    );
+    assert_eq!(kind(&response), Some(RejectionKind::Token(VerifyErrorKind::Expired)));
 }
 
 /// Panics when it is called without having been polled ready: a clone is a service of its own.
@@ -423,10 +347,7 @@ impl Service<Request<Body>> for Strict {
     }
 
     fn call(&mut self, _: Request<Body>) -> Self::Future {
-        assert!(
-            std::mem::take(&mut self.ready),
-            "called without being ready"
-        );
+        assert!(std::mem::take(&mut self.ready), "called without being ready");
         ready(Ok(Response::new(Body::default())))
     }
 }
@@ -435,29 +356,16 @@ impl Service<Request<Body>> for Strict {
 async fn calls_only_the_instance_that_was_polled_ready() {
     let layer = CustomerAuthLayer::required(verifier());
     let mut service = layer.layer(Strict { ready: false });
-    for tokens in [
-        vec![good_token()],
-        vec![],
-        vec![good_token()],
-        vec![good_token()],
-    ] {
+    for tokens in [vec![good_token()], vec![], vec![good_token()], vec![good_token()]] {
         let tokens: Vec<&str> = tokens.iter().map(String::as_str).collect();
         let expected = if tokens.is_empty() { 401 } else { 200 };
-        let response = service
-            .ready()
-            .await
-            .unwrap()
-            .call(request(&tokens))
-            .await
-            .unwrap();
+        let response = service.ready().await.unwrap().call(request(&tokens)).await.unwrap();
         assert_eq!(response.status(), expected);
     }
 }
 
 fn is_ready<S: Service<Request<Body>>>(service: &mut S) -> bool {
-    service
-        .poll_ready(&mut Context::from_waker(Waker::noop()))
-        .is_ready()
+    service.poll_ready(&mut Context::from_waker(Waker::noop())).is_ready()
 }
 
 #[tokio::test]
@@ -471,10 +379,7 @@ async fn a_refusal_gives_back_what_poll_ready_reserved() {
     service.ready().await.unwrap();
     assert!(!is_ready(&mut other), "the one permit is taken");
     let refusal = service.call(request(&[]));
-    assert!(
-        is_ready(&mut other),
-        "and given back although the refused service idles"
-    );
+    assert!(is_ready(&mut other), "and given back although the refused service idles");
     assert_eq!(refusal.await.unwrap().status(), StatusCode::UNAUTHORIZED);
 
     // `other` holds the permit now; the refused service has to wait for it like everybody.
@@ -516,25 +421,11 @@ async fn a_pending_or_failing_inner_service_is_passed_on() {
     handle.allow(0);
     assert!(!is_ready(&mut service), "pending");
     handle.allow(1);
-    let mut answer = pin!(
-        service
-            .ready()
-            .await
-            .unwrap()
-            .call(request(&[&good_token()]))
-    );
-    assert!(
-        answer
-            .as_mut()
-            .poll(&mut Context::from_waker(Waker::noop()))
-            .is_pending()
-    );
+    let mut answer = pin!(service.ready().await.unwrap().call(request(&[&good_token()])));
+    assert!(answer.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
     let (_, respond) = handle.next_request().await.unwrap();
     respond.send_error("the inner service's own error");
-    assert_eq!(
-        answer.await.unwrap_err().to_string(),
-        "the inner service's own error"
-    );
+    assert_eq!(answer.await.unwrap_err().to_string(), "the inner service's own error");
 }
 
 #[tokio::test]
@@ -544,10 +435,7 @@ async fn works_over_boxed_services_and_bodies_of_any_kind() {
     }));
     let service = CustomerAuthLayer::required(verifier()).layer(boxed);
     let response = service.oneshot(request(&[&good_token()])).await.unwrap();
-    assert_eq!(
-        response.into_body().collect().await.unwrap().to_bytes(),
-        "boxed"
-    );
+    assert_eq!(response.into_body().collect().await.unwrap().to_bytes(), "boxed");
 
     // A request body that is neither `Sync` nor a body at all, and an answer in other chunks.
     let inner = tower::service_fn(|_: Request<std::cell::Cell<u8>>| {
@@ -560,15 +448,6 @@ async fn works_over_boxed_services_and_bodies_of_any_kind() {
         let service = CustomerAuthLayer::required(verifier()).layer(inner);
         let response = service.oneshot(request).await.unwrap();
         assert_eq!(response.status(), status);
-        assert_eq!(
-            response
-                .into_body()
-                .collect()
-                .await
-                .unwrap()
-                .to_bytes()
-                .len(),
-            length
-        );
+        assert_eq!(response.into_body().collect().await.unwrap().to_bytes().len(), length);
     }
 }

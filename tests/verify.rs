@@ -70,10 +70,7 @@ fn compact(token: &TestToken) -> String {
 
 /// `None` for an accepted token.
 fn refusal(verifier: &Verifier, token: impl AsRef<[u8]>) -> Option<VerifyErrorKind> {
-    verifier
-        .verify(token.as_ref())
-        .err()
-        .map(|error| error.kind())
+    verifier.verify(token.as_ref()).err().map(|error| error.kind())
 }
 
 #[track_caller]
@@ -84,9 +81,7 @@ fn assert_refused(token: impl AsRef<[u8]>, kind: VerifyErrorKind, why: impl std:
 #[test]
 fn accepts_a_good_token_in_both_forms_and_tells_what_it_says() {
     for form in FORMS {
-        let verified = verifier()
-            .verify(good().sign(&key(), form).as_bytes())
-            .unwrap();
+        let verified = verifier().verify(good().sign(&key(), form).as_bytes()).unwrap();
         assert_eq!(*verified.customer_id(), CUSTOMER);
         assert_eq!(*verified.token_id(), "36f05940-0d38-411a-8909-3aea58bc1f09");
         assert_eq!(verified.name(), Some("Ron Swanson"));
@@ -100,10 +95,7 @@ fn accepts_only_the_forms_it_is_told_to() {
     for (only, other) in [(FORMS[0], FORMS[1]), (FORMS[1], FORMS[0])] {
         let verifier = builder(KeyRing::new(key())).forms(&[only]).build().unwrap();
         assert_eq!(refusal(&verifier, good().sign(&key(), only)), None);
-        assert_eq!(
-            refusal(&verifier, good().sign(&key(), other)),
-            Some(Malformed)
-        );
+        assert_eq!(refusal(&verifier, good().sign(&key(), other)), Some(Malformed));
     }
 }
 
@@ -116,11 +108,7 @@ fn refuses_every_token_with_one_bit_flipped() {
             for bit in 0..8 {
                 let mut mutant = token.clone();
                 mutant[at] ^= 1 << bit;
-                assert_ne!(
-                    refusal(&verifier, &mutant),
-                    None,
-                    "{form:?}, byte {at}, bit {bit}"
-                );
+                assert_ne!(refusal(&verifier, &mutant), None, "{form:?}, byte {at}, bit {bit}");
             }
         }
     }
@@ -145,28 +133,12 @@ fn refuses_every_truncation_and_every_token_with_a_byte_taken_out_or_doubled() {
     for form in FORMS {
         let token = good().sign(&key(), form).into_bytes();
         for at in 0..token.len() {
-            assert_ne!(
-                refusal(&verifier, &token[..at]),
-                None,
-                "{form:?}, first {at}"
-            );
-            assert_ne!(
-                refusal(&verifier, &token[at + 1..]),
-                None,
-                "{form:?}, last from {at}"
-            );
+            assert_ne!(refusal(&verifier, &token[..at]), None, "{form:?}, first {at}");
+            assert_ne!(refusal(&verifier, &token[at + 1..]), None, "{form:?}, last from {at}");
             let without = [&token[..at], &token[at + 1..]].concat();
-            assert_ne!(
-                refusal(&verifier, without),
-                None,
-                "{form:?}, without byte {at}"
-            );
+            assert_ne!(refusal(&verifier, without), None, "{form:?}, without byte {at}");
             let doubled = [&token[..=at], &token[at..]].concat();
-            assert_ne!(
-                refusal(&verifier, doubled),
-                None,
-                "{form:?}, byte {at} twice"
-            );
+            assert_ne!(refusal(&verifier, doubled), None, "{form:?}, byte {at} twice");
         }
     }
 }
@@ -229,11 +201,7 @@ fn refuses_every_other_spelling_of_an_algorithm_t01() {
     assert_refused(unsigned, DisallowedAlgorithm, "empty signature");
     assert_refused(unsigned.trim_end_matches('.'), Malformed, "two parts");
     let good = compact(&good());
-    assert_refused(
-        &good[..=good.rfind('.').unwrap()],
-        InvalidSignature,
-        "HS256, no signature",
-    );
+    assert_refused(&good[..=good.rfind('.').unwrap()], InvalidSignature, "HS256, no signature");
 }
 
 #[test]
@@ -264,22 +232,10 @@ fn tries_a_token_with_a_kid_against_that_key_alone() {
     };
     assert_eq!(refusal(&verifier, token(Some("k1"), &named)), None);
     assert_eq!(refusal(&verifier, token(None, &key())), None);
-    assert_eq!(
-        refusal(&verifier, token(Some("k1"), &key())),
-        Some(InvalidSignature)
-    );
-    assert_eq!(
-        refusal(&verifier, token(None, &named)),
-        Some(InvalidSignature)
-    );
-    assert_eq!(
-        refusal(&verifier, token(Some("k2"), &named)),
-        Some(UnknownKey)
-    );
-    assert_eq!(
-        refusal(&verifier, token(Some("K1"), &named)),
-        Some(UnknownKey)
-    );
+    assert_eq!(refusal(&verifier, token(Some("k1"), &key())), Some(InvalidSignature));
+    assert_eq!(refusal(&verifier, token(None, &named)), Some(InvalidSignature));
+    assert_eq!(refusal(&verifier, token(Some("k2"), &named)), Some(UnknownKey));
+    assert_eq!(refusal(&verifier, token(Some("K1"), &named)), Some(UnknownKey));
     // The legacy form has no room for an id.
     let legacy = good().sign(&named, TokenForm::Legacy);
     assert_eq!(refusal(&verifier, legacy), Some(InvalidSignature));
@@ -306,22 +262,13 @@ fn refuses_headers_that_bring_a_key_or_change_what_is_signed_t05_t10_t11_t12() {
 
 #[test]
 fn takes_unknown_header_members_and_claims_for_what_they_are() {
-    let token = good()
-        .header("cty", "x")
-        .header("x5t", "y")
-        .claim("roles", json!([{"a": 1}]));
+    let token = good().header("cty", "x").header("x5t", "y").claim("roles", json!([{"a": 1}]));
     assert_eq!(refusal(&verifier(), compact(&token)), None);
 }
 
 #[test]
 fn refuses_another_typ_t24() {
-    for typ in [
-        json!("at+jwt"),
-        json!("jwt"),
-        json!("logout+jwt"),
-        json!(null),
-        json!(1),
-    ] {
+    for typ in [json!("at+jwt"), json!("jwt"), json!("logout+jwt"), json!(null), json!(1)] {
         assert_refused(compact(&good().header("typ", typ.clone())), Malformed, typ);
     }
     let untyped = sign_raw(&key(), TokenForm::Compact, r#"{"alg":"HS256"}"#, claims());
@@ -342,10 +289,7 @@ fn refuses_duplicate_members_at_any_level_t16() {
         (header, claims().replace('{', r#"{"sub":"c","#)),
         (header, claims().replace('{', r#"{"\u0073ub":"c","#)),
         (header, claims().replace('{', r#"{"x":1,"x":1,"#)),
-        (
-            header,
-            claims().replace('{', r#"{"x":[{"y":{"z":1,"z":2}}],"#),
-        ),
+        (header, claims().replace('{', r#"{"x":[{"y":{"z":1,"z":2}}],"#)),
     ] {
         let token = sign_raw(&key(), TokenForm::Compact, header, &claims);
         assert_refused(token, Malformed, format_args!("{header} {claims}"));
@@ -376,12 +320,7 @@ fn refuses_claims_that_are_no_json_object_in_utf_8_t17_t19() {
     }
     // White space in the JSON is the issuer's own affair.
     let spaced = format!(" {}\n", claims().replace(',', " ,\t"));
-    let token = sign_raw(
-        &key(),
-        TokenForm::Compact,
-        " {\"alg\" : \"HS256\"} ",
-        spaced,
-    );
+    let token = sign_raw(&key(), TokenForm::Compact, " {\"alg\" : \"HS256\"} ", spaced);
     assert_eq!(refusal(&verifier(), token), None);
 }
 
@@ -389,61 +328,14 @@ fn refuses_claims_that_are_no_json_object_in_utf_8_t17_t19() {
 fn refuses_ids_and_times_of_the_wrong_type_or_range_t19_t20_t25() {
     let long = "x".repeat(257);
     for (claim, values) in [
-        (
-            "sub",
-            vec![
-                json!(null),
-                json!(1),
-                json!(""),
-                json!("a b"),
-                json!("\0"),
-                json!(long),
-            ],
-        ),
-        (
-            "jti",
-            vec![
-                json!(null),
-                json!(1),
-                json!(""),
-                json!("ü"),
-                json!("\u{2028}"),
-                json!(long),
-            ],
-        ),
-        (
-            "exp",
-            vec![
-                json!(null),
-                json!("1"),
-                json!(true),
-                json!(-1),
-                json!(1.5),
-                json!(u64::MAX),
-            ],
-        ),
+        ("sub", vec![json!(null), json!(1), json!(""), json!("a b"), json!("\0"), json!(long)]),
+        ("jti", vec![json!(null), json!(1), json!(""), json!("ü"), json!("\u{2028}"), json!(long)]),
+        ("exp", vec![json!(null), json!("1"), json!(true), json!(-1), json!(1.5), json!(u64::MAX)]),
         (
             "iat",
-            vec![
-                json!(null),
-                json!("1"),
-                json!([1]),
-                json!(-1),
-                json!(1e9),
-                json!(1_u64 << 54),
-            ],
+            vec![json!(null), json!("1"), json!([1]), json!(-1), json!(1e9), json!(1_u64 << 54)],
         ),
-        (
-            "nbf",
-            vec![
-                json!(null),
-                json!("1"),
-                json!({}),
-                json!(-1),
-                json!(0.5),
-                json!(u64::MAX),
-            ],
-        ),
+        ("nbf", vec![json!(null), json!("1"), json!({}), json!(-1), json!(0.5), json!(u64::MAX)]),
     ] {
         for value in values {
             let why = format!("{claim}: {value}");
@@ -454,40 +346,25 @@ fn refuses_ids_and_times_of_the_wrong_type_or_range_t19_t20_t25() {
         assert_refused(compact(&good().without(claim)), Malformed, claim);
     }
     for claim in ["name", "nbf"] {
-        assert_eq!(
-            refusal(&verifier(), compact(&good().without(claim))),
-            None,
-            "{claim}"
-        );
+        assert_eq!(refusal(&verifier(), compact(&good().without(claim))), None, "{claim}");
     }
-    let empty_name = verifier()
-        .verify(compact(&good().claim("name", "")).as_bytes())
-        .unwrap();
+    let empty_name = verifier().verify(compact(&good().claim("name", "")).as_bytes()).unwrap();
     assert_eq!(empty_name.name(), Some(""));
-    let nameless = verifier()
-        .verify(compact(&good().without("name")).as_bytes())
-        .unwrap();
+    let nameless = verifier().verify(compact(&good().without("name")).as_bytes()).unwrap();
     assert_eq!(nameless.name(), None);
 }
 
 #[test]
 fn refuses_a_token_at_its_exp_second_t21() {
     let clock = clock(NOW);
-    let verifier = Verifier::builder(KeyRing::new(key()))
-        .clock(clock.clone())
-        .build()
-        .unwrap();
+    let verifier = Verifier::builder(KeyRing::new(key())).clock(clock.clone()).build().unwrap();
     let token = compact(&good());
     let exp = NOW + 86_400;
     clock.set(at(exp) - Duration::from_nanos(1));
     assert_eq!(refusal(&verifier, &token), None);
     clock.set(at(exp));
     assert_eq!(refusal(&verifier, &token), Some(Expired));
-    assert_refused(
-        compact(&good().claim("exp", 0)),
-        Expired,
-        "exp 0 is long ago, not for ever",
-    );
+    assert_refused(compact(&good().claim("exp", 0)), Expired, "exp 0 is long ago, not for ever");
 }
 
 #[test]
@@ -495,11 +372,7 @@ fn leeway_counts_for_exp_and_nbf_and_only_as_far_as_it_goes_t21_t22() {
     let clock = clock(NOW);
     let leeway = Duration::from_millis(1_500);
     let keys = KeyRing::new(key());
-    let verifier = Verifier::builder(keys)
-        .clock(clock.clone())
-        .leeway(leeway)
-        .build()
-        .unwrap();
+    let verifier = Verifier::builder(keys).clock(clock.clone()).leeway(leeway).build().unwrap();
     let token = compact(&good().claim("nbf", NOW + 60));
     clock.set(at(NOW + 60) - leeway - Duration::from_nanos(1));
     assert_eq!(refusal(&verifier, &token), Some(NotYetValid));
@@ -513,77 +386,37 @@ fn leeway_counts_for_exp_and_nbf_and_only_as_far_as_it_goes_t21_t22() {
 
 #[test]
 fn refuses_what_is_not_valid_yet_or_issued_in_the_future_t22() {
-    assert_eq!(
-        refusal(&verifier(), compact(&good().claim("nbf", NOW))),
-        None
-    );
+    assert_eq!(refusal(&verifier(), compact(&good().claim("nbf", NOW))), None);
     assert_refused(compact(&good().claim("nbf", NOW + 1)), NotYetValid, "nbf");
-    assert_refused(
-        compact(&good().claim("nbf", 1_u64 << 53)),
-        NotYetValid,
-        "nbf far away",
-    );
-    assert_eq!(
-        refusal(&verifier(), compact(&good().claim("iat", NOW + 5))),
-        None
-    );
-    assert_refused(
-        compact(&good().claim("iat", NOW + 6)),
-        IssuedInFuture,
-        "iat",
-    );
+    assert_refused(compact(&good().claim("nbf", 1_u64 << 53)), NotYetValid, "nbf far away");
+    assert_eq!(refusal(&verifier(), compact(&good().claim("iat", NOW + 5))), None);
+    assert_refused(compact(&good().claim("iat", NOW + 6)), IssuedInFuture, "iat");
     let backwards = good().claim("iat", NOW + 5).claim("exp", NOW + 4);
     assert_refused(compact(&backwards), Malformed, "exp before iat");
     let keys = KeyRing::new(key());
-    let wider = builder(keys)
-        .clock_skew(Duration::from_secs(60))
-        .build()
-        .unwrap();
-    assert_eq!(
-        refusal(&wider, compact(&TestToken::new(CUSTOMER, NOW + 60))),
-        None
-    );
-    assert_eq!(
-        refusal(&wider, compact(&TestToken::new(CUSTOMER, NOW + 61))),
-        Some(IssuedInFuture)
-    );
+    let wider = builder(keys).clock_skew(Duration::from_secs(60)).build().unwrap();
+    assert_eq!(refusal(&wider, compact(&TestToken::new(CUSTOMER, NOW + 60))), None);
+    assert_eq!(refusal(&wider, compact(&TestToken::new(CUSTOMER, NOW + 61))), Some(IssuedInFuture));
 }
 
 #[test]
 fn refuses_a_token_made_to_live_longer_than_allowed_t20() {
-    assert_refused(
-        compact(&good().claim("exp", NOW + 86_401)),
-        LifetimeTooLong,
-        "a second more",
-    );
-    assert_refused(
-        compact(&good().claim("exp", 1_u64 << 53)),
-        LifetimeTooLong,
-        "for ever",
-    );
+    assert_refused(compact(&good().claim("exp", NOW + 86_401)), LifetimeTooLong, "a second more");
+    assert_refused(compact(&good().claim("exp", 1_u64 << 53)), LifetimeTooLong, "for ever");
     let keys = KeyRing::new(key());
     let week = Duration::from_secs(7 * 86_400);
     let longer = builder(keys).max_lifetime(week).build().unwrap();
-    assert_eq!(
-        refusal(&longer, compact(&good().claim("exp", NOW + 7 * 86_400))),
-        None
-    );
+    assert_eq!(refusal(&longer, compact(&good().claim("exp", NOW + 7 * 86_400))), None);
 }
 
 #[test]
 fn survives_any_clock_t23() {
     let clock = clock(NOW);
-    let verifier = Verifier::builder(KeyRing::new(key()))
-        .clock(clock.clone())
-        .build()
-        .unwrap();
+    let verifier = Verifier::builder(KeyRing::new(key())).clock(clock.clone()).build().unwrap();
     let token = compact(&good());
     let latest = at(1 << 53);
     for (time, verdict) in [
-        (
-            SystemTime::UNIX_EPOCH - Duration::from_secs(1),
-            Some(IssuedInFuture),
-        ),
+        (SystemTime::UNIX_EPOCH - Duration::from_secs(1), Some(IssuedInFuture)),
         (SystemTime::UNIX_EPOCH, Some(IssuedInFuture)),
         (at(NOW) - Duration::from_secs(6), Some(IssuedInFuture)),
         (at(NOW), None),
@@ -599,38 +432,20 @@ fn survives_any_clock_t23() {
 fn a_token_for_somebody_else_is_refused_t24_t33() {
     let keys = || KeyRing::new(key());
     let any = builder(keys()).build().unwrap();
-    let store = builder(keys())
-        .audience("store")
-        .audience("shop")
-        .build()
-        .unwrap();
+    let store = builder(keys()).audience("store").audience("shop").build().unwrap();
     for (aud, without, with) in [
         (None, None, Some(WrongAudience)),
         (Some(json!("store")), Some(WrongAudience), None),
         (Some(json!("shop")), Some(WrongAudience), None),
         (Some(json!(["x", "store"])), Some(WrongAudience), None),
-        (
-            Some(json!("STORE")),
-            Some(WrongAudience),
-            Some(WrongAudience),
-        ),
-        (
-            Some(json!("store ")),
-            Some(WrongAudience),
-            Some(WrongAudience),
-        ),
+        (Some(json!("STORE")), Some(WrongAudience), Some(WrongAudience)),
+        (Some(json!("store ")), Some(WrongAudience), Some(WrongAudience)),
         (Some(json!([])), Some(WrongAudience), Some(WrongAudience)),
         (Some(json!("")), Some(WrongAudience), Some(WrongAudience)),
         (Some(json!(["store", 1])), Some(Malformed), Some(Malformed)),
-        (
-            Some(json!({"a": "store"})),
-            Some(Malformed),
-            Some(Malformed),
-        ),
+        (Some(json!({"a": "store"})), Some(Malformed), Some(Malformed)),
     ] {
-        let token = aud
-            .iter()
-            .fold(good(), |token, aud| token.claim("aud", aud.clone()));
+        let token = aud.iter().fold(good(), |token, aud| token.claim("aud", aud.clone()));
         assert_eq!(refusal(&any, compact(&token)), without, "{aud:?}");
         assert_eq!(refusal(&store, compact(&token)), with, "{aud:?}");
     }
@@ -644,9 +459,7 @@ fn a_token_for_somebody_else_is_refused_t24_t33() {
         (Some(json!(["https://us"])), Some(WrongIssuer)),
         (Some(Value::Null), Some(WrongIssuer)),
     ] {
-        let token = iss
-            .iter()
-            .fold(good(), |token, iss| token.claim("iss", iss.clone()));
+        let token = iss.iter().fold(good(), |token, iss| token.claim("iss", iss.clone()));
         assert_eq!(refusal(&us, compact(&token)), verdict, "{iss:?}");
         assert_eq!(refusal(&any, compact(&token)), None, "ignored: {iss:?}");
     }
@@ -656,10 +469,7 @@ fn a_token_for_somebody_else_is_refused_t24_t33() {
 fn a_rotation_logs_nobody_out_before_its_grace_is_over() {
     let clock = clock(NOW);
     let keys = KeyRing::new(key());
-    let verifier = Verifier::builder(keys.clone())
-        .clock(clock.clone())
-        .build()
-        .unwrap();
+    let verifier = Verifier::builder(keys.clone()).clock(clock.clone()).build().unwrap();
     let [old, new] = [key(), next_key()].map(|key| good().sign(&key, TokenForm::Legacy));
     assert_eq!(refusal(&verifier, &new), Some(InvalidSignature));
 
@@ -677,10 +487,7 @@ fn a_rotation_logs_nobody_out_before_its_grace_is_over() {
 fn several_rotations_keep_each_key_for_its_own_grace() {
     let clock = clock(NOW);
     let keys = KeyRing::new(key());
-    let verifier = Verifier::builder(keys.clone())
-        .clock(clock.clone())
-        .build()
-        .unwrap();
+    let verifier = Verifier::builder(keys.clone()).clock(clock.clone()).build().unwrap();
     let third = SigningKey::hs256("a third secret, of 32 bytes at least").unwrap();
     keys.rotate_at(next_key(), Duration::from_secs(100), at(NOW));
     keys.rotate_at(third.clone(), Duration::from_secs(10), at(NOW));
@@ -690,10 +497,7 @@ fn several_rotations_keep_each_key_for_its_own_grace() {
     clock.set(at(NOW + 10));
     assert_eq!(verdicts(), [None, Some(InvalidSignature), None]);
     clock.set(at(NOW + 100));
-    assert_eq!(
-        verdicts(),
-        [Some(InvalidSignature), Some(InvalidSignature), None]
-    );
+    assert_eq!(verdicts(), [Some(InvalidSignature), Some(InvalidSignature), None]);
 }
 
 #[test]
@@ -701,22 +505,14 @@ fn rotating_to_the_same_key_or_the_same_id_leaves_one_of_them() {
     let keys = KeyRing::new(key());
     let verifier = builder(keys.clone()).build().unwrap();
     keys.rotate_at(key(), Duration::ZERO, at(NOW));
-    assert_eq!(
-        refusal(&verifier, compact(&good())),
-        None,
-        "the same key goes on"
-    );
+    assert_eq!(refusal(&verifier, compact(&good())), None, "the same key goes on");
 
     let [old, new] = [key(), next_key()].map(|key| key.with_id("k1"));
     keys.rotate_at(old.clone(), Duration::ZERO, at(NOW));
     keys.rotate_at(new.clone(), Duration::from_secs(60), at(NOW));
     let named = |key: &SigningKey| good().header("kid", "k1").sign(key, TokenForm::Compact);
     assert_eq!(refusal(&verifier, named(&new)), None);
-    assert_eq!(
-        refusal(&verifier, named(&old)),
-        Some(InvalidSignature),
-        "an id names one key"
-    );
+    assert_eq!(refusal(&verifier, named(&old)), Some(InvalidSignature), "an id names one key");
 }
 
 #[test]
@@ -724,10 +520,7 @@ fn a_retired_key_verifies_nothing_from_then_on() {
     let keys = KeyRing::new(key());
     let verifier = builder(keys.clone()).build().unwrap();
     keys.rotate_at(next_key(), Duration::from_secs(60), at(NOW));
-    assert_eq!(
-        keys.retire(&next_key().verifying_key()),
-        Err(ConfigError::RetiresSigningKey)
-    );
+    assert_eq!(keys.retire(&next_key().verifying_key()), Err(ConfigError::RetiresSigningKey));
     assert_eq!(keys.retire(&key().with_id("k1").verifying_key()), Ok(false));
     assert_eq!(keys.retire(&key().verifying_key()), Ok(true));
     assert_eq!(keys.retire(&key().verifying_key()), Ok(false));
@@ -739,33 +532,21 @@ fn key_sets_without_keys_or_with_two_of_one_id_do_not_start_t31() {
     assert_eq!(KeyRing::verify_only([]).unwrap_err(), ConfigError::NoKeys);
     let keys = [key(), next_key()].map(|key| key.with_id("k1").verifying_key());
     let id = "k1".to_owned();
-    assert_eq!(
-        KeyRing::verify_only(keys).unwrap_err(),
-        ConfigError::DuplicateKeyId { id }
-    );
+    assert_eq!(KeyRing::verify_only(keys).unwrap_err(), ConfigError::DuplicateKeyId { id });
 }
 
 #[tokio::test]
 async fn revokes_one_token_or_all_of_a_customers_from_before_t26() {
     let revocations = Revocations::in_memory();
-    let verifier = builder(KeyRing::new(key()))
-        .revocations(revocations.clone())
-        .build()
-        .unwrap();
+    let verifier = builder(KeyRing::new(key())).revocations(revocations.clone()).build().unwrap();
     let token = |jti: &str, iat: u64| compact(&TestToken::new(CUSTOMER, iat).claim("jti", jti));
 
-    revocations
-        .revoke(&"a".parse().unwrap(), at(NOW + 86_400))
-        .await
-        .unwrap();
+    revocations.revoke(&"a".parse().unwrap(), at(NOW + 86_400)).await.unwrap();
     assert_eq!(refusal(&verifier, token("a", NOW)), Some(Revoked));
     assert_eq!(refusal(&verifier, token("b", NOW)), None);
 
     let customer = CUSTOMER.parse().unwrap();
-    revocations
-        .revoke_customer(&customer, at(NOW - 1) + Duration::from_nanos(1))
-        .await
-        .unwrap();
+    revocations.revoke_customer(&customer, at(NOW - 1) + Duration::from_nanos(1)).await.unwrap();
     assert_eq!(refusal(&verifier, token("b", NOW - 1)), Some(Revoked));
     assert_eq!(refusal(&verifier, token("b", NOW)), None);
     let somebody_else = TestToken::new("somebody-else", NOW - 1);
@@ -775,10 +556,7 @@ async fn revokes_one_token_or_all_of_a_customers_from_before_t26() {
 #[tokio::test]
 async fn revocation_is_told_after_everything_else() {
     let revocations = Revocations::in_memory();
-    let verifier = builder(KeyRing::new(key()))
-        .revocations(revocations.clone())
-        .build()
-        .unwrap();
+    let verifier = builder(KeyRing::new(key())).revocations(revocations.clone()).build().unwrap();
     let id = "36f05940-0d38-411a-8909-3aea58bc1f09".parse().unwrap();
     revocations.revoke(&id, at(NOW + 86_400)).await.unwrap();
     let forged = good().sign(&next_key(), TokenForm::Compact);
@@ -797,10 +575,7 @@ fn a_configuration_that_cannot_work_is_refused_with_what_is_wrong() {
     assert_eq!(refused(skew), "clock_skew is 0ns to 300s, not 301s");
     let lifetime = builder(keys()).max_lifetime(Duration::from_millis(999));
     assert!(refused(lifetime).starts_with("max_lifetime is 1s to "));
-    assert_eq!(
-        refused(builder(keys()).forms(&[])),
-        "a verifier accepts at least one token form"
-    );
+    assert_eq!(refused(builder(keys()).forms(&[])), "a verifier accepts at least one token form");
     assert_eq!(refused(builder(keys()).audience("")), "audience is empty");
     assert_eq!(refused(builder(keys()).issuer("")), "issuer is empty");
 }

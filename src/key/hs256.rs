@@ -20,9 +20,7 @@ pub(super) struct Hs256 {
 impl Hs256 {
     pub(super) fn new(secret: &[u8]) -> Result<Self, ConfigError> {
         if secret.len() < MIN_SECRET_LEN {
-            return Err(ConfigError::SecretTooShort {
-                length: secret.len(),
-            });
+            return Err(ConfigError::SecretTooShort { length: secret.len() });
         }
         if secret.iter().all(|byte| *byte == secret[0]) {
             return Err(ConfigError::SecretRepeatsOneByte);
@@ -39,11 +37,7 @@ impl Hs256 {
 
     pub(super) fn verify(&self, signing_input: &[u8], signature: &[u8]) -> bool {
         // Compares in constant time, the length included.
-        self.keyed
-            .clone()
-            .chain_update(signing_input)
-            .verify_slice(signature)
-            .is_ok()
+        self.keyed.clone().chain_update(signing_input).verify_slice(signature).is_ok()
     }
 
     #[cfg(any(feature = "issuer", feature = "test-util"))]
@@ -58,12 +52,7 @@ impl Hs256 {
 }
 
 fn mac(keyed: &Hmac<Sha256>, input: &[u8]) -> [u8; 32] {
-    keyed
-        .clone()
-        .chain_update(input)
-        .finalize()
-        .into_bytes()
-        .into()
+    keyed.clone().chain_update(input).finalize().into_bytes().into()
 }
 
 #[cfg(test)]
@@ -76,19 +65,10 @@ mod tests {
 
     #[test]
     fn refuses_a_secret_shorter_than_the_hash_or_of_one_repeated_byte_t08() {
-        assert_eq!(
-            refusal(b""),
-            Some(ConfigError::SecretTooShort { length: 0 })
-        );
-        assert_eq!(
-            refusal(&[7; 31]),
-            Some(ConfigError::SecretTooShort { length: 31 })
-        );
+        assert_eq!(refusal(b""), Some(ConfigError::SecretTooShort { length: 0 }));
+        assert_eq!(refusal(&[7; 31]), Some(ConfigError::SecretTooShort { length: 31 }));
         assert_eq!(refusal(&[0; 32]), Some(ConfigError::SecretRepeatsOneByte));
-        assert_eq!(
-            refusal(&[b'x'; 64]),
-            Some(ConfigError::SecretRepeatsOneByte)
-        );
+        assert_eq!(refusal(&[b'x'; 64]), Some(ConfigError::SecretRepeatsOneByte));
         assert_eq!(refusal(b"0123456789abcdef0123456789abcdef"), None);
     }
 
@@ -111,10 +91,7 @@ mod tests {
         let mut secret = [0xAA; 131];
         let keyed = Hmac::<Sha256>::new_from_slice(&secret).unwrap();
         let expected = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54";
-        let signature = mac(
-            &keyed,
-            b"Test Using Larger Than Block-Size Key - Hash Key First",
-        );
+        let signature = mac(&keyed, b"Test Using Larger Than Block-Size Key - Hash Key First");
         let hex: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(hex, expected);
         // The same secret is refused here, being one byte over and over; any other is not.

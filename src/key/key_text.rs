@@ -8,26 +8,15 @@ use crate::token::each_member;
 
 /// The format of the key that `secret` is the text of.
 pub(super) fn format_of(secret: &[u8]) -> Option<&'static str> {
-    let text = secret
-        .strip_prefix(b"\xEF\xBB\xBF")
-        .unwrap_or(secret)
-        .trim_ascii();
+    let text = secret.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(secret).trim_ascii();
     if contains(text, b"-----BEGIN ") || contains(text, b"---- BEGIN ") {
         return Some("PEM");
     }
     let ssh_types: [&[u8]; 4] = [b"ssh-", b"ecdsa-sha2-", b"sk-ssh-", b"sk-ecdsa-"];
     // Every OpenSSH blob begins with the length and the name of its type.
-    let ssh_blobs: [&[u8]; 4] = [
-        b"AAAAB3NzaC1",
-        b"AAAAC3NzaC1",
-        b"AAAAE2VjZHNhLXNoYTIt",
-        b"AAAAIHNrLX",
-    ];
-    if ssh_types
-        .iter()
-        .chain(&ssh_blobs)
-        .any(|prefix| text.starts_with(prefix))
-    {
+    let ssh_blobs: [&[u8]; 4] =
+        [b"AAAAB3NzaC1", b"AAAAC3NzaC1", b"AAAAE2VjZHNhLXNoYTIt", b"AAAAIHNrLX"];
+    if ssh_types.iter().chain(&ssh_blobs).any(|prefix| text.starts_with(prefix)) {
         return Some("SSH");
     }
     if is_jwk(text) {
@@ -53,11 +42,8 @@ fn is_jwk(text: &[u8]) -> bool {
 }
 
 fn is_base64_der(text: &[u8]) -> bool {
-    let letters: Vec<u8> = text
-        .iter()
-        .copied()
-        .filter(|byte| !byte.is_ascii_whitespace())
-        .collect();
+    let letters: Vec<u8> =
+        text.iter().copied().filter(|byte| !byte.is_ascii_whitespace()).collect();
     base64_simd::forgiving_decode_to_vec(&letters).is_ok_and(|bytes| is_der(&bytes))
 }
 
@@ -86,12 +72,7 @@ fn der_value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
         0..=0x7F => (usize::from(first), rest),
         0x81..=0x84 => {
             let (digits, rest) = rest.split_at_checked(usize::from(first & 0x7F))?;
-            (
-                digits
-                    .iter()
-                    .fold(0, |len, digit| len << 8 | usize::from(*digit)),
-                rest,
-            )
+            (digits.iter().fold(0, |len, digit| len << 8 | usize::from(*digit)), rest)
         }
         _ => return None,
     };
@@ -116,46 +97,20 @@ mod tests {
             ("PEM", format!(" \r\n\t{pem}").as_bytes()),
             ("PEM", format!("\u{feff}{pem}").as_bytes()),
             ("PEM", format!("# our key\n{pem}").as_bytes()),
-            (
-                "PEM",
-                b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAAC3NzaC1lZDI1NTE5AAAAIA",
-            ),
+            ("PEM", b"---- BEGIN SSH2 PUBLIC KEY ----\nAAAAC3NzaC1lZDI1NTE5AAAAIA"),
             ("DER", &der),
             ("DER", ED25519.as_bytes()),
             ("DER", ED25519.trim_end_matches('=').as_bytes()),
             ("DER", wrapped.as_bytes()),
-            (
-                "SSH",
-                b"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 ron@pawnee",
-            ),
-            (
-                "SSH",
-                b"  ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGb9ECWmEzf6 ron",
-            ),
-            (
-                "SSH",
-                b"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY ron",
-            ),
-            (
-                "SSH",
-                b"AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxc",
-            ),
-            (
-                "JWK",
-                br#" {"kty":"OKP","crv":"Ed25519","x":"Gb9ECWmEzf6FQbrBZ9w7lshQh"}"#,
-            ),
+            ("SSH", b"ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQC7 ron@pawnee"),
+            ("SSH", b"  ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGb9ECWmEzf6 ron"),
+            ("SSH", b"ecdsa-sha2-nistp256 AAAAE2VjZHNhLXNoYTItbmlzdHAyNTY ron"),
+            ("SSH", b"AAAAC3NzaC1lZDI1NTE5AAAAIBm/RAlphM3+hUG6wWfcO5bIUIaqMLa2ywxc"),
+            ("JWK", br#" {"kty":"OKP","crv":"Ed25519","x":"Gb9ECWmEzf6FQbrBZ9w7lshQh"}"#),
             ("JWK", br#"{"keys":[{"kty":"RSA","n":"0vx7","e":"AQAB"}]}"#),
-            (
-                "JWK",
-                br#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} x"#,
-            ),
+            ("JWK", br#"{"kty":"oct","k":"AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"} x"#),
         ] {
-            assert_eq!(
-                format_of(text),
-                Some(format),
-                "{}",
-                String::from_utf8_lossy(text)
-            );
+            assert_eq!(format_of(text), Some(format), "{}", String::from_utf8_lossy(text));
         }
     }
 

@@ -41,10 +41,7 @@ impl VerifyingKey {
     ///
     /// As [`SigningKey::hs256`].
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Ok(Self {
-            id: None,
-            material: Arc::new(Hs256::new(secret.as_ref())?),
-        })
+        Ok(Self { id: None, material: Arc::new(Hs256::new(secret.as_ref())?) })
     }
 
     /// Gives the key an id: it then verifies the tokens whose `kid` this is, and no others.
@@ -54,8 +51,7 @@ impl VerifyingKey {
     /// If the id is not 1 to 128 characters of printable ASCII (`0x21` to `0x7E`).
     #[must_use]
     pub fn with_id(self, id: impl Into<String>) -> Self {
-        self.try_with_id(id)
-            .expect("a key id that a token may carry")
+        self.try_with_id(id).expect("a key id that a token may carry")
     }
 
     /// Gives the key an id that comes from outside the program, such as a file.
@@ -118,9 +114,7 @@ impl SigningKey {
     /// If the id is not 1 to 128 characters of printable ASCII (`0x21` to `0x7E`).
     #[must_use]
     pub fn with_id(self, id: impl Into<String>) -> Self {
-        Self {
-            verifying: self.verifying.with_id(id),
-        }
+        Self { verifying: self.verifying.with_id(id) }
     }
 
     /// Gives the key an id that comes from outside the program, such as a file.
@@ -129,9 +123,7 @@ impl SigningKey {
     ///
     /// [`ConfigError::InvalidKeyId`] if it is not 1 to 128 characters of printable ASCII.
     pub fn try_with_id(self, id: impl Into<String>) -> Result<Self, ConfigError> {
-        self.verifying
-            .try_with_id(id)
-            .map(|verifying| Self { verifying })
+        self.verifying.try_with_id(id).map(|verifying| Self { verifying })
     }
 
     /// Returns the key's id.
@@ -195,9 +187,7 @@ mod tests {
 
     #[test]
     fn debug_shows_id_and_algorithm_and_nothing_of_the_secret() {
-        let key = SigningKey::hs256("correct horse battery staple 0123")
-            .unwrap()
-            .with_id("k1");
+        let key = SigningKey::hs256("correct horse battery staple 0123").unwrap().with_id("k1");
         let shown = format!("{key:?} {:?}", key.verifying_key());
         assert_eq!(
             shown,

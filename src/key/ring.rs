@@ -80,14 +80,8 @@ impl KeyRing {
     /// Creates a ring of one key.
     #[must_use]
     pub fn new(key: SigningKey) -> Self {
-        let verifying = vec![Live {
-            key: key.verifying_key(),
-            until: None,
-        }];
-        Self::of(Keys {
-            signing: Some(key),
-            verifying,
-        })
+        let verifying = vec![Live { key: key.verifying_key(), until: None }];
+        Self::of(Keys { signing: Some(key), verifying })
     }
 
     /// Creates a ring that signs nothing, for a service that only verifies. The first key counts as
@@ -109,16 +103,11 @@ impl KeyRing {
         if verifying.is_empty() {
             return Err(ConfigError::NoKeys);
         }
-        Ok(Self::of(Keys {
-            signing: None,
-            verifying,
-        }))
+        Ok(Self::of(Keys { signing: None, verifying }))
     }
 
     fn of(keys: Keys) -> Self {
-        Self {
-            keys: Arc::new(ArcSwap::from_pointee(keys)),
-        }
+        Self { keys: Arc::new(ArcSwap::from_pointee(keys)) }
     }
 
     /// Makes `next` the key that signs. The one that signed until now goes on verifying for `grace`;
@@ -139,30 +128,17 @@ impl KeyRing {
             let superseded = |live: &Live| {
                 live.key.is(&next_key) || next_key.id.is_some() && live.key.id == next_key.id
             };
-            let mut verifying = vec![Live {
-                key: next_key.clone(),
-                until: None,
-            }];
-            for live in keys
-                .verifying
-                .iter()
-                .filter(|live| live.is_live(now) && !superseded(live))
+            let mut verifying = vec![Live { key: next_key.clone(), until: None }];
+            for live in keys.verifying.iter().filter(|live| live.is_live(now) && !superseded(live))
             {
                 let mut live = live.clone();
-                if keys
-                    .signing
-                    .as_ref()
-                    .is_some_and(|signing| signing.verifying.is(&live.key))
-                {
+                if keys.signing.as_ref().is_some_and(|signing| signing.verifying.is(&live.key)) {
                     // A grace past the end of time is for ever.
                     live.until = now.checked_add(grace);
                 }
                 verifying.push(live);
             }
-            Keys {
-                signing: Some(next.clone()),
-                verifying,
-            }
+            Keys { signing: Some(next.clone()), verifying }
         });
     }
 
@@ -179,11 +155,7 @@ impl KeyRing {
         let mut outcome = Ok(false);
         self.keys.rcu(|keys| {
             let mut rest = Keys::clone(keys);
-            if rest
-                .signing
-                .as_ref()
-                .is_some_and(|signing| signing.verifying.is(key))
-            {
+            if rest.signing.as_ref().is_some_and(|signing| signing.verifying.is(key)) {
                 outcome = Err(ConfigError::RetiresSigningKey);
                 return rest;
             }
@@ -207,11 +179,7 @@ impl KeyRing {
         now: SystemTime,
     ) -> Result<(), Refusal> {
         let keys = self.keys.load();
-        let mut live = keys
-            .verifying
-            .iter()
-            .filter(|live| live.is_live(now))
-            .map(|live| &live.key);
+        let mut live = keys.verifying.iter().filter(|live| live.is_live(now)).map(|live| &live.key);
 
         // The algorithms are the keys' own, never the token's choice: what no key is for is refused
         // before any key is touched (RFC 8725 section 3.1).
@@ -225,24 +193,15 @@ impl KeyRing {
         let fits = |key: &VerifyingKey| key.fits(token.signing_input(), token.signature());
         let vouched = match token.unverified_kid() {
             Some(kid) => {
-                let key = live
-                    .find(|key| key.id() == Some(kid))
-                    .ok_or(Refusal::UnknownKey)?;
+                let key = live.find(|key| key.id() == Some(kid)).ok_or(Refusal::UnknownKey)?;
                 if !is_for_alg(&key) {
                     return Err(Refusal::DisallowedAlgorithm);
                 }
                 fits(key)
             }
-            None => live
-                .filter(is_for_alg)
-                .filter(|key| key.id.is_none())
-                .any(fits),
+            None => live.filter(is_for_alg).filter(|key| key.id.is_none()).any(fits),
         };
-        if vouched {
-            Ok(())
-        } else {
-            Err(Refusal::InvalidSignature)
-        }
+        if vouched { Ok(()) } else { Err(Refusal::InvalidSignature) }
     }
 }
 

@@ -31,15 +31,11 @@ pin_project! {
 
 impl<B> AuthBody<B> {
     pub(super) const fn inner(body: B) -> Self {
-        Self {
-            kind: Kind::Inner { body },
-        }
+        Self { kind: Kind::Inner { body } }
     }
 
     pub(super) const fn refused(json: Bytes) -> Self {
-        Self {
-            kind: Kind::Refused { json },
-        }
+        Self { kind: Kind::Refused { json } }
     }
 }
 

@@ -31,17 +31,11 @@ pin_project! {
 
 impl<F> ResponseFuture<F> {
     pub(super) const fn inner(future: F) -> Self {
-        Self {
-            kind: Kind::Inner { future },
-        }
+        Self { kind: Kind::Inner { future } }
     }
 
     pub(super) const fn refused(response: Response<Bytes>) -> Self {
-        Self {
-            kind: Kind::Refused {
-                response: Some(response),
-            },
-        }
+        Self { kind: Kind::Refused { response: Some(response) } }
     }
 }
 
@@ -57,9 +51,7 @@ where
                 ready!(future.poll(cx)).map(|response| response.map(AuthBody::inner))
             }
             KindProj::Refused { response } => {
-                let response = response
-                    .take()
-                    .expect("ResponseFuture polled after completion");
+                let response = response.take().expect("ResponseFuture polled after completion");
                 Ok(response.map(AuthBody::refused))
             }
         })

@@ -90,9 +90,7 @@ impl CustomerAuthLayer {
             status: StatusCode::UNAUTHORIZED,
             rejection_response: Arc::new(Rejection::to_response),
         };
-        Self {
-            config: Arc::new(config),
-        }
+        Self { config: Arc::new(config) }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -115,10 +113,7 @@ impl CustomerAuthLayer {
     ///
     /// If the status is not 400 to 499: another would make a refusal look like something else.
     pub fn status(self, status: StatusCode) -> Self {
-        assert!(
-            status.is_client_error(),
-            "a refusal's status is 400 to 499, not {status}"
-        );
+        assert!(status.is_client_error(), "a refusal's status is 400 to 499, not {status}");
         self.with(|config| config.status = status)
     }
 
@@ -186,11 +181,7 @@ impl NoIdentity {
     /// Builds the layer's answer to a request with these headers and no token.
     #[must_use]
     pub fn refuse(&self, request: &HeaderMap) -> Response<Bytes> {
-        self.0.refuse(Rejection::new(
-            RejectionKind::MissingToken,
-            self.0.status,
-            request,
-        ))
+        self.0.refuse(Rejection::new(RejectionKind::MissingToken, self.0.status, request))
     }
 }
 

@@ -59,10 +59,7 @@
 
 mod body;
 mod future;
-#[expect(
-    clippy::module_inception,
-    reason = "the file of the `Layer`, as in tower-http"
-)]
+#[expect(clippy::module_inception, reason = "the file of the `Layer`, as in tower-http")]
 mod layer;
 mod service;
 

@@ -86,11 +86,8 @@ where
 /// Applies the rules to a request, in the order of the module's documentation.
 fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
     // A browser's own question carries no token, and so is not judged by one.
-    let outcome = if is_preflight(request) {
-        Ok(None)
-    } else {
-        identify(config, request.headers())
-    };
+    let outcome =
+        if is_preflight(request) { Ok(None) } else { identify(config, request.headers()) };
 
     // NB: whatever says already who is asking comes from somebody we don't know.
     let extensions = request.extensions_mut();
@@ -127,9 +124,7 @@ fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Reject
 fn is_preflight<B>(request: &Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && request.headers().contains_key(ORIGIN)
-        && request
-            .headers()
-            .contains_key(ACCESS_CONTROL_REQUEST_METHOD)
+        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
 fn identify(config: &Config, headers: &HeaderMap) -> Result<Option<VerifiedToken>, Rejection> {
@@ -138,18 +133,10 @@ fn identify(config: &Config, headers: &HeaderMap) -> Result<Option<VerifiedToken
         if config.mode == Mode::Optional {
             return Ok(None);
         }
-        return Err(Rejection::new(
-            RejectionKind::MissingToken,
-            config.status,
-            headers,
-        ));
+        return Err(Rejection::new(RejectionKind::MissingToken, config.status, headers));
     };
     if tokens.next().is_some() {
-        return Err(Rejection::new(
-            RejectionKind::SeveralTokens,
-            config.status,
-            headers,
-        ));
+        return Err(Rejection::new(RejectionKind::SeveralTokens, config.status, headers));
     }
     // The value as it stands: a joined `a, b` is no token, and nothing is trimmed into one.
     match config.verifier.verify(token.as_bytes()) {
@@ -175,9 +162,7 @@ fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken)
     if let Some(forward_as) = &config.forward_as {
         // Invariant: an id is printable ASCII, which every header may carry.
         let id = verified.customer_id().with_str(HeaderValue::from_str);
-        request
-            .headers_mut()
-            .insert(forward_as, id.expect("an id is a header value"));
+        request.headers_mut().insert(forward_as, id.expect("an id is a header value"));
     }
     let extensions = request.extensions_mut();
     extensions.insert(verified.customer_id().clone());

@@ -23,9 +23,7 @@ pub(crate) fn error_document(errors: &[ErrorObject]) -> Bytes {
     }
 
     // Invariant: numbers and strings under names that are strings; nothing there can fail.
-    serde_json::to_vec(&Document { errors })
-        .expect("plain structs serialize")
-        .into()
+    serde_json::to_vec(&Document { errors }).expect("plain structs serialize").into()
 }
 
 #[cfg(test)]
@@ -40,11 +38,7 @@ mod tests {
             title: "Forbidden",
             detail: "The customer token has expired",
         };
-        let field = ErrorObject {
-            status: 400,
-            source: Some("email"),
-            ..general
-        };
+        let field = ErrorObject { status: 400, source: Some("email"), ..general };
         assert_eq!(
             error_document(&[general, field]),
             r#"{"errors":[{"status":403,"title":"Forbidden","detail":"The customer token has expired"},{"status":400,"source":"email","title":"Forbidden","detail":"The customer token has expired"}]}"#

@@ -74,25 +74,13 @@ impl Rejection {
     /// The refusal of a request with these headers; `refused` is the status when the fault is the
     /// caller's.
     pub(crate) fn new(kind: RejectionKind, refused: StatusCode, request: &HeaderMap) -> Self {
-        let status = if kind.is_our_fault() {
-            StatusCode::SERVICE_UNAVAILABLE
-        } else {
-            refused
-        };
-        Self {
-            kind,
-            status,
-            grpc: grpc::is_call(request),
-            source: None,
-        }
+        let status = if kind.is_our_fault() { StatusCode::SERVICE_UNAVAILABLE } else { refused };
+        Self { kind, status, grpc: grpc::is_call(request), source: None }
     }
 
     pub(crate) fn of_token(error: VerifyError, refused: StatusCode, request: &HeaderMap) -> Self {
         let kind = RejectionKind::Token(error.kind());
-        Self {
-            source: Some(error),
-            ..Self::new(kind, refused, request)
-        }
+        Self { source: Some(error), ..Self::new(kind, refused, request) }
     }
 
     /// Returns why the request is refused.
@@ -120,10 +108,9 @@ impl Rejection {
     pub fn to_response(&self) -> Response<Bytes> {
         let our_fault = self.kind.is_our_fault();
         let (detail, challenge) = match self.kind {
-            RejectionKind::MissingToken => (
-                "A customer token is required",
-                HeaderValue::from_static("CustomerToken"),
-            ),
+            RejectionKind::MissingToken => {
+                ("A customer token is required", HeaderValue::from_static("CustomerToken"))
+            }
             RejectionKind::Token(VerifyErrorKind::Expired) => (
                 "The customer token has expired",
                 HeaderValue::from_static(r#"CustomerToken error="expired_token""#),
@@ -134,28 +121,16 @@ impl Rejection {
                 HeaderValue::from_static(r#"CustomerToken error="invalid_token""#),
             ),
         };
-        let detail = if our_fault {
-            "The customer token can't be checked now, try again"
-        } else {
-            detail
-        };
+        let detail =
+            if our_fault { "The customer token can't be checked now, try again" } else { detail };
 
         if self.grpc {
-            let code = if our_fault {
-                grpc::UNAVAILABLE
-            } else {
-                grpc::UNAUTHENTICATED
-            };
+            let code = if our_fault { grpc::UNAVAILABLE } else { grpc::UNAUTHENTICATED };
             return grpc::trailers_only(code, detail);
         }
 
         let title = self.status.canonical_reason().unwrap_or("Refused");
-        let error = ErrorObject {
-            status: self.status.as_u16(),
-            source: None,
-            title,
-            detail,
-        };
+        let error = ErrorObject { status: self.status.as_u16(), source: None, title, detail };
         let mut response = Response::new(error_document(&[error]));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
@@ -197,11 +172,7 @@ mod tests {
     #[test]
     fn tells_missing_expired_and_invalid_apart_and_nothing_else_t30() {
         for (kind, detail, challenge) in [
-            (
-                RejectionKind::MissingToken,
-                "A customer token is required",
-                "CustomerToken",
-            ),
+            (RejectionKind::MissingToken, "A customer token is required", "CustomerToken"),
             (
                 RejectionKind::Token(VerifyErrorKind::Expired),
                 "The customer token has expired",
@@ -245,11 +216,7 @@ mod tests {
 
     #[test]
     fn a_challenge_goes_with_401_alone() {
-        let response = answer(
-            RejectionKind::MissingToken,
-            StatusCode::FORBIDDEN,
-            "text/plain",
-        );
+        let response = answer(RejectionKind::MissingToken, StatusCode::FORBIDDEN, "text/plain");
         assert_eq!(response.status(), StatusCode::FORBIDDEN);
         assert_eq!(response.headers().get(WWW_AUTHENTICATE), None);
     }
@@ -276,25 +243,15 @@ mod tests {
 
     #[test]
     fn a_grpc_call_gets_a_grpc_status_without_a_body() {
-        for content_type in [
-            "application/grpc",
-            "application/grpc+proto",
-            "Application/GRPC-web",
-        ] {
-            let response = answer(
-                RejectionKind::MissingToken,
-                StatusCode::UNAUTHORIZED,
-                content_type,
-            );
+        for content_type in ["application/grpc", "application/grpc+proto", "Application/GRPC-web"] {
+            let response =
+                answer(RejectionKind::MissingToken, StatusCode::UNAUTHORIZED, content_type);
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(response.body().len(), 0);
             assert_eq!(
                 headers(&response)[1..],
                 [
-                    (
-                        &HeaderName::from_static("grpc-message"),
-                        "A customer token is required"
-                    ),
+                    (&HeaderName::from_static("grpc-message"), "A customer token is required"),
                     (&HeaderName::from_static("grpc-status"), "16"),
                 ]
             );
@@ -302,16 +259,9 @@ mod tests {
         let unknown = RejectionKind::Token(VerifyErrorKind::UnknownRevocationStatus);
         let response = answer(unknown, StatusCode::UNAUTHORIZED, "application/grpc");
         assert_eq!(response.headers()["grpc-status"], "14");
-        for content_type in [
-            "application/grp",
-            "application/json",
-            "text/application/grpc",
-        ] {
-            let response = answer(
-                RejectionKind::MissingToken,
-                StatusCode::UNAUTHORIZED,
-                content_type,
-            );
+        for content_type in ["application/grp", "application/json", "text/application/grpc"] {
+            let response =
+                answer(RejectionKind::MissingToken, StatusCode::UNAUTHORIZED, content_type);
             assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
         }
     }

@@ -79,9 +79,7 @@ enum Cause {
 
 impl RevokeError {
     fn full(capacity: usize) -> Self {
-        Self {
-            source: Cause::Full { capacity },
-        }
+        Self { source: Cause::Full { capacity } }
     }
 
     /// Returns what kept the revocation from being taken.
@@ -105,9 +103,7 @@ impl Revocations {
     /// `capacity` customers. Nothing is allocated ahead.
     #[must_use]
     pub fn in_memory_with_capacity(capacity: usize) -> Self {
-        Self {
-            replica: Arc::new(Replica::new(capacity)),
-        }
+        Self { replica: Arc::new(Replica::new(capacity)) }
     }
 
     /// Revokes one token until `expires_at`, its `exp`; a part of a second counts as a whole one.
@@ -123,8 +119,7 @@ impl Revocations {
         token_id: &TokenId,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
-        self.replica
-            .revoke(token_id.clone(), ceil_seconds(expires_at))
+        self.replica.revoke(token_id.clone(), ceil_seconds(expires_at))
     }
 
     /// Revokes every token of a customer that was issued before `issued_before`, rounded up to the
@@ -141,8 +136,7 @@ impl Revocations {
         customer_id: &CustomerId,
         issued_before: SystemTime,
     ) -> Result<(), RevokeError> {
-        self.replica
-            .revoke_customer(customer_id.clone(), ceil_seconds(issued_before))
+        self.replica.revoke_customer(customer_id.clone(), ceil_seconds(issued_before))
     }
 
     /// Tells the list by which clock entries expire, and how long a token can be good after its

@@ -73,13 +73,8 @@ impl Replica {
     }
 
     pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
-        self.buckets
-            .load()
-            .iter()
-            .any(|bucket| bucket.ids.pin().contains(token))
-            || self
-                .customer_valid_from(customer)
-                .is_some_and(|valid_from| iat < valid_from)
+        self.buckets.load().iter().any(|bucket| bucket.ids.pin().contains(token))
+            || self.customer_valid_from(customer).is_some_and(|valid_from| iat < valid_from)
     }
 
     pub(super) fn customer_valid_from(&self, customer: &CustomerId) -> Option<u64> {
@@ -116,11 +111,7 @@ impl Replica {
     }
 
     pub(super) fn token_count(&self) -> usize {
-        self.buckets
-            .load()
-            .iter()
-            .map(|bucket| bucket.ids.len())
-            .sum()
+        self.buckets.load().iter().map(|bucket| bucket.ids.len()).sum()
     }
 
     pub(super) fn customer_count(&self) -> usize {
@@ -152,10 +143,8 @@ impl Replica {
                 Arc::clone(latest)
             }
             _ => {
-                let bucket = Arc::new(Bucket {
-                    number: AtomicU64::new(number),
-                    ids: HashSet::new(),
-                });
+                let bucket =
+                    Arc::new(Bucket { number: AtomicU64::new(number), ids: HashSet::new() });
                 let mut more = Vec::clone(&buckets);
                 more.push(Arc::clone(&bucket));
                 self.buckets.store(Arc::new(more));
@@ -225,14 +214,8 @@ mod tests {
         let (replica, _) = replica(10);
         replica.revoke(token("t"), START + DAY).unwrap();
         assert!(replica.is_revoked(&token("t"), &customer("c"), START));
-        for other in ["T", "t ", "tt", "s"]
-            .into_iter()
-            .filter_map(|text| text.parse().ok())
-        {
-            assert!(
-                !replica.is_revoked(&other, &customer("c"), START),
-                "{other}"
-            );
+        for other in ["T", "t ", "tt", "s"].into_iter().filter_map(|text| text.parse().ok()) {
+            assert!(!replica.is_revoked(&other, &customer("c"), START), "{other}");
         }
     }
 
@@ -258,10 +241,7 @@ mod tests {
         assert!(replica.is_revoked(&token("first"), &customer("d"), START));
         assert!(replica.is_revoked(&token("t"), &customer("c"), START));
 
-        clock.0.store(
-            exp + BUCKET_SECONDS + MAX_LEEWAY.as_secs(),
-            Ordering::Relaxed,
-        );
+        clock.0.store(exp + BUCKET_SECONDS + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
         replica.revoke(token("third"), exp + DAY).unwrap();
         assert!(!replica.is_revoked(&token("first"), &customer("d"), START));
         assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
@@ -277,22 +257,14 @@ mod tests {
             replica.revoke_customer(customer(text), START).unwrap();
         }
         let full = |result: Result<(), RevokeError>| result.unwrap_err().kind();
-        assert_eq!(
-            full(replica.revoke(token("c"), START + DAY)),
-            RevokeErrorKind::Full
-        );
-        assert_eq!(
-            full(replica.revoke_customer(customer("c"), START)),
-            RevokeErrorKind::Full
-        );
+        assert_eq!(full(replica.revoke(token("c"), START + DAY)), RevokeErrorKind::Full);
+        assert_eq!(full(replica.revoke_customer(customer("c"), START)), RevokeErrorKind::Full);
         assert!(replica.is_revoked(&token("a"), &customer("x"), START));
         assert!(!replica.is_revoked(&token("c"), &customer("c"), 0));
 
         clock.0.store(START + 3 * DAY, Ordering::Relaxed);
         replica.revoke(token("c"), START + 4 * DAY).unwrap();
-        replica
-            .revoke_customer(customer("c"), START + 3 * DAY)
-            .unwrap();
+        replica.revoke_customer(customer("c"), START + 3 * DAY).unwrap();
         assert_eq!((replica.token_count(), replica.customer_count()), (1, 1));
     }
 

@@ -27,25 +27,13 @@ mod tests {
     use super::*;
 
     const ALPHABETS: [(&str, Base64, &[u8; 64]); 2] = [
-        (
-            "url-safe",
-            URL_SAFE,
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_",
-        ),
-        (
-            "standard",
-            STANDARD,
-            b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/",
-        ),
+        ("url-safe", URL_SAFE, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"),
+        ("standard", STANDARD, b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"),
     ];
 
     /// Every length from 0 to 66 bytes, so that each SIMD width and each tail is met.
     fn samples() -> impl Iterator<Item = Vec<u8>> {
-        (0..=66u8).map(|len| {
-            (0..len)
-                .map(|at| at.wrapping_mul(37).wrapping_add(len))
-                .collect()
-        })
+        (0..=66u8).map(|len| (0..len).map(|at| at.wrapping_mul(37).wrapping_add(len)).collect())
     }
 
     #[test]
@@ -87,18 +75,10 @@ mod tests {
     fn refuses_missing_and_surplus_padding() {
         let mut buffer = [0; 8];
         for text in ["YQ", "YQ=", "YQ===", "=", "====", "Y===", "YQ==YQ=="] {
-            assert_eq!(
-                decode(&STANDARD, text.as_bytes(), &mut buffer),
-                None,
-                "{text}"
-            );
+            assert_eq!(decode(&STANDARD, text.as_bytes(), &mut buffer), None, "{text}");
         }
         for text in ["YQ=", "YQ==", "YWI=", "Y", "YWJjZ"] {
-            assert_eq!(
-                decode(&URL_SAFE, text.as_bytes(), &mut buffer),
-                None,
-                "{text}"
-            );
+            assert_eq!(decode(&URL_SAFE, text.as_bytes(), &mut buffer), None, "{text}");
         }
     }
 

@@ -54,12 +54,10 @@ impl<'a> Claims<'a> {
         }
 
         Ok(Self {
-            customer_id: identifier(sub).ok_or(Malformed(
-                "`sub` is not 1 to 256 characters of printable ASCII",
-            ))?,
-            token_id: identifier(jti).ok_or(Malformed(
-                "`jti` is not 1 to 256 characters of printable ASCII",
-            ))?,
+            customer_id: identifier(sub)
+                .ok_or(Malformed("`sub` is not 1 to 256 characters of printable ASCII"))?,
+            token_id: identifier(jti)
+                .ok_or(Malformed("`jti` is not 1 to 256 characters of printable ASCII"))?,
             name: optional(name, text).ok_or(Malformed("`name` is not a string"))?,
             exp: exp
                 .and_then(numeric_date)
@@ -69,9 +67,8 @@ impl<'a> Claims<'a> {
                 .ok_or(Malformed("`iat` is not a whole number of seconds"))?,
             nbf: optional(nbf, numeric_date)
                 .ok_or(Malformed("`nbf` is not a whole number of seconds"))?,
-            audiences: optional(aud, audiences).ok_or(Malformed(
-                "`aud` is neither a string nor an array of strings",
-            ))?,
+            audiences: optional(aud, audiences)
+                .ok_or(Malformed("`aud` is neither a string nor an array of strings"))?,
             issuer: iss.and_then(text),
         })
     }
@@ -100,10 +97,7 @@ fn identifier<T: std::str::FromStr>(value: Option<Json<'_>>) -> Option<T> {
     value.and_then(text)?.parse().ok()
 }
 
-#[expect(
-    clippy::needless_pass_by_value,
-    reason = "read as the other claims are"
-)]
+#[expect(clippy::needless_pass_by_value, reason = "read as the other claims are")]
 fn numeric_date(value: Json<'_>) -> Option<u64> {
     match value {
         Json::Integer(seconds) if seconds <= MAX_NUMERIC_DATE => Some(seconds),
@@ -123,23 +117,15 @@ fn audiences(value: Json<'_>) -> Option<Vec<Cow<'_, str>>> {
 mod tests {
     use super::*;
 
-    const REQUIRED: [(&str, &str); 4] = [
-        ("sub", r#""c""#),
-        ("exp", "2"),
-        ("iat", "1"),
-        ("jti", r#""t""#),
-    ];
+    const REQUIRED: [(&str, &str); 4] =
+        [("sub", r#""c""#), ("exp", "2"), ("iat", "1"), ("jti", r#""t""#)];
 
     fn with(claim: &str, value: Option<&str>) -> String {
-        let mut members: Vec<(&str, &str)> = REQUIRED
-            .into_iter()
-            .filter(|(name, _)| *name != claim)
-            .collect();
+        let mut members: Vec<(&str, &str)> =
+            REQUIRED.into_iter().filter(|(name, _)| *name != claim).collect();
         members.extend(value.map(|value| (claim, value)));
-        let members: Vec<String> = members
-            .iter()
-            .map(|(name, value)| format!("\"{name}\":{value}"))
-            .collect();
+        let members: Vec<String> =
+            members.iter().map(|(name, value)| format!("\"{name}\":{value}")).collect();
         format!("{{{}}}", members.join(","))
     }
 
@@ -162,15 +148,9 @@ mod tests {
     #[test]
     fn name_may_be_empty_and_aud_one_or_several() {
         let empty = with("name", Some(r#""""#));
-        assert_eq!(
-            Claims::parse(empty.as_bytes()).unwrap().name,
-            Some("".into())
-        );
+        assert_eq!(Claims::parse(empty.as_bytes()).unwrap().name, Some("".into()));
         let one = with("aud", Some(r#""a""#));
-        assert_eq!(
-            Claims::parse(one.as_bytes()).unwrap().audiences,
-            Some(vec!["a".into()])
-        );
+        assert_eq!(Claims::parse(one.as_bytes()).unwrap().audiences, Some(vec!["a".into()]));
         let two = with("aud", Some(r#"["a","b"]"#));
         let audiences = Some(vec!["a".into(), "b".into()]);
         assert_eq!(Claims::parse(two.as_bytes()).unwrap().audiences, audiences);
@@ -228,17 +208,9 @@ mod tests {
                 assert_eq!(error.to_string(), expected, "{claim}: {value:?}");
             }
         }
-        for (claim, value) in [
-            ("name", "null"),
-            ("name", "1"),
-            ("aud", "null"),
-            ("aud", "[1]"),
-        ] {
+        for (claim, value) in [("name", "null"), ("name", "1"), ("aud", "null"), ("aud", "[1]")] {
             let error = Claims::parse(with(claim, Some(value)).as_bytes()).unwrap_err();
-            assert!(
-                error.to_string().starts_with(&format!("`{claim}` is n")),
-                "{claim}: {value}"
-            );
+            assert!(error.to_string().starts_with(&format!("`{claim}` is n")), "{claim}: {value}");
         }
         assert_eq!(
             Claims::parse(br#"["sub","c"]"#),
@@ -249,9 +221,6 @@ mod tests {
     #[test]
     fn takes_a_date_up_to_2_to_the_53rd() {
         let latest = with("exp", Some("9007199254740992"));
-        assert_eq!(
-            Claims::parse(latest.as_bytes()).map(|claims| claims.exp),
-            Ok(1 << 53)
-        );
+        assert_eq!(Claims::parse(latest.as_bytes()).map(|claims| claims.exp), Ok(1 << 53));
     }
 }

@@ -28,10 +28,7 @@ pub(crate) struct Header<'a> {
 
 impl<'a> Header<'a> {
     /// The header of the legacy form, and of a compact token without a key id.
-    pub(super) const HS256: Self = Self {
-        alg: Cow::Borrowed("HS256"),
-        kid: None,
-    };
+    pub(super) const HS256: Self = Self { alg: Cow::Borrowed("HS256"), kid: None };
 
     pub(super) fn parse(json: &'a [u8]) -> Result<Self, Malformed> {
         let mut alg = None;
@@ -79,16 +76,10 @@ mod tests {
     #[test]
     fn reads_alg_and_kid_and_ignores_unknown_members() {
         let json = br#"{"typ":"JWT","alg":"ES256","kid":"k\u0031","cty":"x","x5t":{"a":[1]}}"#;
-        let expected = Header {
-            alg: "ES256".into(),
-            kid: Some("k1".into()),
-        };
+        let expected = Header { alg: "ES256".into(), kid: Some("k1".into()) };
         assert_eq!(Header::parse(json), Ok(expected));
         assert_eq!(Header::parse(br#"{"alg":"HS256"}"#), Ok(Header::HS256));
-        assert_eq!(
-            Header::parse(br#"{"alg":"HS256","typ":"J\u0057T"}"#),
-            Ok(Header::HS256)
-        );
+        assert_eq!(Header::parse(br#"{"alg":"HS256","typ":"J\u0057T"}"#), Ok(Header::HS256));
     }
 
     #[test]

@@ -39,13 +39,8 @@ pub(crate) fn each_member<'a>(
         return false;
     };
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let strict = de::Deserializer::deserialize_map(
-        &mut deserializer,
-        Object {
-            depth: max_depth,
-            member,
-        },
-    );
+    let strict =
+        de::Deserializer::deserialize_map(&mut deserializer, Object { depth: max_depth, member });
     strict.is_ok() && deserializer.end().is_ok()
 }
 
@@ -170,10 +165,7 @@ impl<'de> de::Visitor<'de> for Value {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-        let nested = Object {
-            depth: self.depth,
-            member: |_, _| {},
-        };
+        let nested = Object { depth: self.depth, member: |_, _| {} };
         de::Visitor::visit_map(nested, map)?;
         Ok(Json::Object)
     }
@@ -189,10 +181,8 @@ mod tests {
 
     fn members(json: &str) -> Option<Vec<(String, Json<'_>)>> {
         let mut members = Vec::new();
-        each_member(json.as_bytes(), 4, |name, value| {
-            members.push((name.into_owned(), value))
-        })
-        .then_some(members)
+        each_member(json.as_bytes(), 4, |name, value| members.push((name.into_owned(), value)))
+            .then_some(members)
     }
 
     #[test]
@@ -212,16 +202,7 @@ mod tests {
 
     #[test]
     fn a_number_with_fraction_exponent_or_sign_is_no_integer() {
-        for number in [
-            "1.0",
-            "1e3",
-            "-1",
-            "-0",
-            "18446744073709551616",
-            "1e400",
-            "true",
-            "null",
-        ] {
+        for number in ["1.0", "1e3", "-1", "-0", "18446744073709551616", "1e400", "true", "null"] {
             let json = format!("{{\"exp\":{number}}}");
             // `1e400` has no value at all, so that the whole object is refused.
             let expected = (number != "1e400").then(|| vec![("exp".to_owned(), Json::Other)]);
@@ -251,14 +232,8 @@ mod tests {
         ] {
             assert_eq!(members(json), None, "{why}");
         }
-        assert!(
-            !each_member(b"{\"a\":\"\xff\"}", 4, |_, _| {}),
-            "invalid UTF-8"
-        );
-        assert!(
-            !each_member(b"{\"a\":[\"\xc0\x80\"]}", 4, |_, _| {}),
-            "overlong UTF-8"
-        );
+        assert!(!each_member(b"{\"a\":\"\xff\"}", 4, |_, _| {}), "invalid UTF-8");
+        assert!(!each_member(b"{\"a\":[\"\xc0\x80\"]}", 4, |_, _| {}), "overlong UTF-8");
     }
 
     #[test]

@@ -51,11 +51,8 @@ impl<'a> UnverifiedToken<'a> {
         }
         // Counted without collecting the parts: an attacker may send nothing but dots
         // (CVE-2025-27144, CVE-2025-30204).
-        let mut dots = token
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == b'.')
-            .map(|(at, _)| at);
+        let mut dots =
+            token.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
         let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
             return Err(Malformed("the token does not have three parts"));
         };
@@ -82,14 +79,12 @@ impl<'a> UnverifiedToken<'a> {
         };
 
         let (alphabet, not_canonical) = match form {
-            TokenForm::Compact => (
-                &base64::URL_SAFE,
-                Malformed("the claims are not canonical base64url"),
-            ),
-            TokenForm::Legacy => (
-                &base64::STANDARD,
-                Malformed("the claims are not canonical padded base64"),
-            ),
+            TokenForm::Compact => {
+                (&base64::URL_SAFE, Malformed("the claims are not canonical base64url"))
+            }
+            TokenForm::Legacy => {
+                (&base64::STANDARD, Malformed("the claims are not canonical padded base64"))
+            }
         };
         let room = if claims.len() <= scratch.claims.len() {
             scratch.claims.as_mut_slice()
@@ -104,18 +99,11 @@ impl<'a> UnverifiedToken<'a> {
                 base64::decode(&base64::URL_SAFE, signature, &mut scratch.signature)
                     .ok_or(Malformed("the signature is not canonical base64url"))?
             }
-            TokenForm::Legacy => decode_hex(signature, &mut scratch.signature).ok_or(Malformed(
-                "the signature is not 64 lower-case hexadecimal digits",
-            ))?,
+            TokenForm::Legacy => decode_hex(signature, &mut scratch.signature)
+                .ok_or(Malformed("the signature is not 64 lower-case hexadecimal digits"))?,
         };
 
-        Ok(Self {
-            form,
-            header,
-            signing_input: &token[..second],
-            signature,
-            claims,
-        })
+        Ok(Self { form, header, signing_input: &token[..second], signature, claims })
     }
 
     pub(crate) const fn form(&self) -> TokenForm {
@@ -165,9 +153,7 @@ mod tests {
 
     fn refusal(token: impl AsRef<[u8]>) -> Option<&'static str> {
         let mut scratch = Scratch::new();
-        UnverifiedToken::parse(token.as_ref(), &mut scratch)
-            .err()
-            .map(|malformed| malformed.0)
+        UnverifiedToken::parse(token.as_ref(), &mut scratch).err().map(|malformed| malformed.0)
     }
 
     fn compact(header: &str) -> String {
@@ -182,10 +168,7 @@ mod tests {
         assert_eq!(token.form(), TokenForm::Compact);
         assert_eq!(token.unverified_claims(), b"{}");
         assert_eq!(token.signature(), [0; 32]);
-        assert_eq!(
-            token.signing_input(),
-            format!("{COMPACT_HEADER}.e30").as_bytes()
-        );
+        assert_eq!(token.signing_input(), format!("{COMPACT_HEADER}.e30").as_bytes());
 
         let mut scratch = Scratch::new();
         let text = format!("{LEGACY_HEADER}.e30=.{HEX}");
@@ -201,20 +184,14 @@ mod tests {
             ("padded claims", format!("{COMPACT_HEADER}.e30=.{MAC}")),
             ("unpadded claims", format!("{LEGACY_HEADER}.e30.{HEX}")),
             ("base64url signature", format!("{LEGACY_HEADER}.e30=.{MAC}")),
-            (
-                "upper-case hex",
-                format!("{LEGACY_HEADER}.e30=.{}", HEX.to_uppercase()),
-            ),
+            ("upper-case hex", format!("{LEGACY_HEADER}.e30=.{}", HEX.to_uppercase())),
             ("short hex", format!("{LEGACY_HEADER}.e30=.{}", &HEX[1..])),
             ("long hex", format!("{LEGACY_HEADER}.e30=.{HEX}0")),
             ("url-safe letters", format!("{LEGACY_HEADER}.e30_.{HEX}")),
             ("standard letters", format!("{COMPACT_HEADER}.e30/.{MAC}")),
             ("padded signature", format!("{COMPACT_HEADER}.e30.{MAC}=")),
             ("trailing bits", format!("{COMPACT_HEADER}.e31.{MAC}")),
-            (
-                "trailing bits in the signature",
-                format!("{COMPACT_HEADER}.e30.{}B", &MAC[1..]),
-            ),
+            ("trailing bits in the signature", format!("{COMPACT_HEADER}.e30.{}B", &MAC[1..])),
             ("white space", format!(" {COMPACT_HEADER}.e30.{MAC}")),
             ("line break", format!("{COMPACT_HEADER}.e30.{MAC}\r\n")),
         ] {
@@ -232,10 +209,7 @@ mod tests {
         assert_eq!(refusal(".".repeat(MAX_TOKEN_LEN)), three);
         assert_eq!(refusal(r#"{"payload":"e30","signatures":[]}"#), three);
         for empty in [format!(".e30.{MAC}"), compact("")] {
-            assert_eq!(
-                refusal(&empty),
-                Some("the header is not one strict JSON object")
-            );
+            assert_eq!(refusal(&empty), Some("the header is not one strict JSON object"));
         }
     }
 
@@ -256,10 +230,7 @@ mod tests {
             Some("the header is not canonical base64url of at most 1024 bytes")
         );
         let long_signature = format!("{COMPACT_HEADER}.e30.{}", "A".repeat(684));
-        assert_eq!(
-            refusal(long_signature),
-            Some("the signature is not canonical base64url")
-        );
+        assert_eq!(refusal(long_signature), Some("the signature is not canonical base64url"));
     }
 
     #[test]

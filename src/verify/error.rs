@@ -99,10 +99,7 @@ impl From<VerifyErrorKind> for VerifyError {
 
 impl From<Malformed> for VerifyError {
     fn from(malformed: Malformed) -> Self {
-        Self {
-            kind: VerifyErrorKind::Malformed,
-            source: Some(malformed),
-        }
+        Self { kind: VerifyErrorKind::Malformed, source: Some(malformed) }
     }
 }
 

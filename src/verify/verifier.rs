@@ -87,9 +87,7 @@ impl Verifier {
     fn of(config: VerifierBuilder) -> Self {
         let lifetime = config.max_lifetime.saturating_add(config.leeway);
         config.revocations.attach(&config.clock, lifetime);
-        Self {
-            config: Arc::new(config),
-        }
+        Self { config: Arc::new(config) }
     }
 
     /// Verifies a token: the value of the header, byte for byte, nothing trimmed.
@@ -122,10 +120,7 @@ impl Verifier {
 
         // 5. Revocation comes last: only a token that is otherwise good is worth the look-up, and
         //    only ids that a key vouched for ever reach the list.
-        if config
-            .revocations
-            .is_revoked(&claims.token_id, &claims.customer_id, claims.iat)
-        {
+        if config.revocations.is_revoked(&claims.token_id, &claims.customer_id, claims.iat) {
             return Err(VerifyErrorKind::Revoked.into());
         }
         Ok(VerifiedToken::new(claims))
@@ -198,34 +193,17 @@ impl VerifierBuilder {
             if (min..=max).contains(&value) {
                 Ok(())
             } else {
-                Err(ConfigError::DurationOutOfRange {
-                    setting,
-                    value,
-                    min,
-                    max,
-                })
+                Err(ConfigError::DurationOutOfRange { setting, value, min, max })
             }
         };
         in_range("leeway", self.leeway, Duration::ZERO, MAX_LEEWAY)?;
-        in_range(
-            "clock_skew",
-            self.clock_skew,
-            Duration::ZERO,
-            MAX_CLOCK_SKEW,
-        )?;
-        in_range(
-            "max_lifetime",
-            self.max_lifetime,
-            Duration::from_secs(1),
-            Duration::MAX,
-        )?;
+        in_range("clock_skew", self.clock_skew, Duration::ZERO, MAX_CLOCK_SKEW)?;
+        in_range("max_lifetime", self.max_lifetime, Duration::from_secs(1), Duration::MAX)?;
         if self.forms.is_empty() {
             return Err(ConfigError::NoTokenForms);
         }
         if self.audiences.iter().any(String::is_empty) {
-            return Err(ConfigError::Empty {
-                setting: "audience",
-            });
+            return Err(ConfigError::Empty { setting: "audience" });
         }
         if self.issuer.as_deref() == Some("") {
             return Err(ConfigError::Empty { setting: "issuer" });
@@ -236,9 +214,7 @@ impl VerifierBuilder {
     fn check_parties(&self, claims: &Claims<'_>) -> Result<(), VerifyErrorKind> {
         let for_us = match &claims.audiences {
             None => self.audiences.is_empty(),
-            Some(named) => named
-                .iter()
-                .any(|name| self.audiences.iter().any(|ours| ours == name)),
+            Some(named) => named.iter().any(|name| self.audiences.iter().any(|ours| ours == name)),
         };
         if !for_us {
             return Err(VerifyErrorKind::WrongAudience);
@@ -265,9 +241,7 @@ impl VerifierBuilder {
         if now.saturating_add(self.clock_skew) < iat {
             return Err(VerifyErrorKind::IssuedInFuture.into());
         }
-        let lifetime = exp
-            .checked_sub(iat)
-            .ok_or(Malformed("`exp` is before `iat`"))?;
+        let lifetime = exp.checked_sub(iat).ok_or(Malformed("`exp` is before `iat`"))?;
         if lifetime > self.max_lifetime {
             return Err(VerifyErrorKind::LifetimeTooLong.into());
         }

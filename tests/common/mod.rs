@@ -22,10 +22,7 @@ pub fn key() -> SigningKey {
 /// A verifier for which it is `NOW`.
 pub fn verifier() -> Verifier {
     let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
-    Verifier::builder(KeyRing::new(key()))
-        .clock(clock)
-        .build()
-        .unwrap()
+    Verifier::builder(KeyRing::new(key())).clock(clock).build().unwrap()
 }
 
 /// A token of `CUSTOMER` that is good now.
