@@ -1,4 +1,64 @@
 //! Customer authentication for any tower stack.
+//!
+//! - [`CustomerAuthLayer`] verifies the JWT that a request carries in `X-Moltin-Customer-Token`
+//!   (signature, times, revocation) and hands the handler a [`CustomerId`]. Its documentation has the
+//!   rules in their order.
+//! - `TokenIssuer` (feature `issuer`) is the service that makes those tokens: it answers
+//!   `POST /v2/customers/tokens`.
+//!
+//! Both ends share a [`KeyRing`], and where tokens are revoked, [`Revocations`].
+//!
+//! # Example
+//!
+//! ```
+//! # #[cfg(feature = "axum")]
+//! # fn app() -> Result<axum::Router, tower_customer_auth::ConfigError> {
+//! use axum::Router;
+//! use axum::routing::get;
+//! use tower_customer_auth::CustomerAuthLayer;
+//! use tower_customer_auth::CustomerId;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::Verifier;
+//!
+//! async fn orders(customer: CustomerId) -> String {
+//!     format!("the orders of {customer}")
+//! }
+//!
+//! let keys = KeyRing::hs256("32 bytes or more, `openssl rand -hex 32`")?;
+//! let app = Router::new()
+//!     .route("/v2/orders", get(orders))
+//!     .layer(CustomerAuthLayer::required(Verifier::new(keys)));
+//! # Ok(app)
+//! # }
+//! ```
+//!
+//! # The two forms of a token
+//!
+//! [`TokenForm::Compact`] is JWS Compact Serialization (RFC 7515 section 7.1). [`TokenForm::Legacy`] is
+//! the form of Elastic Path's documented samples, which no JWT library reads. Each token has exactly one
+//! spelling that is accepted.
+//!
+//! # What is told
+//!
+//! A refused request is answered with JSON, `{"errors":[{"status":401,"title":…,"detail":…}]}`, or with
+//! a `grpc-status` where it is a gRPC call. The caller learns whether the token is missing, expired or
+//! invalid; the exact reason is in the [`Rejection`] that the answer's extensions hold, in an event of
+//! the target `tower_customer_auth` (feature `tracing`), and in the label `reason` of the counter
+//! `customer_auth_requests_total` (feature `metrics`).
+//!
+//! # Features
+//!
+//! None is on by default, and none changes what works without it.
+//!
+//! | feature | adds |
+//! | --- | --- |
+//! | `issuer` | `TokenIssuer` and its password grant, `CustomerStore`, `TokenSigner` |
+//! | `sqlite` | `SqliteCustomers`, an embedded store (Rust 1.94) |
+//! | `axum` | extractors of [`CustomerId`], [`VerifiedToken`] and `Option` of each |
+//! | `tracing` | events |
+//! | `metrics` | counters |
+//! | `test-util` | `testing`: a clock turned by hand, tokens of every kind, identities without tokens |
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
 mod error;

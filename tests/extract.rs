@@ -1,4 +1,5 @@
 //! The extractors in a real axum application, and the layer at each place axum has for one.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 #![cfg(feature = "axum")]
 
 mod common;

@@ -1,4 +1,5 @@
 //! A real tonic client against tonic servers, over HTTP/2 on loopback.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 mod common;
 #[path = "../examples/grpc.rs"]

@@ -1,4 +1,5 @@
 //! `jsonwebtoken`, the crate everybody uses, as a second opinion.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 #![cfg(feature = "issuer")]
 
 mod common;

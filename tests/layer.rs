@@ -1,4 +1,5 @@
 //! What the layer does with a request, and how it keeps tower's contract.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! What the crate tells about itself, and that no secret is in it: everything is captured at TRACE.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 #![cfg(all(feature = "tracing", feature = "metrics"))]
 
 mod common;

@@ -1,65 +1,76 @@
 //! What can be set about the middleware.
 
-use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use http::HeaderMap;
 use http::HeaderName;
-use http::Response;
 use http::StatusCode;
 use tower_layer::Layer;
 
-use super::CUSTOMER_TOKEN;
+use super::config::Config;
+use super::config::Mode;
+use super::config::RejectionResponse;
 use super::service::CustomerAuth;
-use crate::reject::Rejection;
-use crate::reject::RejectionKind;
 use crate::verify::Verifier;
 
-/// Layer that applies [`CustomerAuth`], which verifies the customer token of each request.
+/// Layer that verifies the customer token of each request.
 ///
-/// See the [crate docs](crate) for the rules in their order.
+/// For each request, in this order:
+///
+/// 1. Identity that an outer layer or a client may have left is removed: [`CustomerId`](crate::CustomerId) and
+///    [`VerifiedToken`](crate::VerifiedToken) from the extensions, the header named by
+///    [`forward_as`](Self::forward_as) from the request.
+/// 2. The token's header is marked sensitive, and taken out where
+///    [`strip_token`](Self::strip_token) says so.
+/// 3. A CORS preflight (`OPTIONS` with `Origin` and `Access-Control-Request-Method`) passes without
+///    identity, because browsers send none with it. Nothing else does.
+/// 4. No token: refused by [`required`](Self::required), passed without identity by
+///    [`optional`](Self::optional). The header twice, or a token that is not accepted:
+///    refused by both. [`observe`](Self::observe) passes all of these, and records them.
+/// 5. A good token: [`CustomerId`](crate::CustomerId) and [`VerifiedToken`](crate::VerifiedToken) go into the extensions, and the id into the
+///    header named by [`forward_as`](Self::forward_as).
+///
+/// `Authorization` is not looked at: it belongs to the store's own API access.
+///
+/// # Example
+///
+/// ```
+/// use bytes::Bytes;
+/// use http::Request;
+/// use http::Response;
+/// use http::StatusCode;
+/// use http_body_util::Full;
+/// use tower::BoxError;
+/// use tower::Service;
+/// use tower::ServiceBuilder;
+/// use tower::ServiceExt;
+/// use tower_customer_auth::CustomerAuthLayer;
+/// use tower_customer_auth::CustomerId;
+/// use tower_customer_auth::KeyRing;
+/// use tower_customer_auth::Verifier;
+///
+/// async fn orders(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
+///     // `required` lets no request through without one.
+///     let customer = request.extensions().get::<CustomerId>().ok_or("no identity")?;
+///     Ok(Response::new(format!("orders of {customer}").into()))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), BoxError> {
+/// let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+/// let mut service = ServiceBuilder::new()
+///     .layer(CustomerAuthLayer::required(Verifier::new(keys)))
+///     .service_fn(orders);
+///
+/// let request = Request::get("/v2/orders").body(Full::default())?;
+/// let response = service.ready().await?.call(request).await?;
+/// assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct CustomerAuthLayer {
     config: Arc<Config>,
-}
-
-/// Builder of the answer to a refused request; every closure
-/// `Fn(&Rejection) -> Response<Bytes>` is one.
-///
-/// [`Rejection::to_response`] gives the layer's own answer, to add to or to leave. The layer puts the
-/// [`Rejection`] into the extensions of whatever is answered.
-pub trait RejectionResponse: Send + Sync + 'static {
-    /// Builds the answer.
-    fn response(&self, rejection: &Rejection) -> Response<Bytes>;
-}
-
-impl<F> RejectionResponse for F
-where
-    F: Fn(&Rejection) -> Response<Bytes> + Send + Sync + 'static,
-{
-    fn response(&self, rejection: &Rejection) -> Response<Bytes> {
-        self(rejection)
-    }
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Mode {
-    Required,
-    Optional,
-    Observe,
-}
-
-#[derive(Clone)]
-pub(super) struct Config {
-    pub(super) verifier: Verifier,
-    pub(super) mode: Mode,
-    pub(super) header: HeaderName,
-    pub(super) forward_as: Option<HeaderName>,
-    pub(super) strip_token: bool,
-    pub(super) status: StatusCode,
-    rejection_response: Arc<dyn RejectionResponse>,
 }
 
 impl CustomerAuthLayer {
@@ -81,16 +92,7 @@ impl CustomerAuthLayer {
     }
 
     fn new(verifier: Verifier, mode: Mode) -> Self {
-        let config = Config {
-            verifier,
-            mode,
-            header: CUSTOMER_TOKEN,
-            forward_as: None,
-            strip_token: false,
-            status: StatusCode::UNAUTHORIZED,
-            rejection_response: Arc::new(Rejection::to_response),
-        };
-        Self { config: Arc::new(config) }
+        Self { config: Arc::new(Config::new(verifier, mode)) }
     }
 
     fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
@@ -130,7 +132,7 @@ impl CustomerAuthLayer {
         self.with(|config| config.strip_token = true)
     }
 
-    /// Replaces the answer to a refused request. Default [`Rejection::to_response`].
+    /// Replaces the answer to a refused request. Default [`Rejection::to_response`](crate::Rejection::to_response).
     pub fn rejection_response(self, response: impl RejectionResponse) -> Self {
         self.with(|config| config.rejection_response = Arc::new(response))
     }
@@ -141,52 +143,5 @@ impl<S> Layer<S> for CustomerAuthLayer {
 
     fn layer(&self, inner: S) -> CustomerAuth<S> {
         CustomerAuth::new(inner, Arc::clone(&self.config))
-    }
-}
-
-impl Config {
-    /// Builds the answer to a refused request, with its reason in the extensions.
-    pub(super) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
-        let mut response = self.rejection_response.response(&rejection);
-        response.extensions_mut().insert(rejection);
-        response
-    }
-}
-
-impl fmt::Debug for Config {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Config")
-            .field("verifier", &self.verifier)
-            .field("mode", &self.mode)
-            .field("header", &self.header)
-            .field("forward_as", &self.forward_as)
-            .field("strip_token", &self.strip_token)
-            .field("status", &self.status)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Mark on a request that the layer passed without identity, in its extensions.
-///
-/// With it a handler can tell "nobody in particular" from "no layer", and refuse as
-/// [`required`](CustomerAuthLayer::required) would. The extractors for axum do so by themselves.
-#[derive(Clone)]
-pub struct NoIdentity(Arc<Config>);
-
-impl NoIdentity {
-    pub(super) fn new(config: &Arc<Config>) -> Self {
-        Self(Arc::clone(config))
-    }
-
-    /// Builds the layer's answer to a request with these headers and no token.
-    #[must_use]
-    pub fn refuse(&self, request: &HeaderMap) -> Response<Bytes> {
-        self.0.refuse(Rejection::new(RejectionKind::MissingToken, self.0.status, request))
-    }
-}
-
-impl fmt::Debug for NoIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("NoIdentity").finish_non_exhaustive()
     }
 }

@@ -14,10 +14,10 @@ use http::header::ORIGIN;
 use tower_service::Service;
 
 use super::body::AuthBody;
+use super::config::Config;
+use super::config::Mode;
+use super::config::NoIdentity;
 use super::future::ResponseFuture;
-use super::layer::Config;
-use super::layer::Mode;
-use super::layer::NoIdentity;
 use crate::id::CustomerId;
 use crate::observe;
 use crate::observe::Verdict;
@@ -27,7 +27,7 @@ use crate::verify::VerifiedToken;
 
 /// Middleware that verifies the customer token of each request.
 ///
-/// Made by [`CustomerAuthLayer`](crate::CustomerAuthLayer). See the [crate docs](crate) for the rules.
+/// Made by [`CustomerAuthLayer`](crate::CustomerAuthLayer), whose documentation has the rules.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct CustomerAuth<S> {
@@ -83,7 +83,7 @@ where
     }
 }
 
-/// Applies the rules to a request, in the order of the module's documentation.
+/// Applies the rules to a request, those that `CustomerAuthLayer` documents.
 fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
     // A browser's own question carries no token, and so is not judged by one.
     let outcome =

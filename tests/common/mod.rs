@@ -1,5 +1,5 @@
 //! What several tests need.
-#![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
+#![allow(dead_code, unreachable_pub, clippy::unwrap_used, reason = "no test file uses all of it")]
 
 use std::sync::Arc;
 
