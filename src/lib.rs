@@ -61,6 +61,8 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 mod clock;
+#[cfg(feature = "issuer")]
+mod customer;
 mod error;
 #[cfg(feature = "axum")]
 mod extract;
@@ -80,6 +82,42 @@ mod verify;
 
 pub use crate::clock::Clock;
 pub use crate::clock::SystemClock;
+#[cfg(feature = "issuer")]
+pub use crate::customer::ChangeError;
+#[cfg(feature = "issuer")]
+pub use crate::customer::ChangeErrorKind;
+#[cfg(feature = "issuer")]
+pub use crate::customer::Customer;
+#[cfg(feature = "issuer")]
+pub use crate::customer::CustomerRecord;
+#[cfg(feature = "issuer")]
+pub use crate::customer::CustomerStore;
+#[cfg(feature = "issuer")]
+pub use crate::customer::CustomerUpdate;
+#[cfg(feature = "issuer")]
+pub use crate::customer::HashError;
+#[cfg(feature = "issuer")]
+pub use crate::customer::HashErrorKind;
+#[cfg(feature = "issuer")]
+pub use crate::customer::InvalidPasswordHash;
+#[cfg(all(feature = "issuer", any(test, feature = "test-util")))]
+pub use crate::customer::MemoryCustomers;
+#[cfg(feature = "issuer")]
+pub use crate::customer::PasswordHash;
+#[cfg(feature = "issuer")]
+pub use crate::customer::PasswordHasher;
+#[cfg(feature = "issuer")]
+pub use crate::customer::PasswordHasherBuilder;
+#[cfg(feature = "issuer")]
+pub use crate::customer::PasswordParams;
+#[cfg(feature = "sqlite")]
+pub use crate::customer::SqliteCustomers;
+#[cfg(feature = "issuer")]
+pub use crate::customer::StoreError;
+#[cfg(feature = "issuer")]
+pub use crate::customer::StoredCustomer;
+#[cfg(feature = "issuer")]
+pub use crate::customer::email_key;
 pub use crate::error::ConfigError;
 #[cfg(feature = "axum")]
 pub use crate::extract::ExtractRejection;

@@ -1,0 +1,386 @@
+//! Customers in a SQLite file.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use sqlx::Row;
+use sqlx::SqlSafeStr;
+use sqlx::error::DatabaseError;
+use sqlx::migrate::Migration;
+use sqlx::migrate::MigrationType;
+use sqlx::migrate::Migrator;
+use sqlx::query::Query;
+use sqlx::sqlite::Sqlite;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::SqliteJournalMode;
+use sqlx::sqlite::SqlitePool;
+use sqlx::sqlite::SqlitePoolOptions;
+use sqlx::sqlite::SqliteRow;
+use sqlx::sqlite::SqliteSynchronous;
+
+use crate::clock::Clock;
+use crate::clock::SystemClock;
+use crate::clock::since_epoch;
+use crate::customer::ChangeError;
+use crate::customer::Customer;
+use crate::customer::CustomerRecord;
+use crate::customer::CustomerStore;
+use crate::customer::CustomerUpdate;
+use crate::customer::PasswordHash;
+use crate::customer::StoreError;
+use crate::customer::StoredCustomer;
+use crate::customer::email_key;
+use crate::id::CustomerId;
+
+/// Customers in a SQLite file, embedded in the process.
+///
+/// What a method has acknowledged is on the disk: the file is in WAL mode with `synchronous=FULL`. A
+/// locked file is waited for 2 s, a connection of the pool 1 s; past that the answer is a
+/// [`StoreError`]. A clone is a handle to the same pool.
+///
+/// The crate brings its own tables (`customer_auth_…`) and notes them in a migrations table of its
+/// own, so that an application can keep its tables and its migrations in the same file, through
+/// [`pool`](Self::pool).
+///
+/// Every method is a single statement. A future that is dropped while it writes leaves the row
+/// either as it was or wholly changed.
+///
+/// # Example
+///
+/// ```
+/// use tower_customer_auth::Customer;
+/// use tower_customer_auth::CustomerUpdate;
+/// use tower_customer_auth::PasswordHasher;
+/// use tower_customer_auth::Secret;
+/// use tower_customer_auth::SqliteCustomers;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let customers = SqliteCustomers::open(":memory:").await?;
+/// let password = PasswordHasher::new().hash(Secret::from("mysecretpassword")).await?;
+/// let id = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
+/// let ron = Customer::new(id, "Ron Swanson", "ron@swanson.com");
+/// customers.insert(&ron, Some(&password)).await?;
+/// customers.update(ron.id(), &CustomerUpdate::new().name("Ron U. Swanson")).await?;
+/// let ron = customers.get(ron.id()).await?.expect("he was inserted");
+/// assert_eq!((ron.customer().name(), ron.has_password()), ("Ron U. Swanson", true));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct SqliteCustomers {
+    pool: SqlitePool,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteCustomers {
+    /// Opens a file, makes it if there is none, and brings its tables up to date. `:memory:` is a
+    /// database of this store alone, which ends with the last handle.
+    ///
+    /// # Errors
+    ///
+    /// The file can't be opened, is no database, or was written by a later version of this crate.
+    ///
+    /// # Security
+    ///
+    /// The file holds e-mail addresses and password hashes. It is made with the rights that the
+    /// process' umask leaves.
+    pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
+        let path = path.as_ref();
+        let options = SqliteConnectOptions::new()
+            .filename(path)
+            .create_if_missing(true)
+            .journal_mode(SqliteJournalMode::Wal)
+            .synchronous(SqliteSynchronous::Full)
+            .foreign_keys(true)
+            .busy_timeout(BUSY_TIMEOUT);
+        let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
+        let pool = if path.as_os_str() == ":memory:" {
+            // Each connection to `:memory:` is a database of its own: exactly one, for ever.
+            pool.max_connections(1)
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+        } else {
+            pool.max_connections(MAX_CONNECTIONS)
+        };
+        Self::from_pool(pool.connect_with(options).await.map_err(StoreError::new)?).await
+    }
+
+    /// Keeps the customers in a pool's database, and brings the crate's tables there up to date.
+    ///
+    /// Journal mode, durability and timeouts are the pool's own: [`open`](Self::open) says what they
+    /// should be. The acquire timeout of sqlx' default, 30 s, is too long for a login.
+    ///
+    /// # Errors
+    ///
+    /// The database can't be written, or was written by a later version of this crate.
+    pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
+        migrate(&pool).await?;
+        Ok(Self {
+            pool,
+            clock: SystemClock::shared(),
+        })
+    }
+
+    /// Sets the clock that tells when a customer was inserted and changed.
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Returns the pool, for an application's own tables in the same file.
+    #[must_use]
+    pub fn pool(&self) -> &SqlitePool {
+        &self.pool
+    }
+
+    /// Inserts a customer, with a password or without.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateId`](crate::ChangeErrorKind::DuplicateId),
+    /// [`DuplicateEmail`](crate::ChangeErrorKind::DuplicateEmail) where both have a password, or the
+    /// store could not tell.
+    pub async fn insert(
+        &self,
+        customer: &Customer,
+        password: Option<&PasswordHash>,
+    ) -> Result<CustomerRecord, ChangeError> {
+        let insert = sqlx::query(INSERT)
+            .bind(customer.id().to_string())
+            .bind(customer.name())
+            .bind(customer.email())
+            .bind(email_key(customer.email()))
+            .bind(password.map(PasswordHash::expose))
+            .bind(self.now());
+        let row = written(insert, &self.pool)
+            .await?
+            .ok_or_else(|| ChangeError::store("nothing was written"))?;
+        record(&row).map_err(ChangeError::store)
+    }
+
+    /// Returns a customer.
+    ///
+    /// # Errors
+    ///
+    /// The store could not tell.
+    pub async fn get(&self, id: &CustomerId) -> Result<Option<CustomerRecord>, StoreError> {
+        let row = sqlx::query(GET)
+            .bind(id.to_string())
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::new)?;
+        row.as_ref()
+            .map(record)
+            .transpose()
+            .map_err(StoreError::new)
+    }
+
+    /// Changes some of a customer's attributes. `None` says that there is no such customer.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateEmail`](crate::ChangeErrorKind::DuplicateEmail) where both have a password, or the
+    /// store could not tell.
+    pub async fn update(
+        &self,
+        id: &CustomerId,
+        update: &CustomerUpdate,
+    ) -> Result<Option<CustomerRecord>, ChangeError> {
+        let update = sqlx::query(UPDATE)
+            .bind(id.to_string())
+            .bind(update.name.as_deref())
+            .bind(update.email.as_deref())
+            .bind(update.email.as_deref().map(email_key))
+            .bind(update.password.as_ref().map(PasswordHash::expose))
+            .bind(self.now());
+        let row = written(update, &self.pool).await?;
+        row.as_ref()
+            .map(record)
+            .transpose()
+            .map_err(ChangeError::store)
+    }
+
+    /// Sets a customer's password, whatever the present one is. Tells whether there is such a
+    /// customer.
+    ///
+    /// # Errors
+    ///
+    /// [`DuplicateEmail`](crate::ChangeErrorKind::DuplicateEmail): the customer had no password so
+    /// far, and another one who has shares the e-mail. Or the store could not tell.
+    ///
+    /// # Security
+    ///
+    /// Revoke the customer's tokens too, see [`CustomerUpdate::password`].
+    pub async fn set_password(
+        &self,
+        id: &CustomerId,
+        password: &PasswordHash,
+    ) -> Result<bool, ChangeError> {
+        let update = CustomerUpdate::new().password(password.clone());
+        Ok(self.update(id, &update).await?.is_some())
+    }
+
+    fn now(&self) -> i64 {
+        i64::try_from(since_epoch(self.clock.now()).as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl CustomerStore for SqliteCustomers {
+    async fn find_by_email(&self, email: &str) -> Result<Option<StoredCustomer>, StoreError> {
+        let row = sqlx::query(FIND)
+            .bind(email_key(email))
+            .fetch_optional(&self.pool)
+            .await
+            .map_err(StoreError::new)?;
+        let Some(row) = row else {
+            return Ok(None);
+        };
+        let phc: String = row.try_get("password_hash").map_err(StoreError::new)?;
+        Ok(Some(StoredCustomer::from_phc(
+            customer(&row).map_err(StoreError::new)?,
+            phc,
+        )))
+    }
+
+    async fn replace_password_hash(
+        &self,
+        id: &CustomerId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let done = sqlx::query(REPLACE_HASH)
+            .bind(id.to_string())
+            .bind(old.expose())
+            .bind(new.expose())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::new)?;
+        Ok(done.rows_affected() == 1)
+    }
+}
+
+impl fmt::Debug for SqliteCustomers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteCustomers")
+            .field("connections", &self.pool.size())
+            .finish_non_exhaustive()
+    }
+}
+
+async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
+    let migrations = MIGRATIONS.map(|(version, description, sql)| {
+        let kind = MigrationType::Simple;
+        Migration::new(version, description.into(), kind, sql.into_sql_str(), false)
+    });
+    let mut migrator = Migrator::with_migrations(migrations.into());
+    // "Dangerous" where a table of that kind exists under another name. Ours never had another.
+    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
+    // sqlx doesn't lock SQLite while it migrates. Two processes that open one new file at once would
+    // both find it empty; so the second waits here until the first has committed.
+    let mut lock = pool
+        .begin_with("BEGIN IMMEDIATE")
+        .await
+        .map_err(StoreError::new)?;
+    migrator
+        .run_direct(None, &mut *lock, false)
+        .await
+        .map_err(StoreError::new)?;
+    lock.commit().await.map_err(StoreError::new)
+}
+
+/// Carries out a statement that writes at most one row, and returns what it wrote.
+///
+/// NB: not `fetch_one` or `fetch_optional`. SQLite hands out the row that `RETURNING` asks for before
+/// it commits, and those two don't wait for what comes after the row: the change would be
+/// acknowledged before it is on the disk, and other connections would not see it yet.
+async fn written(
+    statement: Query<'_, Sqlite, SqliteArguments>,
+    pool: &SqlitePool,
+) -> Result<Option<SqliteRow>, ChangeError> {
+    Ok(statement.fetch_all(pool).await.map_err(change_error)?.pop())
+}
+
+fn customer(row: &SqliteRow) -> Result<Customer, sqlx::Error> {
+    let id: String = row.try_get("id")?;
+    let id = id
+        .parse()
+        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Customer::new(
+        id,
+        row.try_get::<String, _>("name")?,
+        row.try_get::<String, _>("email")?,
+    ))
+}
+
+fn record(row: &SqliteRow) -> Result<CustomerRecord, sqlx::Error> {
+    let time = |column| {
+        let millis = u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default();
+        Ok::<_, sqlx::Error>(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
+    };
+    Ok(CustomerRecord {
+        customer: customer(row)?,
+        has_password: row.try_get("has_password")?,
+        created_at: time("created_at")?,
+        updated_at: time("updated_at")?,
+    })
+}
+
+fn change_error(error: sqlx::Error) -> ChangeError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    match code.as_deref() {
+        Some(SQLITE_CONSTRAINT_UNIQUE) => ChangeError::DUPLICATE_EMAIL,
+        Some(SQLITE_CONSTRAINT_PRIMARYKEY) => ChangeError::DUPLICATE_ID,
+        _ => ChangeError::store(error),
+    }
+}
+
+const FIND: &str = "\
+    SELECT id, name, email, password_hash FROM customer_auth_customers \
+    WHERE email_key = ?1 AND password_hash IS NOT NULL";
+
+const GET: &str = "\
+    SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
+    FROM customer_auth_customers WHERE id = ?1";
+
+const INSERT: &str = "\
+    INSERT INTO customer_auth_customers \
+    (id, name, email, email_key, password_hash, created_at, updated_at) \
+    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) \
+    RETURNING id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at";
+
+const UPDATE: &str = "\
+    UPDATE customer_auth_customers SET \
+    name = coalesce(?2, name), \
+    email = coalesce(?3, email), \
+    email_key = coalesce(?4, email_key), \
+    password_hash = coalesce(?5, password_hash), \
+    updated_at = ?6 \
+    WHERE id = ?1 \
+    RETURNING id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at";
+
+const REPLACE_HASH: &str = "\
+    UPDATE customer_auth_customers SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
+
+const MIGRATIONS: [(i64, &str, &str); 1] = [(
+    1,
+    "customers",
+    include_str!("../../migrations/sqlite/0001_customers.sql"),
+)];
+const MIGRATIONS_TABLE: &str = "customer_auth_migrations";
+
+// Result codes of SQLite. The only unique index is the one over the e-mails of logins.
+const SQLITE_CONSTRAINT_UNIQUE: &str = "2067";
+const SQLITE_CONSTRAINT_PRIMARYKEY: &str = "1555";
+
+// Together well under the 5 s that the issuer gives a store.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
+const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
+// SQLite has one writer at a time; more connections than this would only wait for it.
+const MAX_CONNECTIONS: u32 = 4;
