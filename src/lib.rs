@@ -67,6 +67,8 @@ mod error;
 #[cfg(feature = "axum")]
 mod extract;
 mod id;
+#[cfg(feature = "issuer")]
+mod issuer;
 mod key;
 mod layer;
 mod observe;
@@ -124,6 +126,22 @@ pub use crate::extract::ExtractRejection;
 pub use crate::id::CustomerId;
 pub use crate::id::InvalidId;
 pub use crate::id::TokenId;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::ClientAuthenticator;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::ClientDecision;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::IssuerBody;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::IssuerFuture;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::PasswordGrant;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::StaticBearer;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::TokenIssuer;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::TokenIssuerBuilder;
 pub use crate::key::KeyRing;
 pub use crate::key::SigningKey;
 pub use crate::key::VerifyingKey;

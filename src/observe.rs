@@ -32,3 +32,50 @@ pub(crate) fn request(verdict: Verdict, reason: &'static str) {
         .increment(1);
     let _ = (verdict, reason);
 }
+
+/// What became of a request for a token.
+#[cfg(feature = "issuer")]
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum TokenOutcome {
+    /// A token was issued.
+    Issued,
+    /// The bearer token was not good.
+    ClientRefused,
+    /// The request was not one for a token.
+    BadRequest,
+    /// Wrong password, unknown e-mail, or no password.
+    CredentialsRefused,
+    /// Shed, because too many passwords wait to be hashed.
+    Overloaded,
+    /// A store or the machine could not.
+    Fault,
+}
+
+/// Counts a request for a token.
+#[cfg(feature = "issuer")]
+pub(crate) fn token_request(outcome: TokenOutcome) {
+    let outcome = match outcome {
+        TokenOutcome::Issued => "issued",
+        TokenOutcome::ClientRefused => "client_refused",
+        TokenOutcome::BadRequest => "bad_request",
+        TokenOutcome::CredentialsRefused => "credentials_refused",
+        TokenOutcome::Overloaded => "overloaded",
+        TokenOutcome::Fault => "fault",
+    };
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: "tower_customer_auth", outcome, "customer token requested");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("customer_auth_token_requests_total", "outcome" => outcome).increment(1);
+    let _ = outcome;
+}
+
+/// Tells the operator of something that no client is told. The error's causes come with it: they are
+/// the store's own words, and the only ones who know what happened.
+#[cfg(feature = "issuer")]
+pub(crate) fn fault(what: &'static str, error: &(dyn std::error::Error + 'static)) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "tower_customer_auth", what, error, "customer authentication fault");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("customer_auth_faults_total", "what" => what).increment(1);
+    let _ = (what, error);
+}

@@ -1,0 +1,182 @@
+//! Configuration of an issuer.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::error::ConfigError;
+use crate::issuer::ClientAuthenticator;
+use crate::issuer::PasswordGrant;
+use crate::issuer::TokenIssuer;
+use crate::issuer::client::DynClientAuthenticator;
+use crate::issuer::service::Config;
+use crate::key::KeyRing;
+use crate::revocation::Revocations;
+use crate::sign::TokenSigner;
+use crate::token::TokenForm;
+
+/// Settings of a [`TokenIssuer`].
+#[must_use]
+pub struct TokenIssuerBuilder {
+    keys: KeyRing,
+    clients: Arc<dyn DynClientAuthenticator>,
+    password: Option<PasswordGrant>,
+    lifetime: Option<Duration>,
+    form: Option<TokenForm>,
+    audience: Option<String>,
+    issuer: Option<String>,
+    revocations: Option<Revocations>,
+    clock: Option<Arc<dyn Clock>>,
+    store_timeout: Duration,
+    body_timeout: Duration,
+}
+
+impl TokenIssuerBuilder {
+    pub(super) fn new(keys: KeyRing, clients: impl ClientAuthenticator) -> Self {
+        Self {
+            keys,
+            clients: Arc::new(clients),
+            password: None,
+            lifetime: None,
+            form: None,
+            audience: None,
+            issuer: None,
+            revocations: None,
+            clock: None,
+            store_timeout: Duration::from_secs(5),
+            body_timeout: Duration::from_secs(10),
+        }
+    }
+
+    /// Sets the grant that answers logins by password. Default: none, such logins are a 400.
+    pub fn password(mut self, grant: PasswordGrant) -> Self {
+        self.password = Some(grant);
+        self
+    }
+
+    /// Sets how long a token is good, 1 second to 366 days. Default: 24 hours, which is also what a
+    /// verifier takes by default.
+    pub fn lifetime(mut self, lifetime: Duration) -> Self {
+        self.lifetime = Some(lifetime);
+        self
+    }
+
+    /// Sets the form of the tokens. Default: [`TokenForm::Compact`].
+    pub fn form(mut self, form: TokenForm) -> Self {
+        self.form = Some(form);
+        self
+    }
+
+    /// Sets the `aud` of the tokens. Default: none.
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audience = Some(audience.into());
+        self
+    }
+
+    /// Sets the `iss` of the tokens. Default: none.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets the list that the verifiers of these tokens ask, so that a token is not born revoked:
+    /// one that is issued in the very second in which the customer's earlier tokens were revoked
+    /// starts when that second ends. Default: none.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Sets the clock of the tokens. Default: [`SystemClock`](crate::SystemClock).
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = Some(clock);
+        self
+    }
+
+    /// Sets how long each call of the [`ClientAuthenticator`] and of the store may take, 1 ms to 60 s;
+    /// past that the answer is 503. Default: 5 s.
+    pub fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.store_timeout = timeout;
+        self
+    }
+
+    /// Sets how long the body of a request may take to arrive, 1 ms to 60 s; past that the answer is
+    /// 408. Default: 10 s.
+    pub fn body_timeout(mut self, timeout: Duration) -> Self {
+        self.body_timeout = timeout;
+        self
+    }
+
+    /// Creates the issuer.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::NoGrants`] without a grant,
+    /// - [`ConfigError::NoSigningKey`] for a ring that only verifies,
+    /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
+    /// - [`ConfigError::Empty`] for an empty audience or issuer,
+    /// - [`ConfigError::DurationOutOfRange`] for a duration outside its bounds.
+    pub fn build(self) -> Result<TokenIssuer, ConfigError> {
+        let mut signer = TokenSigner::new(self.keys)?;
+        if let Some(lifetime) = self.lifetime {
+            signer = signer.lifetime(lifetime)?;
+        }
+        if let Some(form) = self.form {
+            signer = signer.form(form)?;
+        }
+        if let Some(audience) = self.audience {
+            signer = signer.audience(audience)?;
+        }
+        if let Some(issuer) = self.issuer {
+            signer = signer.issuer(issuer)?;
+        }
+        if let Some(revocations) = self.revocations {
+            signer = signer.revocations(revocations);
+        }
+        if let Some(clock) = self.clock {
+            signer = signer.clock(clock);
+        }
+        for (setting, value) in [
+            ("store_timeout", self.store_timeout),
+            ("body_timeout", self.body_timeout),
+        ] {
+            let (min, max) = (MIN_TIMEOUT, MAX_TIMEOUT);
+            if !(min..=max).contains(&value) {
+                return Err(ConfigError::DurationOutOfRange {
+                    setting,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
+        Ok(TokenIssuer::new(Config {
+            clients: self.clients,
+            password: self.password.ok_or(ConfigError::NoGrants)?,
+            signer,
+            store_timeout: self.store_timeout,
+            body_timeout: self.body_timeout,
+        }))
+    }
+}
+
+impl fmt::Debug for TokenIssuerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenIssuerBuilder")
+            .field("keys", &self.keys)
+            .field("password", &self.password)
+            .field("lifetime", &self.lifetime)
+            .field("form", &self.form)
+            .field("audience", &self.audience)
+            .field("issuer", &self.issuer)
+            .field("revocations", &self.revocations)
+            .field("clock", &self.clock)
+            .field("store_timeout", &self.store_timeout)
+            .field("body_timeout", &self.body_timeout)
+            .finish_non_exhaustive()
+    }
+}
+
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+const MAX_TIMEOUT: Duration = Duration::from_secs(60);

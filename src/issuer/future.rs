@@ -1,0 +1,256 @@
+//! One request on its way: client, body, grant.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Mutex;
+use std::sync::PoisonError;
+use std::task::Context;
+use std::task::Poll;
+use std::task::ready;
+
+use bytes::Buf;
+use http::HeaderMap;
+use http::Method;
+use http::Request;
+use http::Response;
+use http_body::Body;
+use pin_project_lite::pin_project;
+use tokio::time::Sleep;
+use tokio::time::sleep;
+use tokio::time::timeout;
+use zeroize::Zeroizing;
+
+use crate::customer::StoreError;
+use crate::issuer::BoxFuture;
+use crate::issuer::ClientDecision;
+use crate::issuer::IssuerBody;
+use crate::issuer::TokenIssuer;
+use crate::issuer::request;
+use crate::issuer::request::MAX_BODY_LEN;
+use crate::issuer::response;
+use crate::issuer::response::Refusal;
+use crate::observe;
+
+pin_project! {
+    /// Response future of [`TokenIssuer`](crate::TokenIssuer).
+    ///
+    /// Dropping it abandons the request: a password that waits to be hashed is not hashed any more.
+    pub struct IssuerFuture<B> {
+        issuer: TokenIssuer,
+        #[pin]
+        state: State<B>,
+    }
+}
+
+pin_project! {
+    #[project = StateProj]
+    enum State<B> {
+        Authenticating { judged: Boxed<Result<(), Refusal>>, request: Option<Request<B>> },
+        Reading { #[pin] body: B, reading: Reading },
+        Granting { granted: Boxed<Response<IssuerBody>> },
+        Answered { response: Option<Response<IssuerBody>> },
+    }
+}
+
+/// A future of the store's or the authenticator's, whose type is forgotten so that only the body is
+/// generic. Two boxes a login are nothing beside its hash; the body itself is never boxed, and so
+/// needs to be neither `Send` nor `'static`.
+///
+/// The mutex is never locked: `get_mut` goes around it. It makes a future `Sync` that is only `Send`,
+/// so that ours is, without asking it of every store.
+struct Boxed<T>(Mutex<BoxFuture<'static, T>>);
+
+impl<T> Boxed<T> {
+    fn new(future: impl Future<Output = T> + Send + 'static) -> Self {
+        Self(Mutex::new(Box::pin(future)))
+    }
+
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
+        self.0
+            .get_mut()
+            .unwrap_or_else(PoisonError::into_inner)
+            .as_mut()
+            .poll(cx)
+    }
+}
+
+/// A body that is being read, and when it must have come.
+struct Reading {
+    // Wiped when dropped, so it must not be moved while it grows: see `new`.
+    bytes: Zeroizing<Vec<u8>>,
+    deadline: Pin<Box<Sleep>>,
+}
+
+impl<B: Body> IssuerFuture<B> {
+    pub(super) fn authenticating(
+        issuer: TokenIssuer,
+        judged: BoxFuture<'static, Result<ClientDecision, StoreError>>,
+        request: Request<B>,
+    ) -> Self {
+        let limit = issuer.config().store_timeout;
+        let judged = Boxed::new(async move {
+            match timeout(limit, judged).await {
+                Ok(Ok(ClientDecision::Accepted)) => Ok(()),
+                Ok(Ok(ClientDecision::Refused)) => Err(Refusal::Client),
+                Ok(Err(error)) => {
+                    observe::fault("the client authenticator could not tell", &error);
+                    Err(Refusal::Fault)
+                }
+                Err(elapsed) => {
+                    observe::fault("the client authenticator has not answered", &elapsed);
+                    Err(Refusal::Fault)
+                }
+            }
+        });
+        Self {
+            issuer,
+            state: State::Authenticating {
+                judged,
+                request: Some(request),
+            },
+        }
+    }
+
+    pub(super) fn answered(issuer: TokenIssuer, response: Response<IssuerBody>) -> Self {
+        Self {
+            issuer,
+            state: State::Answered {
+                response: Some(response),
+            },
+        }
+    }
+}
+
+impl<B: Body> Future for IssuerFuture<B> {
+    type Output = Result<Response<IssuerBody>, Infallible>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let mut this = self.project();
+        loop {
+            let next = match this.state.as_mut().project() {
+                StateProj::Authenticating { judged, request } => {
+                    let judged = ready!(judged.poll(cx));
+                    let request = request
+                        .take()
+                        .expect("IssuerFuture polled after completion");
+                    judged.and_then(|()| read(this.issuer, request))
+                }
+                StateProj::Reading { body, reading } => {
+                    ready!(reading.poll(body, cx)).and_then(|()| grant(this.issuer, &reading.bytes))
+                }
+                StateProj::Granting { granted } => Ok(State::Answered {
+                    response: Some(ready!(granted.poll(cx))),
+                }),
+                StateProj::Answered { response } => {
+                    let response = response
+                        .take()
+                        .expect("IssuerFuture polled after completion");
+                    return Poll::Ready(Ok(response));
+                }
+            };
+            this.state
+                .set(next.unwrap_or_else(|refusal| State::Answered {
+                    response: Some(refusal.answer()),
+                }));
+        }
+    }
+}
+
+impl<B> fmt::Debug for IssuerFuture<B> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IssuerFuture").finish_non_exhaustive()
+    }
+}
+
+fn read<B: Body>(issuer: &TokenIssuer, request: Request<B>) -> Result<State<B>, Refusal> {
+    let (head, body) = request.into_parts();
+    if head.method != Method::POST {
+        return Err(Refusal::Method);
+    }
+    let reading = Reading::new(issuer, &head.headers, &body)?;
+    if !request::is_json(&head.headers) {
+        return Err(Refusal::MediaType);
+    }
+    Ok(State::Reading { body, reading })
+}
+
+fn grant<B>(issuer: &TokenIssuer, body: &[u8]) -> Result<State<B>, Refusal> {
+    let login = request::password_login(body)?;
+    let issuer = issuer.clone();
+    let granted = Boxed::new(async move {
+        let config = issuer.config();
+        match config.password.login(login, config.store_timeout).await {
+            Ok(customer) => match issuer.issue(&customer) {
+                Ok(token) => response::issued(&token),
+                Err(error) => {
+                    observe::fault("no token could be signed", &error);
+                    Refusal::Fault.answer()
+                }
+            },
+            Err(refusal) => refusal.answer(),
+        }
+    });
+    Ok(State::Granting { granted })
+}
+
+impl Reading {
+    fn new(issuer: &TokenIssuer, headers: &HeaderMap, body: &impl Body) -> Result<Self, Refusal> {
+        let hint = body.size_hint();
+        if request::declares_too_much(headers) || hint.lower() > MAX_BODY_LEN as u64 {
+            return Err(Refusal::TooLarge);
+        }
+        // All the room it may need at once: a vector that grows leaves copies of a password behind.
+        let room = hint
+            .exact()
+            .and_then(|len| usize::try_from(len).ok())
+            .unwrap_or(MAX_BODY_LEN);
+        Ok(Self {
+            bytes: Zeroizing::new(Vec::with_capacity(room)),
+            deadline: Box::pin(sleep(issuer.config().body_timeout)),
+        })
+    }
+
+    fn poll<B: Body>(
+        &mut self,
+        mut body: Pin<&mut B>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Refusal>> {
+        let mut frames = 0;
+        while let Poll::Ready(frame) = body.as_mut().poll_frame(cx) {
+            let Some(frame) = frame else {
+                return Poll::Ready(Ok(()));
+            };
+            let frame = frame.map_err(|_| Refusal::Broken)?;
+            // Trailers mean nothing here.
+            if let Ok(data) = frame.into_data() {
+                self.append(data)?;
+            }
+            frames += 1;
+            if frames == FRAMES_A_POLL {
+                // A body without end may consist of empty frames that are always ready. The deadline
+                // must have its turn, and so must other tasks.
+                cx.waker().wake_by_ref();
+                break;
+            }
+        }
+        ready!(self.deadline.as_mut().poll(cx));
+        Poll::Ready(Err(Refusal::Slow))
+    }
+
+    fn append(&mut self, mut data: impl Buf) -> Result<(), Refusal> {
+        if data.remaining() > MAX_BODY_LEN - self.bytes.len() {
+            return Err(Refusal::TooLarge);
+        }
+        while data.has_remaining() {
+            let chunk = data.chunk();
+            self.bytes.extend_from_slice(chunk);
+            let len = chunk.len();
+            data.advance(len);
+        }
+        Ok(())
+    }
+}
+
+const FRAMES_A_POLL: usize = 64;

@@ -1,0 +1,291 @@
+//! What a request asks for: its headers, its JSON, its fields.
+
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
+use http::header::CONTENT_TYPE;
+use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::Error;
+use serde::de::IgnoredAny;
+use serde::de::MapAccess;
+use serde::de::SeqAccess;
+use serde::de::Visitor;
+use serde::de::value::MapAccessDeserializer;
+use zeroize::Zeroizing;
+
+use crate::issuer::response::Refusal;
+use crate::reject::ErrorObject;
+use crate::secret::Secret;
+use crate::token::each_member;
+
+/// The longest body, in bytes.
+pub(super) const MAX_BODY_LEN: usize = 16 * 1024;
+
+/// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, with the brackets off).
+const MAX_EMAIL_LEN: usize = 254;
+
+/// Objects in the body: the whole, `data`, and room for what a client may add.
+const MAX_DEPTH: usize = 16;
+
+/// A login whose fields are all there.
+pub(super) struct PasswordLogin {
+    pub(super) email: Zeroizing<String>,
+    pub(super) password: Secret,
+}
+
+/// Tells whether the body is longer than it may be, as far as the headers say.
+pub(super) fn declares_too_much(headers: &HeaderMap) -> bool {
+    // What isn't a number is not for us to judge: the server has framed the body already.
+    let length = headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse().ok());
+    length.is_some_and(|length: u64| length > MAX_BODY_LEN as u64)
+}
+
+/// Tells whether the body is `application/json` (RFC 8259), in no other encoding than UTF-8.
+pub(super) fn is_json(headers: &HeaderMap) -> bool {
+    let mut values = headers.get_all(CONTENT_TYPE).iter();
+    let (Some(Ok(value)), None) = (values.next().map(|value| value.to_str()), values.next()) else {
+        return false;
+    };
+    let mut parts = value.split(';').map(str::trim);
+    let json = parts
+        .next()
+        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    json && parts.all(|parameter| {
+        let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
+        let utf8 = value.trim_matches('"').eq_ignore_ascii_case("utf-8");
+        // RFC 8259 section 11 has no parameters; what else there may be changes nothing.
+        utf8 || !name.eq_ignore_ascii_case("charset")
+    })
+}
+
+/// Reads the body of a login by password.
+pub(super) fn password_login(body: &[u8]) -> Result<PasswordLogin, Refusal> {
+    // Strictly first: what two readers may read differently is read by none.
+    if !each_member(body, MAX_DEPTH, |_, _| {}) {
+        return Err(Refusal::Json);
+    }
+    let body: Members = serde_json::from_slice(body).map_err(|_| Refusal::Json)?;
+    let Value::Object(fields) = body.data else {
+        return Err(Refusal::Fields(vec![required("data", "data is required")]));
+    };
+    let mut errors = Vec::new();
+    match &fields.r#type {
+        Value::Text(kind) if kind.as_str() == "token" => {}
+        Value::Absent => errors.push(required("type", "type is required")),
+        _ => errors.push(invalid("type", "type must be token")),
+    }
+    match &fields.authentication_mechanism {
+        Value::Absent => {}
+        Value::Text(mechanism) if mechanism.as_str() == "password" => {}
+        _ => {
+            // Which other fields there must be depends on this one.
+            let detail = "authentication_mechanism must be one that is configured: password";
+            errors.push(invalid("authentication_mechanism", detail));
+            return Err(Refusal::Fields(errors));
+        }
+    }
+    let email = EMAIL.text(fields.email, &mut errors);
+    if email.len() > MAX_EMAIL_LEN {
+        errors.push(invalid("email", "email must have at most 254 bytes"));
+    }
+    // No upper bound: a password that nobody can have is a wrong password.
+    let password = PASSWORD.text(fields.password, &mut errors);
+    if errors.is_empty() {
+        Ok(PasswordLogin {
+            email,
+            password: Secret::from(password.as_str()),
+        })
+    } else {
+        Err(Refusal::Fields(errors))
+    }
+}
+
+/// A field that must hold text, and what is said where it doesn't.
+struct TextField {
+    name: &'static str,
+    missing: &'static str,
+    no_text: &'static str,
+}
+
+impl TextField {
+    /// Takes the text out, or notes the error and gives none.
+    fn text(&self, value: Value, errors: &mut Vec<ErrorObject>) -> Zeroizing<String> {
+        match value {
+            Value::Text(text) if !text.is_empty() => return text,
+            Value::Text(_) | Value::Absent => errors.push(required(self.name, self.missing)),
+            Value::Object(_) | Value::Other => errors.push(invalid(self.name, self.no_text)),
+        }
+        Zeroizing::default()
+    }
+}
+
+const EMAIL: TextField = TextField {
+    name: "email",
+    missing: "email is required",
+    no_text: "email must be a string",
+};
+
+const PASSWORD: TextField = TextField {
+    name: "password",
+    missing: "password is required",
+    no_text: "password must be a string",
+};
+
+fn required(source: &'static str, detail: &'static str) -> ErrorObject {
+    ErrorObject {
+        status: 400,
+        source: Some(source),
+        title: "required",
+        detail,
+    }
+}
+
+fn invalid(source: &'static str, detail: &'static str) -> ErrorObject {
+    ErrorObject {
+        status: 400,
+        source: Some(source),
+        title: "invalid",
+        detail,
+    }
+}
+
+/// The members that mean something, of the body as of its `data`. Others are skipped.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Members {
+    data: Value,
+    r#type: Value,
+    authentication_mechanism: Value,
+    email: Value,
+    password: Value,
+}
+
+/// A member's value. One of a wrong type is kept as such, because it is an error of the one field
+/// and not of the whole body.
+#[derive(Default)]
+enum Value {
+    /// Not there, or `null`, which is how some languages write that.
+    #[default]
+    Absent,
+    Text(Zeroizing<String>),
+    Object(Box<Members>),
+    Other,
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Any;
+
+        impl<'de> Visitor<'de> for Any {
+            type Value = Value;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a JSON value")
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
+                Ok(Value::Text(Zeroizing::new(text.to_owned())))
+            }
+
+            fn visit_unit<E: Error>(self) -> Result<Value, E> {
+                Ok(Value::Absent)
+            }
+
+            fn visit_bool<E: Error>(self, _: bool) -> Result<Value, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_i64<E: Error>(self, _: i64) -> Result<Value, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_u64<E: Error>(self, _: u64) -> Result<Value, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_f64<E: Error>(self, _: f64) -> Result<Value, E> {
+                Ok(Value::Other)
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
+                while seq.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
+                let members = Members::deserialize(MapAccessDeserializer::new(map))?;
+                Ok(Value::Object(Box::new(members)))
+            }
+        }
+
+        deserializer.deserialize_any(Any)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn content_type(values: &[&'static str]) -> bool {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(CONTENT_TYPE, HeaderValue::from_static(value));
+        }
+        is_json(&headers)
+    }
+
+    #[test]
+    fn takes_json_in_utf_8_and_no_other_type() {
+        for good in [
+            "application/json",
+            "Application/JSON",
+            "application/json;charset=utf-8",
+            "application/json; charset=UTF-8",
+            "application/json ; Charset=\"utf-8\"",
+            "application/json; profile=x",
+            "application/json;",
+        ] {
+            assert!(content_type(&[good]), "{good}");
+        }
+        for bad in [
+            "",
+            "text/plain",
+            "application/x-www-form-urlencoded",
+            "application/vnd.api+json",
+            "application/jsonp",
+            "application/json; charset=utf-16",
+            "application/json; charset=iso-8859-1",
+            "application/json; charset",
+            "application/json; profile=x; charset=latin1",
+            "application/json, application/json",
+        ] {
+            assert!(!content_type(&[bad]), "{bad}");
+        }
+        assert!(!content_type(&[]));
+        assert!(!content_type(&["application/json", "application/json"]));
+    }
+
+    #[test]
+    fn believes_a_length_only_to_refuse_by_it() {
+        for (length, too_much) in [
+            ("0", false),
+            ("16384", false),
+            ("16385", true),
+            ("18446744073709551615", true),
+            ("18446744073709551616", false),
+            ("-1", false),
+            ("x", false),
+        ] {
+            let mut headers = HeaderMap::new();
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static(length));
+            assert_eq!(declares_too_much(&headers), too_much, "{length}");
+        }
+        assert!(!declares_too_much(&HeaderMap::new()));
+    }
+}

@@ -1,0 +1,171 @@
+//! The service: one configuration, and a future for each request.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::Request;
+use http::Response;
+use http_body::Body;
+use tower_service::Service;
+use zeroize::Zeroizing;
+
+use crate::customer::Customer;
+use crate::issuer::ClientAuthenticator;
+use crate::issuer::IssuerBody;
+use crate::issuer::IssuerFuture;
+use crate::issuer::PasswordGrant;
+use crate::issuer::TokenIssuerBuilder;
+use crate::issuer::bearer::bearer;
+use crate::issuer::client::DynClientAuthenticator;
+use crate::issuer::response::Refusal;
+use crate::key::KeyRing;
+use crate::sign::IssuedToken;
+use crate::sign::SignError;
+use crate::sign::TokenSigner;
+
+/// Service that answers `POST /v2/customers/tokens` with a customer's token.
+///
+/// It never fails, is always ready, and takes any request body; routing by path is its user's. A clone
+/// is a handle to the same issuer. What it checks in which order, and what it answers, is in this
+/// order:
+///
+/// | what | answer |
+/// |---|---|
+/// | bearer token missing, twice, unknown | 401 `Unable to validate access token`, `WWW-Authenticate: Bearer` |
+/// | another method | 405, `Allow: POST` |
+/// | over 16 KiB | 413 |
+/// | not `application/json` in UTF-8, or no type | 415 |
+/// | body not there after 10 s | 408 |
+/// | bad JSON, a member twice, a field missing, empty or wrong, an unknown mechanism | 400, one error a field |
+/// | wrong password, unknown e-mail, no password | 403, one and the same, after the same time |
+/// | more logins at once than can be hashed, a store that can't tell or takes 5 s | 503, `Retry-After` |
+/// | else | 200, the token |
+///
+/// CORS belongs outside of it: preflights carry no bearer token.
+///
+/// # Panics
+///
+/// Its future, outside a tokio runtime with the timer enabled. A panic of a store or a
+/// [`ClientAuthenticator`] is not caught.
+///
+/// # Example
+///
+/// ```
+/// use http::Request;
+/// use tower::ServiceExt;
+/// use tower_customer_auth::KeyRing;
+/// use tower_customer_auth::PasswordGrant;
+/// use tower_customer_auth::StaticBearer;
+/// use tower_customer_auth::TokenIssuer;
+/// # use tower_customer_auth::{CustomerId, CustomerStore, PasswordHash, StoreError, StoredCustomer};
+/// # struct Customers;
+/// # impl CustomerStore for Customers {
+/// #     async fn find_by_email(&self, _: &str) -> Result<Option<StoredCustomer>, StoreError> {
+/// #         Ok(None)
+/// #     }
+/// #     async fn replace_password_hash(
+/// #         &self,
+/// #         _: &CustomerId,
+/// #         _: &PasswordHash,
+/// #         _: &PasswordHash,
+/// #     ) -> Result<bool, StoreError> {
+/// #         Ok(false)
+/// #     }
+/// # }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let customers = Customers;
+///
+/// let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+/// let clients = StaticBearer::new(["XXXX"]);
+/// let issuer = TokenIssuer::builder(keys, clients).password(PasswordGrant::new(customers)).build()?;
+///
+/// let login = r#"{"data":{"type":"token","email":"ron@swanson.com","password":"wrong"}}"#;
+/// let request = Request::post("/v2/customers/tokens")
+///     .header("authorization", "Bearer XXXX")
+///     .header("content-type", "application/json")
+///     .body(login.to_owned())?;
+/// let response = issuer.oneshot(request).await?;
+/// assert_eq!(response.status(), 403);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct TokenIssuer(Arc<Config>);
+
+pub(super) struct Config {
+    pub(super) clients: Arc<dyn DynClientAuthenticator>,
+    pub(super) password: PasswordGrant,
+    pub(super) signer: TokenSigner,
+    pub(super) store_timeout: Duration,
+    pub(super) body_timeout: Duration,
+}
+
+impl TokenIssuer {
+    /// Starts an issuer that signs with the newest of `keys`, for the programs that `clients` takes.
+    pub fn builder(keys: KeyRing, clients: impl ClientAuthenticator) -> TokenIssuerBuilder {
+        TokenIssuerBuilder::new(keys, clients)
+    }
+
+    pub(super) fn new(config: Config) -> Self {
+        Self(Arc::new(config))
+    }
+
+    /// Issues a token without HTTP, for a customer whom the program knows to be the one: the same
+    /// token that a login gets.
+    ///
+    /// A name so long that no verifier would take the token is left out of it, because a customer who
+    /// has chosen one must be able to log in.
+    ///
+    /// # Errors
+    ///
+    /// The key ring has no key left that signs tokens of this form, or the machine no randomness.
+    pub fn issue(&self, customer: &Customer) -> Result<IssuedToken, SignError> {
+        let signer = &self.0.signer;
+        match signer.sign(customer.id(), Some(customer.name())) {
+            Err(SignError::TooLong { .. }) => signer.sign(customer.id(), None),
+            signed => signed,
+        }
+    }
+
+    pub(super) fn config(&self) -> &Config {
+        &self.0
+    }
+}
+
+impl<B: Body> Service<Request<B>> for TokenIssuer {
+    type Response = Response<IssuerBody>;
+    type Error = Infallible;
+    type Future = IssuerFuture<B>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Some(bearer) = bearer(request.headers()) else {
+            return IssuerFuture::answered(self.clone(), Refusal::Client.answer());
+        };
+        let judged = self
+            .0
+            .clients
+            .clone()
+            .authenticate(Zeroizing::new(bearer.to_owned()));
+        IssuerFuture::authenticating(self.clone(), judged, request)
+    }
+}
+
+impl fmt::Debug for TokenIssuer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenIssuer")
+            .field("password", &self.0.password)
+            .field("signer", &self.0.signer)
+            .field("store_timeout", &self.0.store_timeout)
+            .field("body_timeout", &self.0.body_timeout)
+            .finish_non_exhaustive()
+    }
+}
