@@ -1,0 +1,214 @@
+//! Too many logins, stores that fail or hang, callers who go away.
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+
+use super::*;
+use crate::issuer::ClientAuthenticator;
+use crate::issuer::ClientDecision;
+
+fn small(waiting: usize) -> PasswordHasher {
+    let builder = PasswordHasher::builder()
+        .params(FAST)
+        .threads(1)
+        .max_waiting(waiting);
+    builder.max_wait(Duration::from_secs(1)).build().unwrap()
+}
+
+struct Clients(Script);
+
+impl ClientAuthenticator for Clients {
+    async fn authenticate(&self, bearer: &str) -> Result<ClientDecision, StoreError> {
+        assert_eq!(bearer, "XXXX");
+        Scripted::play(self.0)
+            .await
+            .map(|()| ClientDecision::Accepted)
+    }
+}
+
+#[tokio::test]
+async fn of_more_logins_than_fit_exactly_the_excess_gets_503() {
+    let hasher = small(16);
+    let issuer = builder(customers().await, hasher.clone()).build().unwrap();
+    let busy = occupy(&hasher).await;
+    let mut logins: Vec<_> = (0..100)
+        .map(|_| {
+            Box::pin(Answer::of(
+                &issuer,
+                login("ron@swanson.com", "mysecretpassword"),
+            ))
+        })
+        .collect();
+    // The excess is answered at the first poll, while every thread is busy.
+    let answers: Vec<_> = logins.iter_mut().map(FutureExt::now_or_never).collect();
+    let shed = answers
+        .iter()
+        .flatten()
+        .filter(|answer| **answer == Answer::unavailable());
+    assert_eq!(shed.count(), 84);
+    assert_eq!(hasher.pool().waiting(), 16);
+    drop(busy);
+    let waiting = logins
+        .into_iter()
+        .zip(answers)
+        .filter(|(_, answer)| answer.is_none());
+    let statuses: Vec<u16> = join_all(waiting.map(|(login, _)| login))
+        .await
+        .into_iter()
+        .map(|a| a.status)
+        .collect();
+    assert_eq!(statuses, [200; 16]);
+}
+
+#[tokio::test]
+async fn overload_tells_nothing_about_who_exists() {
+    let hasher = small(0);
+    let issuer = builder(customers().await, hasher.clone()).build().unwrap();
+    let _busy = occupy(&hasher).await;
+    for email in ["ron@swanson.com", "nobody@example.com"] {
+        let answer = Answer::of(&issuer, login(email, "mysecretpassword")).await;
+        assert_eq!(answer, Answer::unavailable(), "{email}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_waits_1_s_for_a_thread_and_no_longer() {
+    let hasher = small(16);
+    let issuer = builder(customers().await, hasher.clone()).build().unwrap();
+    let _busy = occupy(&hasher).await;
+    let begun = tokio::time::Instant::now();
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer, Answer::unavailable());
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_login_whose_caller_has_gone_is_not_hashed_and_leaves_its_place() {
+    let hasher = small(1);
+    let issuer = builder(customers().await, hasher.clone()).build().unwrap();
+    let busy = occupy(&hasher).await;
+    let mut gone = Box::pin(Answer::of(
+        &issuer,
+        login("ron@swanson.com", "mysecretpassword"),
+    ));
+    assert_eq!((&mut gone).now_or_never(), None);
+    assert_eq!(hasher.pool().waiting(), 1);
+    drop(gone);
+    assert_eq!(hasher.pool().waiting(), 0);
+    let mut next = Box::pin(Answer::of(
+        &issuer,
+        login("ron@swanson.com", "mysecretpassword"),
+    ));
+    assert_eq!((&mut next).now_or_never(), None);
+    drop(busy);
+    assert_eq!(next.await.status, 200);
+}
+
+#[tokio::test]
+async fn a_store_that_cannot_tell_is_503() {
+    let mut store = Scripted::new(customers().await);
+    store.find = Script::Fails;
+    let issuer = builder(store, hasher()).build().unwrap();
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer, Answer::unavailable());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_store_that_hangs_is_503_after_5_s() {
+    let mut store = Scripted::new(customers().await);
+    store.find = Script::Hangs;
+    let issuer = builder(store, hasher()).build().unwrap();
+    let begun = tokio::time::Instant::now();
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer, Answer::unavailable());
+    assert_eq!(begun.elapsed(), Duration::from_secs(5));
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_authenticator_that_cannot_tell_or_hangs_is_503_and_never_401() {
+    let grant = PasswordGrant::new(customers().await).hasher(hasher());
+    for (script, waited) in [(Script::Fails, 0), (Script::Hangs, 2)] {
+        let issuer = TokenIssuer::builder(keys(), Clients(script))
+            .password(grant.clone())
+            .store_timeout(Duration::from_secs(2))
+            .build()
+            .unwrap();
+        let begun = tokio::time::Instant::now();
+        let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+        assert_eq!(answer, Answer::unavailable());
+        assert_eq!(begun.elapsed(), Duration::from_secs(waited));
+    }
+    let issuer = TokenIssuer::builder(keys(), Clients(Script::Works))
+        .password(grant)
+        .build()
+        .unwrap();
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
+async fn the_store_is_not_asked_for_a_request_that_is_wrong() {
+    let store = Scripted::new(customers().await);
+    let issuer = builder(store.clone(), hasher()).build().unwrap();
+    for body in [
+        "$",
+        "{}",
+        r#"{"data":{"type":"token","email":"ron@swanson.com"}}"#,
+    ] {
+        assert_eq!(Answer::of(&issuer, request(body)).await.status, 400);
+    }
+    assert_eq!(store.found.load(Ordering::SeqCst), 0);
+}
+
+#[tokio::test]
+async fn a_panic_of_the_store_is_left_to_the_caller_and_breaks_nothing() {
+    #[derive(Clone)]
+    struct Panics;
+
+    impl CustomerStore for Panics {
+        async fn find_by_email(&self, _: &str) -> Result<Option<StoredCustomer>, StoreError> {
+            panic!("a panic on purpose")
+        }
+
+        async fn replace_password_hash(
+            &self,
+            _: &CustomerId,
+            _: &PasswordHash,
+            _: &PasswordHash,
+        ) -> Result<bool, StoreError> {
+            Ok(false)
+        }
+    }
+
+    let hasher = small(1);
+    let issuer = builder(Panics, hasher.clone()).build().unwrap();
+    let panicking =
+        tokio::spawn(async move { Answer::of(&issuer, login("ron@swanson.com", "p")).await });
+    assert!(panicking.await.unwrap_err().is_panic());
+    let other = builder(customers().await, hasher).build().unwrap();
+    let answer = Answer::of(&other, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer.status, 200);
+}
+
+/// Cancels a login at each point where it can be cancelled.
+#[tokio::test]
+async fn a_login_that_is_dropped_at_any_await_leaves_the_issuer_whole() {
+    let hasher = small(4);
+    let issuer = builder(customers().await, hasher.clone()).build().unwrap();
+    for polls in 0..200 {
+        let mut login = Box::pin(Answer::of(
+            &issuer,
+            login("ron@swanson.com", "mysecretpassword"),
+        ));
+        for _ in 0..polls % 10 {
+            if (&mut login).now_or_never().is_some() {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(hasher.pool().waiting(), 0);
+    assert_eq!(hasher.pool().threads(), 1);
+}
