@@ -1,6 +1,7 @@
 //! The issuer in the stacks it is made for, by its public names alone.
 
 #![cfg(all(feature = "issuer", feature = "test-util"))]
+#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
 
 use std::time::Duration;
 
@@ -50,11 +51,7 @@ async fn grant() -> PasswordGrant {
 
 async fn issuer(keys: KeyRing, form: TokenForm) -> TokenIssuer {
     let clients = StaticBearer::new(["XXXX"]);
-    TokenIssuer::builder(keys, clients)
-        .password(grant().await)
-        .form(form)
-        .build()
-        .unwrap()
+    TokenIssuer::builder(keys, clients).password(grant().await).form(form).build().unwrap()
 }
 
 fn login() -> Request<Full<Bytes>> {
@@ -125,10 +122,6 @@ async fn a_future_on_one_thread_alone_will_do() {
     let body: std::pin::Pin<Box<dyn http_body::Body<Data = Bytes, Error = std::rc::Rc<str>>>> =
         Box::pin(body);
     let request = login().map(|_| body);
-    let response = issuer(keys(), TokenForm::Compact)
-        .await
-        .oneshot(request)
-        .await
-        .unwrap();
+    let response = issuer(keys(), TokenForm::Compact).await.oneshot(request).await.unwrap();
     assert_eq!(response.status(), 400);
 }

@@ -61,16 +61,10 @@ pub enum HashErrorKind {
 }
 
 impl HashError {
-    pub(crate) const OVERLOADED: Self = Self {
-        kind: HashErrorKind::Overloaded,
-        cause: None,
-    };
+    pub(crate) const OVERLOADED: Self = Self { kind: HashErrorKind::Overloaded, cause: None };
 
     pub(crate) fn failed(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            kind: HashErrorKind::Failed,
-            cause: Some(cause.into()),
-        }
+        Self { kind: HashErrorKind::Failed, cause: Some(cause.into()) }
     }
 
     /// Returns the kind.
@@ -115,22 +109,14 @@ pub enum ChangeErrorKind {
 }
 
 impl ChangeError {
-    pub(crate) const DUPLICATE_EMAIL: Self = Self {
-        kind: ChangeErrorKind::DuplicateEmail,
-        cause: None,
-    };
+    pub(crate) const DUPLICATE_EMAIL: Self =
+        Self { kind: ChangeErrorKind::DuplicateEmail, cause: None };
 
-    pub(crate) const DUPLICATE_ID: Self = Self {
-        kind: ChangeErrorKind::DuplicateId,
-        cause: None,
-    };
+    pub(crate) const DUPLICATE_ID: Self = Self { kind: ChangeErrorKind::DuplicateId, cause: None };
 
     #[cfg(feature = "sqlite")]
     pub(crate) fn store(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self {
-            kind: ChangeErrorKind::Store,
-            cause: Some(cause.into()),
-        }
+        Self { kind: ChangeErrorKind::Store, cause: Some(cause.into()) }
     }
 
     /// Returns the kind.

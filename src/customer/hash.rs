@@ -115,11 +115,7 @@ impl PasswordHash {
         // Invariant: both lengths are inside the bounds of a PHC string (8 to 48, 10 to 64 bytes).
         let salt = phc::Salt::new(salt).expect("16 bytes are a salt");
         let output = phc::Output::new(output).expect("32 bytes are an output");
-        let PasswordParams {
-            memory_kib,
-            passes,
-            lanes,
-        } = params;
+        let PasswordParams { memory_kib, passes, lanes } = params;
         let text = Zeroizing::new(format!(
             "$argon2id$v=19$m={memory_kib},t={passes},p={lanes}${salt}${output}"
         ));
@@ -130,17 +126,10 @@ impl PasswordHash {
         let phc = phc::PasswordHash::new(&self.0).map_err(|_| InvalidPasswordHash)?;
         let params = read_params(&phc.params).ok_or(InvalidPasswordHash)?;
         let version = phc.version.map(Version::try_from);
-        match (
-            phc.algorithm == argon2::ARGON2ID_IDENT,
-            version,
-            phc.salt,
-            phc.hash,
-        ) {
-            (true, Some(Ok(Version::V0x13)), Some(salt), Some(output)) => Ok(Parts {
-                params,
-                salt,
-                output,
-            }),
+        match (phc.algorithm == argon2::ARGON2ID_IDENT, version, phc.salt, phc.hash) {
+            (true, Some(Ok(Version::V0x13)), Some(salt), Some(output)) => {
+                Ok(Parts { params, salt, output })
+            }
             _ => Err(InvalidPasswordHash),
         }
     }
@@ -161,9 +150,7 @@ struct Parts {
 fn read_params(text: &phc::ParamsString) -> Option<PasswordParams> {
     // Exactly m, t and p, in argon2's order. argon2's own reader takes a default for what is missing,
     // and `keyid` and `data`, which nobody writes.
-    let mut decimals = text
-        .iter()
-        .map(|(name, value)| Some((name, value.decimal().ok()?)));
+    let mut decimals = text.iter().map(|(name, value)| Some((name, value.decimal().ok()?)));
     let mut next = |expected: &str, min: u32, max: u32| {
         let (name, value) = decimals.next()??;
         (name.as_str() == expected && (min..=max).contains(&value)).then_some(value)
@@ -174,11 +161,7 @@ fn read_params(text: &phc::ParamsString) -> Option<PasswordParams> {
     if decimals.next().is_some() || memory_kib < 8 * lanes {
         return None;
     }
-    Some(PasswordParams {
-        memory_kib,
-        passes,
-        lanes,
-    })
+    Some(PasswordParams { memory_kib, passes, lanes })
 }
 
 fn argon2id(
@@ -187,11 +170,7 @@ fn argon2id(
     salt: &[u8],
     output: &mut [u8],
 ) -> Result<(), HashError> {
-    let PasswordParams {
-        memory_kib,
-        passes,
-        lanes,
-    } = params;
+    let PasswordParams { memory_kib, passes, lanes } = params;
     let params =
         Params::new(memory_kib, passes, lanes, Some(output.len())).map_err(HashError::failed)?;
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
@@ -228,11 +207,7 @@ mod tests {
     fn the_default_costs_what_owasp_says() {
         let password = Secret::from("mysecretpassword");
         let hash = PasswordHash::compute(&password, PasswordParams::default()).unwrap();
-        assert!(
-            hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"),
-            "{}",
-            hash.expose()
-        );
+        assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
         assert_eq!(hash.matches(&password).ok(), Some(true));
         assert!(!hash.needs_rehash(PasswordParams::default()));
     }
@@ -250,11 +225,7 @@ mod tests {
             (b"\xff\xfe", b"\xff\xfe", true),
         ] {
             let hash = PasswordHash::compute(&Secret::from(stored), FAST).unwrap();
-            assert_eq!(
-                hash.matches(&Secret::from(offered)).ok(),
-                Some(same),
-                "{offered:?}"
-            );
+            assert_eq!(hash.matches(&Secret::from(offered)).ok(), Some(same), "{offered:?}");
         }
     }
 
@@ -273,10 +244,7 @@ mod tests {
             ("plain text", "mysecretpassword".to_owned()),
             ("argon2i", REFERENCE.replace("argon2id", "argon2i")),
             ("argon2d", REFERENCE.replace("argon2id", "argon2d")),
-            (
-                "bcrypt",
-                "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW".to_owned(),
-            ),
+            ("bcrypt", "$2b$12$EixZaYVK1fsbw1ZfbX3OXePaWxn96p36WQoeG6Lruj3vjPGga31lW".to_owned()),
             ("version 1.0", REFERENCE.replace("v=19", "v=16")),
             ("no version", REFERENCE.replace("$v=19", "")),
             ("no parameters", REFERENCE.replace("$m=65536,t=2,p=1", "")),
@@ -299,11 +267,7 @@ mod tests {
             ("white space", format!("{REFERENCE}\n")),
             ("padding", format!("{REFERENCE}=")),
         ] {
-            assert_eq!(
-                PasswordHash::parse(text).err(),
-                Some(InvalidPasswordHash),
-                "{why}"
-            );
+            assert_eq!(PasswordHash::parse(text).err(), Some(InvalidPasswordHash), "{why}");
         }
     }
 
@@ -321,26 +285,15 @@ mod tests {
         let hash = PasswordHash::compute(&Secret::from("p"), FAST).unwrap();
         assert!(!hash.needs_rehash(FAST));
         for other in [
-            PasswordParams {
-                memory_kib: 16,
-                ..FAST
-            },
+            PasswordParams { memory_kib: 16, ..FAST },
             PasswordParams { passes: 2, ..FAST },
             // Fewer lanes are other parameters too: "different", not "weaker".
-            PasswordParams {
-                memory_kib: 16,
-                passes: 1,
-                lanes: 2,
-            },
+            PasswordParams { memory_kib: 16, passes: 1, lanes: 2 },
         ] {
             assert!(hash.needs_rehash(other), "{other:?}");
         }
         // The reference's salt has 8 bytes, ours have 16.
-        let params = PasswordParams {
-            memory_kib: 65_536,
-            passes: 2,
-            lanes: 1,
-        };
+        let params = PasswordParams { memory_kib: 65_536, passes: 2, lanes: 1 };
         assert!(PasswordHash::parse(REFERENCE).unwrap().needs_rehash(params));
     }
 

@@ -70,9 +70,7 @@ impl PasswordHasher {
     /// Outside a tokio runtime with its timer enabled.
     pub async fn hash(&self, password: Secret) -> Result<PasswordHash, HashError> {
         let params = self.params;
-        self.pool
-            .run(move || PasswordHash::compute(&password, params))
-            .await?
+        self.pool.run(move || PasswordHash::compute(&password, params)).await?
     }
 
     /// Tells whether `hash` is one of `password`.
@@ -159,12 +157,7 @@ impl PasswordHasherBuilder {
     ///
     /// A setting is outside its bounds.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
-        let Settings {
-            threads,
-            waiting,
-            wait,
-            ..
-        } = self.0;
+        let Settings { threads, waiting, wait, .. } = self.0;
         in_bounds("threads", threads, 1, MAX_THREADS)?;
         in_bounds("max_waiting", waiting, 0, MAX_WAITING)?;
         if wait > MAX_WAIT {
@@ -202,9 +195,7 @@ impl Default for Settings {
         Self {
             params: PasswordParams::default(),
             // A machine that can't tell how many cores it has gets one hash at a time.
-            threads: available_parallelism()
-                .map_or(1, usize::from)
-                .min(MAX_THREADS),
+            threads: available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
             waiting: 16,
             wait: Duration::from_secs(1),
         }
@@ -221,12 +212,7 @@ fn in_bounds(
         return Ok(());
     }
     let [value, min, max] = [value, min, max].map(|n| u64::try_from(n).unwrap_or(u64::MAX));
-    Err(ConfigError::NumberOutOfRange {
-        setting,
-        value,
-        min,
-        max,
-    })
+    Err(ConfigError::NumberOutOfRange { setting, value, min, max })
 }
 
 const MAX_THREADS: usize = 1024;
@@ -274,21 +260,10 @@ mod tests {
     #[test]
     fn refuses_settings_outside_their_bounds() {
         let number = |setting, value, min, max| {
-            Some(ConfigError::NumberOutOfRange {
-                setting,
-                value,
-                min,
-                max,
-            })
+            Some(ConfigError::NumberOutOfRange { setting, value, min, max })
         };
-        assert_eq!(
-            fast().threads(0).build().err(),
-            number("threads", 0, 1, 1024)
-        );
-        assert_eq!(
-            fast().threads(1025).build().err(),
-            number("threads", 1025, 1, 1024)
-        );
+        assert_eq!(fast().threads(0).build().err(), number("threads", 0, 1, 1024));
+        assert_eq!(fast().threads(1025).build().err(), number("threads", 1025, 1, 1024));
         let too_many = fast().max_waiting(65_537).build().err();
         assert_eq!(too_many, number("max_waiting", 65_537, 0, 65_536));
         assert_eq!(
@@ -300,11 +275,7 @@ mod tests {
                 max: Duration::from_secs(60),
             })
         );
-        let smallest = fast()
-            .threads(1)
-            .max_waiting(0)
-            .max_wait(Duration::ZERO)
-            .build();
+        let smallest = fast().threads(1).max_waiting(0).max_wait(Duration::ZERO).build();
         assert_eq!(smallest.err(), None);
     }
 }

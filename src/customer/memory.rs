@@ -66,10 +66,7 @@ impl MemoryCustomers {
     /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self {
-            rows: Arc::default(),
-            clock: SystemClock::shared(),
-        }
+        Self { rows: Arc::default(), clock: SystemClock::shared() }
     }
 
     /// Sets the clock that tells when a customer was inserted and changed.
@@ -128,14 +125,8 @@ impl MemoryCustomers {
         let Some(mut row) = rows.get(id).cloned() else {
             return Ok(None);
         };
-        let name = update
-            .name
-            .clone()
-            .unwrap_or_else(|| row.customer.name().to_owned());
-        let email = update
-            .email
-            .clone()
-            .unwrap_or_else(|| row.customer.email().to_owned());
+        let name = update.name.clone().unwrap_or_else(|| row.customer.name().to_owned());
+        let email = update.email.clone().unwrap_or_else(|| row.customer.email().to_owned());
         row.customer = Customer::new(id.clone(), name, email);
         if let Some(password) = &update.password {
             row.phc = Some(password.expose().to_owned());

@@ -32,11 +32,7 @@ impl Customer {
     /// Creates a customer.
     #[must_use]
     pub fn new(id: CustomerId, name: impl Into<String>, email: impl Into<String>) -> Self {
-        Self {
-            id,
-            name: name.into(),
-            email: email.into(),
-        }
+        Self { id, name: name.into(), email: email.into() }
     }
 
     /// Returns the identifier: the `sub` of this customer's tokens.
@@ -60,9 +56,7 @@ impl Customer {
 
 impl fmt::Debug for Customer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Customer")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
+        f.debug_struct("Customer").field("id", &self.id).finish_non_exhaustive()
     }
 }
 
@@ -78,10 +72,7 @@ impl StoredCustomer {
     /// Creates a stored customer.
     #[must_use]
     pub fn new(customer: Customer, password: PasswordHash) -> Self {
-        Self {
-            customer,
-            password: Ok(password),
-        }
+        Self { customer, password: Ok(password) }
     }
 
     /// Creates a stored customer from the text a store has kept, readable or not.
@@ -93,10 +84,7 @@ impl StoredCustomer {
     /// world that this customer exists, and no repeat would ever heal it.
     #[must_use]
     pub fn from_phc(customer: Customer, phc: impl Into<String>) -> Self {
-        Self {
-            customer,
-            password: PasswordHash::parse(phc),
-        }
+        Self { customer, password: PasswordHash::parse(phc) }
     }
 
     /// Returns the customer.

@@ -36,11 +36,7 @@ impl PasswordParams {
         // `passes` is not zero here. One lane's share is never below argon2's 8 KiB: 7168 / 16.
         let enough_work = MIN_WORK_KIB.div_ceil(passes).max(MIN_MEMORY_KIB);
         in_bounds("memory_kib", memory_kib, enough_work, MAX_MEMORY_KIB)?;
-        Ok(Self {
-            memory_kib,
-            passes,
-            lanes,
-        })
+        Ok(Self { memory_kib, passes, lanes })
     }
 
     /// Returns the cheapest parameters that argon2 has, which protect nothing: for tests that log in
@@ -48,11 +44,7 @@ impl PasswordParams {
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub const fn worthless_but_fast() -> Self {
-        Self {
-            memory_kib: 8,
-            passes: 1,
-            lanes: 1,
-        }
+        Self { memory_kib: 8, passes: 1, lanes: 1 }
     }
 
     /// Returns the memory, in KiB.
@@ -76,11 +68,7 @@ impl PasswordParams {
 
 impl Default for PasswordParams {
     fn default() -> Self {
-        Self {
-            memory_kib: 19_456,
-            passes: 2,
-            lanes: 1,
-        }
+        Self { memory_kib: 19_456, passes: 2, lanes: 1 }
     }
 }
 
@@ -120,41 +108,20 @@ mod tests {
     #[test]
     fn refuses_what_is_weaker_or_past_the_bounds() {
         let out_of_range = |setting, value, min, max| {
-            Err(ConfigError::NumberOutOfRange {
-                setting,
-                value,
-                min,
-                max,
-            })
+            Err(ConfigError::NumberOutOfRange { setting, value, min, max })
         };
         for (params, refusal) in [
-            (
-                (7167, 10, 1),
-                out_of_range("memory_kib", 7167, 7168, 1_048_576),
-            ),
-            (
-                (17_919, 2, 1),
-                out_of_range("memory_kib", 17_919, 17_920, 1_048_576),
-            ),
-            (
-                (1_048_577, 1, 1),
-                out_of_range("memory_kib", 1_048_577, 35_840, 1_048_576),
-            ),
-            (
-                (u32::MAX, 1, 1),
-                out_of_range("memory_kib", u32::MAX.into(), 35_840, 1_048_576),
-            ),
+            ((7167, 10, 1), out_of_range("memory_kib", 7167, 7168, 1_048_576)),
+            ((17_919, 2, 1), out_of_range("memory_kib", 17_919, 17_920, 1_048_576)),
+            ((1_048_577, 1, 1), out_of_range("memory_kib", 1_048_577, 35_840, 1_048_576)),
+            ((u32::MAX, 1, 1), out_of_range("memory_kib", u32::MAX.into(), 35_840, 1_048_576)),
             ((19_456, 0, 1), out_of_range("passes", 0, 1, 10)),
             ((19_456, 11, 1), out_of_range("passes", 11, 1, 10)),
             ((19_456, 2, 0), out_of_range("lanes", 0, 1, 16)),
             ((19_456, 2, 17), out_of_range("lanes", 17, 1, 16)),
         ] {
             let (memory, passes, lanes) = params;
-            assert_eq!(
-                PasswordParams::new(memory, passes, lanes),
-                refusal,
-                "{params:?}"
-            );
+            assert_eq!(PasswordParams::new(memory, passes, lanes), refusal, "{params:?}");
         }
     }
 }

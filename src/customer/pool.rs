@@ -29,19 +29,9 @@ pub(crate) struct Pool(Arc<Handle>);
 impl Pool {
     /// A pool of at most `threads`, with room for `waiting` jobs that wait for at most `max_wait`.
     pub(crate) fn new(threads: usize, waiting: usize, max_wait: Duration) -> Self {
-        let state = State {
-            queue: VecDeque::new(),
-            threads: 0,
-            running: 0,
-            closed: false,
-        };
-        let shared = Shared {
-            state: Mutex::new(state),
-            work: Condvar::new(),
-            threads,
-            waiting,
-            max_wait,
-        };
+        let state = State { queue: VecDeque::new(), threads: 0, running: 0, closed: false };
+        let shared =
+            Shared { state: Mutex::new(state), work: Condvar::new(), threads, waiting, max_wait };
         Self(Arc::new(Handle(Arc::new(shared))))
     }
 
@@ -138,8 +128,7 @@ struct State {
 impl State {
     fn live_jobs(&mut self) -> usize {
         // An abandoned job gives back its place, and what it has captured, at the next look.
-        self.queue
-            .retain(|job| job.stage.load(Ordering::Acquire) == QUEUED);
+        self.queue.retain(|job| job.stage.load(Ordering::Acquire) == QUEUED);
         self.queue.len()
     }
 }
@@ -181,11 +170,7 @@ impl Shared {
                 Err(_) => {}
             }
         }
-        let admission = if ahead < state.threads {
-            Admission::Started
-        } else {
-            Admission::Waiting
-        };
+        let admission = if ahead < state.threads { Admission::Started } else { Admission::Waiting };
         state.queue.push_back(job);
         drop(state);
         self.work.notify_one();
@@ -200,10 +185,7 @@ impl Shared {
                 return;
             }
             let Some(job) = state.queue.pop_front() else {
-                state = self
-                    .work
-                    .wait(state)
-                    .unwrap_or_else(PoisonError::into_inner);
+                state = self.work.wait(state).unwrap_or_else(PoisonError::into_inner);
                 continue;
             };
             if advance(&job.stage, RUNNING) {
@@ -236,9 +218,7 @@ impl Drop for Ticket {
 
 /// Takes a job out of the stage `QUEUED`. Of the thread and the caller exactly one succeeds.
 fn advance(stage: &AtomicU8, to: u8) -> bool {
-    stage
-        .compare_exchange(QUEUED, to, Ordering::AcqRel, Ordering::Acquire)
-        .is_ok()
+    stage.compare_exchange(QUEUED, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
 fn panic_message(panic: Box<dyn Any + Send>) -> String {
@@ -322,10 +302,7 @@ mod tests {
         let (mut one, mut two) = (Box::pin(pool.run(|| 1)), Box::pin(pool.run(|| 2)));
         assert_eq!((&mut one).now_or_never().map(|_| ()), None);
         assert_eq!((&mut two).now_or_never().map(|_| ()), None);
-        assert_eq!(
-            pool.run(|| 3).now_or_never().map(kind),
-            Some(Some(HashErrorKind::Overloaded))
-        );
+        assert_eq!(pool.run(|| 3).now_or_never().map(kind), Some(Some(HashErrorKind::Overloaded)));
         drop(release);
         assert_eq!((one.await.ok(), two.await.ok()), (Some(1), Some(2)));
     }

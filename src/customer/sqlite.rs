@@ -101,10 +101,7 @@ impl SqliteCustomers {
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = if path.as_os_str() == ":memory:" {
             // Each connection to `:memory:` is a database of its own: exactly one, for ever.
-            pool.max_connections(1)
-                .min_connections(1)
-                .idle_timeout(None)
-                .max_lifetime(None)
+            pool.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None)
         } else {
             pool.max_connections(MAX_CONNECTIONS)
         };
@@ -121,10 +118,7 @@ impl SqliteCustomers {
     /// The database can't be written, or was written by a later version of this crate.
     pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
         migrate(&pool).await?;
-        Ok(Self {
-            pool,
-            clock: SystemClock::shared(),
-        })
+        Ok(Self { pool, clock: SystemClock::shared() })
     }
 
     /// Sets the clock that tells when a customer was inserted and changed.
@@ -176,10 +170,7 @@ impl SqliteCustomers {
             .fetch_optional(&self.pool)
             .await
             .map_err(StoreError::new)?;
-        row.as_ref()
-            .map(record)
-            .transpose()
-            .map_err(StoreError::new)
+        row.as_ref().map(record).transpose().map_err(StoreError::new)
     }
 
     /// Changes some of a customer's attributes. `None` says that there is no such customer.
@@ -201,10 +192,7 @@ impl SqliteCustomers {
             .bind(update.password.as_ref().map(PasswordHash::expose))
             .bind(self.now());
         let row = written(update, &self.pool).await?;
-        row.as_ref()
-            .map(record)
-            .transpose()
-            .map_err(ChangeError::store)
+        row.as_ref().map(record).transpose().map_err(ChangeError::store)
     }
 
     /// Sets a customer's password, whatever the present one is. Tells whether there is such a
@@ -243,10 +231,7 @@ impl CustomerStore for SqliteCustomers {
             return Ok(None);
         };
         let phc: String = row.try_get("password_hash").map_err(StoreError::new)?;
-        Ok(Some(StoredCustomer::from_phc(
-            customer(&row).map_err(StoreError::new)?,
-            phc,
-        )))
+        Ok(Some(StoredCustomer::from_phc(customer(&row).map_err(StoreError::new)?, phc)))
     }
 
     async fn replace_password_hash(
@@ -284,14 +269,8 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
     // sqlx doesn't lock SQLite while it migrates. Two processes that open one new file at once would
     // both find it empty; so the second waits here until the first has committed.
-    let mut lock = pool
-        .begin_with("BEGIN IMMEDIATE")
-        .await
-        .map_err(StoreError::new)?;
-    migrator
-        .run_direct(None, &mut *lock, false)
-        .await
-        .map_err(StoreError::new)?;
+    let mut lock = pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::new)?;
+    migrator.run_direct(None, &mut *lock, false).await.map_err(StoreError::new)?;
     lock.commit().await.map_err(StoreError::new)
 }
 
@@ -309,14 +288,8 @@ async fn written(
 
 fn customer(row: &SqliteRow) -> Result<Customer, sqlx::Error> {
     let id: String = row.try_get("id")?;
-    let id = id
-        .parse()
-        .map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Customer::new(
-        id,
-        row.try_get::<String, _>("name")?,
-        row.try_get::<String, _>("email")?,
-    ))
+    let id = id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(Customer::new(id, row.try_get::<String, _>("name")?, row.try_get::<String, _>("email")?))
 }
 
 fn record(row: &SqliteRow) -> Result<CustomerRecord, sqlx::Error> {
@@ -368,11 +341,8 @@ const UPDATE: &str = "\
 const REPLACE_HASH: &str = "\
     UPDATE customer_auth_customers SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
 
-const MIGRATIONS: [(i64, &str, &str); 1] = [(
-    1,
-    "customers",
-    include_str!("../../migrations/sqlite/0001_customers.sql"),
-)];
+const MIGRATIONS: [(i64, &str, &str); 1] =
+    [(1, "customers", include_str!("../../migrations/sqlite/0001_customers.sql"))];
 const MIGRATIONS_TABLE: &str = "customer_auth_migrations";
 
 // Result codes of SQLite. The only unique index is the one over the e-mails of logins.

@@ -73,14 +73,9 @@ macro_rules! customer_store_suite {
                 for email in ["Ron@Swanson.com", "ron@swanson.com", "RON@SWANSON.COM"] {
                     assert_eq!(found(&store, email).await, expected, "{email}");
                 }
-                for email in [
-                    "",
-                    "ron",
-                    "ron@swanson.com ",
-                    "ron@swanson.com\0",
-                    "%",
-                    "r_n@swanson.com",
-                ] {
+                for email in
+                    ["", "ron", "ron@swanson.com ", "ron@swanson.com\0", "%", "r_n@swanson.com"]
+                {
                     assert_eq!(found(&store, email).await, None, "{email:?}");
                 }
             }
@@ -90,9 +85,8 @@ macro_rules! customer_store_suite {
                 let (store, _guard) = $open.await;
                 let elodie = Customer::new(id(RON), "Élodie", "Élodie@Example.fr");
                 store.insert(&elodie, Some(&hash("p"))).await.unwrap();
-                let customer = found(&store, "ÉLODIE@example.FR")
-                    .await
-                    .map(|(customer, _)| customer);
+                let customer =
+                    found(&store, "ÉLODIE@example.FR").await.map(|(customer, _)| customer);
                 assert_eq!(customer, Some(elodie));
                 assert_eq!(found(&store, "elodie@example.fr").await, None);
             }
@@ -104,10 +98,7 @@ macro_rules! customer_store_suite {
                 let odd = Customer::new(id("auth0|';DROP/**/TABLE/**/x;--"), text, text);
                 let shown = store.insert(&odd, Some(&hash("p"))).await.unwrap();
                 assert_eq!(shown.customer(), &odd);
-                assert_eq!(
-                    found(&store, text).await.map(|(customer, _)| customer),
-                    Some(odd)
-                );
+                assert_eq!(found(&store, text).await.map(|(customer, _)| customer), Some(odd));
             }
 
             #[tokio::test]
@@ -117,9 +108,7 @@ macro_rules! customer_store_suite {
                 assert!(!shown.has_password());
                 assert_eq!(found(&store, "ron@swanson.com").await, None);
                 assert!(store.set_password(&id(RON), &hash("p")).await.unwrap());
-                let customer = found(&store, "ron@swanson.com")
-                    .await
-                    .map(|(customer, _)| customer);
+                let customer = found(&store, "ron@swanson.com").await.map(|(customer, _)| customer);
                 assert_eq!(customer, Some(ron()));
                 assert!(store.get(&id(RON)).await.unwrap().unwrap().has_password());
             }
@@ -128,9 +117,7 @@ macro_rules! customer_store_suite {
             async fn refuses_a_second_password_for_an_email_in_any_case() {
                 let (store, _guard) = $open.await;
                 store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                let refused = store
-                    .insert(&leslie("RON@swanson.com"), Some(&hash("q")))
-                    .await;
+                let refused = store.insert(&leslie("RON@swanson.com"), Some(&hash("q"))).await;
                 assert_eq!(refused.unwrap_err().kind(), ChangeErrorKind::DuplicateEmail);
                 assert_eq!(store.get(&id(LESLIE)).await.unwrap(), None);
             }
@@ -139,20 +126,12 @@ macro_rules! customer_store_suite {
             async fn several_without_a_password_share_an_email_and_none_of_them_gets_one() {
                 let (store, _guard) = $open.await;
                 store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                store
-                    .insert(&leslie("ron@swanson.com"), None)
-                    .await
-                    .unwrap();
+                store.insert(&leslie("ron@swanson.com"), None).await.unwrap();
                 let april = Customer::new(id("april"), "April", "ron@swanson.com");
                 store.insert(&april, None).await.unwrap();
-                let refused = store
-                    .set_password(&id(LESLIE), &hash("q"))
-                    .await
-                    .unwrap_err();
+                let refused = store.set_password(&id(LESLIE), &hash("q")).await.unwrap_err();
                 assert_eq!(refused.kind(), ChangeErrorKind::DuplicateEmail);
-                let customer = found(&store, "ron@swanson.com")
-                    .await
-                    .map(|(customer, _)| customer);
+                let customer = found(&store, "ron@swanson.com").await.map(|(customer, _)| customer);
                 assert_eq!(customer, Some(ron()));
             }
 
@@ -163,10 +142,7 @@ macro_rules! customer_store_suite {
                 let other = Customer::new(id(RON), "Other", "other@example.com");
                 let refused = store.insert(&other, None).await.unwrap_err();
                 assert_eq!(refused.kind(), ChangeErrorKind::DuplicateId);
-                assert_eq!(
-                    store.get(&id(RON)).await.unwrap().unwrap().customer(),
-                    &ron()
-                );
+                assert_eq!(store.get(&id(RON)).await.unwrap().unwrap().customer(), &ron());
             }
 
             #[tokio::test]
@@ -187,18 +163,8 @@ macro_rules! customer_store_suite {
                 let password = hash("p");
                 store.insert(&ron(), Some(&password)).await.unwrap();
                 for (update, name, email, phc) in [
-                    (
-                        CustomerUpdate::new(),
-                        "Ron Swanson",
-                        "Ron@Swanson.com",
-                        &password,
-                    ),
-                    (
-                        CustomerUpdate::new().name(""),
-                        "",
-                        "Ron@Swanson.com",
-                        &password,
-                    ),
+                    (CustomerUpdate::new(), "Ron Swanson", "Ron@Swanson.com", &password),
+                    (CustomerUpdate::new().name(""), "", "Ron@Swanson.com", &password),
                     (
                         CustomerUpdate::new().email("Duke@Silver.com"),
                         "",
@@ -233,10 +199,8 @@ macro_rules! customer_store_suite {
             async fn an_update_that_is_refused_changes_nothing() {
                 let (store, _guard) = $open.await;
                 store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                let before = store
-                    .insert(&leslie("leslie@pawnee.gov"), Some(&hash("q")))
-                    .await
-                    .unwrap();
+                let before =
+                    store.insert(&leslie("leslie@pawnee.gov"), Some(&hash("q"))).await.unwrap();
                 let update = CustomerUpdate::new().name("Ron?").email("RON@swanson.com");
                 let refused = store.update(&id(LESLIE), &update).await.unwrap_err();
                 assert_eq!(refused.kind(), ChangeErrorKind::DuplicateEmail);
@@ -250,12 +214,7 @@ macro_rules! customer_store_suite {
                 let update = CustomerUpdate::new().name("Ron");
                 assert_eq!(store.update(&id(RON), &update).await.unwrap(), None);
                 assert!(!store.set_password(&id(RON), &new).await.unwrap());
-                assert!(
-                    !store
-                        .replace_password_hash(&id(RON), &old, &new)
-                        .await
-                        .unwrap()
-                );
+                assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
             }
 
             #[tokio::test]
@@ -263,21 +222,11 @@ macro_rules! customer_store_suite {
                 let (store, _guard) = $open.await;
                 let (first, second, third) = (hash("p"), hash("p"), hash("changed"));
                 let before = store.insert(&ron(), Some(&first)).await.unwrap();
-                assert!(
-                    store
-                        .replace_password_hash(&id(RON), &first, &second)
-                        .await
-                        .unwrap()
-                );
+                assert!(store.replace_password_hash(&id(RON), &first, &second).await.unwrap());
                 // No change of the customer's.
                 assert_eq!(store.get(&id(RON)).await.unwrap(), Some(before));
                 assert!(store.set_password(&id(RON), &third).await.unwrap());
-                assert!(
-                    !store
-                        .replace_password_hash(&id(RON), &second, &first)
-                        .await
-                        .unwrap()
-                );
+                assert!(!store.replace_password_hash(&id(RON), &second, &first).await.unwrap());
                 let phc = found(&store, "ron@swanson.com").await.map(|(_, phc)| phc);
                 assert_eq!(phc.as_deref(), Some(third.expose()));
             }
@@ -287,12 +236,7 @@ macro_rules! customer_store_suite {
                 let (store, _guard) = $open.await;
                 store.insert(&ron(), None).await.unwrap();
                 let (old, new) = (hash("p"), hash("q"));
-                assert!(
-                    !store
-                        .replace_password_hash(&id(RON), &old, &new)
-                        .await
-                        .unwrap()
-                );
+                assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
                 assert!(!store.get(&id(RON)).await.unwrap().unwrap().has_password());
             }
 
@@ -304,10 +248,7 @@ macro_rules! customer_store_suite {
                     tokio::spawn(async move {
                         let customer =
                             Customer::new(id(&number.to_string()), "", "one@example.com");
-                        store
-                            .insert(&customer, Some(&hash("p")))
-                            .await
-                            .map_err(|e| e.kind())
+                        store.insert(&customer, Some(&hash("p"))).await.map_err(|e| e.kind())
                     })
                 });
                 let mut outcomes = Vec::new();
@@ -342,17 +283,13 @@ customer_store_suite!(memory, async {
 #[cfg(feature = "sqlite")]
 customer_store_suite!(sqlite_file, async {
     let file = sqlite::TempFile::new();
-    let store = crate::customer::SqliteCustomers::open(&file.0)
-        .await
-        .unwrap();
+    let store = crate::customer::SqliteCustomers::open(&file.0).await.unwrap();
     (store.clock(clock()), file)
 });
 
 #[cfg(feature = "sqlite")]
 customer_store_suite!(sqlite_memory, async {
-    let store = crate::customer::SqliteCustomers::open(":memory:")
-        .await
-        .unwrap();
+    let store = crate::customer::SqliteCustomers::open(":memory:").await.unwrap();
     (store.clock(clock()), ())
 });
 
@@ -453,18 +390,10 @@ mod sqlite {
         let own = Migration::new(1, "own".into(), kind, sql.into_sql_str(), false);
         let own = Migrator::with_migrations(vec![own]);
         own.run(store.pool()).await.unwrap();
-        let again = SqliteCustomers::from_pool(store.pool().clone())
-            .await
-            .unwrap();
+        let again = SqliteCustomers::from_pool(store.pool().clone()).await.unwrap();
         own.run(again.pool()).await.unwrap();
-        assert_eq!(
-            pragma(&again, "SELECT count(*) FROM _sqlx_migrations").await,
-            "1"
-        );
-        assert_eq!(
-            pragma(&again, "SELECT count(*) FROM customer_auth_migrations").await,
-            "1"
-        );
+        assert_eq!(pragma(&again, "SELECT count(*) FROM _sqlx_migrations").await, "1");
+        assert_eq!(pragma(&again, "SELECT count(*) FROM customer_auth_migrations").await, "1");
     }
 
     #[tokio::test]
@@ -498,11 +427,7 @@ mod sqlite {
             .execute(store.pool())
             .await
             .unwrap();
-        let stored = store
-            .find_by_email("ron@swanson.com")
-            .await
-            .unwrap()
-            .unwrap();
+        let stored = store.find_by_email("ron@swanson.com").await.unwrap().unwrap();
         assert_eq!(stored.customer(), &ron());
         let unusable = stored.password_hash().map(PasswordHash::expose);
         assert_eq!(unusable, Err(InvalidPasswordHash));
@@ -530,13 +455,7 @@ mod sqlite {
         assert_eq!(shown.customer().name(), "last");
         assert_eq!(store.get(&id(RON)).await.unwrap(), Some(shown));
         assert_eq!(pragma(&store, "PRAGMA integrity_check").await, "ok");
-        assert!(
-            store
-                .find_by_email("ron@swanson.com")
-                .await
-                .unwrap()
-                .is_some()
-        );
+        assert!(store.find_by_email("ron@swanson.com").await.unwrap().is_some());
     }
 
     /// `RETURNING` gives its row before the commit.
@@ -560,16 +479,11 @@ mod sqlite {
         let file = TempFile::new();
         let store = SqliteCustomers::open(&file.0).await.unwrap();
         store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-        let impatient = SqliteConnectOptions::new()
-            .filename(&file.0)
-            .busy_timeout(Duration::ZERO);
+        let impatient = SqliteConnectOptions::new().filename(&file.0).busy_timeout(Duration::ZERO);
         let impatient = SqlitePool::connect_with(impatient).await.unwrap();
         let impatient = SqliteCustomers::from_pool(impatient).await.unwrap();
         let lock = store.pool().begin_with("BEGIN IMMEDIATE").await.unwrap();
-        let refused = impatient
-            .set_password(&id(RON), &hash("q"))
-            .await
-            .unwrap_err();
+        let refused = impatient.set_password(&id(RON), &hash("q")).await.unwrap_err();
         assert_eq!(refused.kind(), ChangeErrorKind::Store);
         // Readers don't wait for writers.
         let stored = impatient.find_by_email("ron@swanson.com").await.unwrap();

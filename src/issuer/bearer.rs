@@ -45,16 +45,9 @@ mod tests {
             "Bearer: XXXX ",
             " Bearer XXXX ",
         ] {
-            assert_eq!(
-                read(&[value.as_bytes()]).as_deref(),
-                Some("XXXX"),
-                "{value:?}"
-            );
+            assert_eq!(read(&[value.as_bytes()]).as_deref(), Some("XXXX"), "{value:?}");
         }
-        assert_eq!(
-            read(&[b"Bearer a.b-c_d~e+f/g=="]).as_deref(),
-            Some("a.b-c_d~e+f/g==")
-        );
+        assert_eq!(read(&[b"Bearer a.b-c_d~e+f/g=="]).as_deref(), Some("a.b-c_d~e+f/g=="));
     }
 
     #[test]

@@ -48,8 +48,6 @@ impl Body for IssuerBody {
 
 impl fmt::Debug for IssuerBody {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IssuerBody")
-            .field("len", &self.json.len())
-            .finish()
+        f.debug_struct("IssuerBody").field("len", &self.json.len()).finish()
     }
 }

@@ -137,18 +137,12 @@ impl TokenIssuerBuilder {
         if let Some(clock) = self.clock {
             signer = signer.clock(clock);
         }
-        for (setting, value) in [
-            ("store_timeout", self.store_timeout),
-            ("body_timeout", self.body_timeout),
-        ] {
+        for (setting, value) in
+            [("store_timeout", self.store_timeout), ("body_timeout", self.body_timeout)]
+        {
             let (min, max) = (MIN_TIMEOUT, MAX_TIMEOUT);
             if !(min..=max).contains(&value) {
-                return Err(ConfigError::DurationOutOfRange {
-                    setting,
-                    value,
-                    min,
-                    max,
-                });
+                return Err(ConfigError::DurationOutOfRange { setting, value, min, max });
             }
         }
         Ok(TokenIssuer::new(Config {

@@ -100,10 +100,7 @@ impl StaticBearer {
     #[must_use]
     pub fn new<T: AsRef<[u8]>>(tokens: impl IntoIterator<Item = T>) -> Self {
         // Digests have one length, so that a comparison doesn't tell the length of an entry either.
-        let digests = tokens
-            .into_iter()
-            .map(|token| Sha256::digest(token).into())
-            .collect();
+        let digests = tokens.into_iter().map(|token| Sha256::digest(token).into()).collect();
         Self { digests }
     }
 }
@@ -111,22 +108,17 @@ impl StaticBearer {
 impl ClientAuthenticator for StaticBearer {
     async fn authenticate(&self, bearer: &str) -> Result<ClientDecision, StoreError> {
         let offered: [u8; 32] = Sha256::digest(bearer).into();
-        let known = self.digests.iter().fold(Choice::from(0), |known, digest| {
-            known | digest.ct_eq(&offered)
-        });
-        Ok(if bool::from(known) {
-            ClientDecision::Accepted
-        } else {
-            ClientDecision::Refused
-        })
+        let known = self
+            .digests
+            .iter()
+            .fold(Choice::from(0), |known, digest| known | digest.ct_eq(&offered));
+        Ok(if bool::from(known) { ClientDecision::Accepted } else { ClientDecision::Refused })
     }
 }
 
 impl fmt::Debug for StaticBearer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StaticBearer")
-            .field("tokens", &self.digests.len())
-            .finish()
+        f.debug_struct("StaticBearer").field("tokens", &self.digests.len()).finish()
     }
 }
 
@@ -154,9 +146,7 @@ mod tests {
     use super::*;
 
     fn judge(clients: &StaticBearer, bearer: &str) -> Option<ClientDecision> {
-        ClientAuthenticator::authenticate(clients, bearer)
-            .now_or_never()?
-            .ok()
+        ClientAuthenticator::authenticate(clients, bearer).now_or_never()?.ok()
     }
 
     #[test]

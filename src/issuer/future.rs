@@ -68,11 +68,7 @@ impl<T> Boxed<T> {
     }
 
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<T> {
-        self.0
-            .get_mut()
-            .unwrap_or_else(PoisonError::into_inner)
-            .as_mut()
-            .poll(cx)
+        self.0.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut().poll(cx)
     }
 }
 
@@ -104,22 +100,11 @@ impl<B: Body> IssuerFuture<B> {
                 }
             }
         });
-        Self {
-            issuer,
-            state: State::Authenticating {
-                judged,
-                request: Some(request),
-            },
-        }
+        Self { issuer, state: State::Authenticating { judged, request: Some(request) } }
     }
 
     pub(super) fn answered(issuer: TokenIssuer, response: Response<IssuerBody>) -> Self {
-        Self {
-            issuer,
-            state: State::Answered {
-                response: Some(response),
-            },
-        }
+        Self { issuer, state: State::Answered { response: Some(response) } }
     }
 }
 
@@ -132,28 +117,23 @@ impl<B: Body> Future for IssuerFuture<B> {
             let next = match this.state.as_mut().project() {
                 StateProj::Authenticating { judged, request } => {
                     let judged = ready!(judged.poll(cx));
-                    let request = request
-                        .take()
-                        .expect("IssuerFuture polled after completion");
+                    let request = request.take().expect("IssuerFuture polled after completion");
                     judged.and_then(|()| read(this.issuer, request))
                 }
                 StateProj::Reading { body, reading } => {
                     ready!(reading.poll(body, cx)).and_then(|()| grant(this.issuer, &reading.bytes))
                 }
-                StateProj::Granting { granted } => Ok(State::Answered {
-                    response: Some(ready!(granted.poll(cx))),
-                }),
+                StateProj::Granting { granted } => {
+                    Ok(State::Answered { response: Some(ready!(granted.poll(cx))) })
+                }
                 StateProj::Answered { response } => {
-                    let response = response
-                        .take()
-                        .expect("IssuerFuture polled after completion");
+                    let response = response.take().expect("IssuerFuture polled after completion");
                     return Poll::Ready(Ok(response));
                 }
             };
-            this.state
-                .set(next.unwrap_or_else(|refusal| State::Answered {
-                    response: Some(refusal.answer()),
-                }));
+            this.state.set(
+                next.unwrap_or_else(|refusal| State::Answered { response: Some(refusal.answer()) }),
+            );
         }
     }
 }
@@ -202,10 +182,7 @@ impl Reading {
             return Err(Refusal::TooLarge);
         }
         // All the room it may need at once: a vector that grows leaves copies of a password behind.
-        let room = hint
-            .exact()
-            .and_then(|len| usize::try_from(len).ok())
-            .unwrap_or(MAX_BODY_LEN);
+        let room = hint.exact().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_BODY_LEN);
         Ok(Self {
             bytes: Zeroizing::new(Vec::with_capacity(room)),
             deadline: Box::pin(sleep(issuer.config().body_timeout)),

@@ -47,10 +47,7 @@ pub struct PasswordGrant {
 impl PasswordGrant {
     /// Creates a grant over a store, with a [`PasswordHasher`] of its own.
     pub fn new(store: impl CustomerStore) -> Self {
-        Self {
-            store: Arc::new(store),
-            hasher: PasswordHasher::new(),
-        }
+        Self { store: Arc::new(store), hasher: PasswordHasher::new() }
     }
 
     /// Sets the hasher: its parameters are today's. Default: one of its own with all defaults.
@@ -78,18 +75,16 @@ impl PasswordGrant {
                 return Err(Refusal::Fault);
             }
         };
-        let stored = found
-            .as_ref()
-            .and_then(|stored| match stored.password_hash() {
-                Ok(hash) => Some(hash.clone()),
-                Err(unusable) => {
-                    // Our own fault, and yet a 403 at the price of one hash. A 503 would tell that this
-                    // e-mail belongs to somebody, would invite repeats that can't help, and would say so
-                    // only to the one person who can't mend it. The operator hears of it here.
-                    observe::fault("a stored password hash is unusable", &unusable);
-                    None
-                }
-            });
+        let stored = found.as_ref().and_then(|stored| match stored.password_hash() {
+            Ok(hash) => Some(hash.clone()),
+            Err(unusable) => {
+                // Our own fault, and yet a 403 at the price of one hash. A 503 would tell that this
+                // e-mail belongs to somebody, would invite repeats that can't help, and would say so
+                // only to the one person who can't mend it. The operator hears of it here.
+                observe::fault("a stored password hash is unusable", &unusable);
+                None
+            }
+        });
         // Hashed all the same, so that over-long ones take the same path. Length costs nothing much:
         // the body has bounded it.
         let can_be_right = stored.is_some() && password.expose().len() <= MAX_PASSWORD_LEN;
@@ -144,9 +139,7 @@ impl PasswordGrant {
 
 impl fmt::Debug for PasswordGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PasswordGrant")
-            .field("hasher", &self.hasher)
-            .finish_non_exhaustive()
+        f.debug_struct("PasswordGrant").field("hasher", &self.hasher).finish_non_exhaustive()
     }
 }
 

@@ -38,9 +38,7 @@ pub(super) struct PasswordLogin {
 /// Tells whether the body is longer than it may be, as far as the headers say.
 pub(super) fn declares_too_much(headers: &HeaderMap) -> bool {
     // What isn't a number is not for us to judge: the server has framed the body already.
-    let length = headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
+    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     length.is_some_and(|length: u64| length > MAX_BODY_LEN as u64)
 }
 
@@ -51,9 +49,7 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
         return false;
     };
     let mut parts = value.split(';').map(str::trim);
-    let json = parts
-        .next()
-        .is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
+    let json = parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json"));
     json && parts.all(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let utf8 = value.trim_matches('"').eq_ignore_ascii_case("utf-8");
@@ -95,10 +91,7 @@ pub(super) fn password_login(body: &[u8]) -> Result<PasswordLogin, Refusal> {
     // No upper bound: a password that nobody can have is a wrong password.
     let password = PASSWORD.text(fields.password, &mut errors);
     if errors.is_empty() {
-        Ok(PasswordLogin {
-            email,
-            password: Secret::from(password.as_str()),
-        })
+        Ok(PasswordLogin { email, password: Secret::from(password.as_str()) })
     } else {
         Err(Refusal::Fields(errors))
     }
@@ -123,11 +116,8 @@ impl TextField {
     }
 }
 
-const EMAIL: TextField = TextField {
-    name: "email",
-    missing: "email is required",
-    no_text: "email must be a string",
-};
+const EMAIL: TextField =
+    TextField { name: "email", missing: "email is required", no_text: "email must be a string" };
 
 const PASSWORD: TextField = TextField {
     name: "password",
@@ -136,21 +126,11 @@ const PASSWORD: TextField = TextField {
 };
 
 fn required(source: &'static str, detail: &'static str) -> ErrorObject {
-    ErrorObject {
-        status: 400,
-        source: Some(source),
-        title: "required",
-        detail,
-    }
+    ErrorObject { status: 400, source: Some(source), title: "required", detail }
 }
 
 fn invalid(source: &'static str, detail: &'static str) -> ErrorObject {
-    ErrorObject {
-        status: 400,
-        source: Some(source),
-        title: "invalid",
-        detail,
-    }
+    ErrorObject { status: 400, source: Some(source), title: "invalid", detail }
 }
 
 /// The members that mean something, of the body as of its `data`. Others are skipped.

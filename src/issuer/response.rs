@@ -91,20 +91,14 @@ impl Refusal {
             Self::MediaType => (reason, "The body must be application/json in UTF-8"),
             Self::Slow => (reason, "The body did not arrive in time"),
             Self::Broken => (reason, "The body broke off"),
-            Self::Json | Self::Fields(_) => (
-                reason,
-                "The body must be one JSON object without duplicate member names",
-            ),
+            Self::Json | Self::Fields(_) => {
+                (reason, "The body must be one JSON object without duplicate member names")
+            }
             Self::Credentials => (reason, "The credentials are not valid"),
             // Nobody outside learns which of the two.
             Self::Overloaded | Self::Fault => (reason, "No token can be generated at the moment"),
         };
-        ErrorObject {
-            status: status.as_u16(),
-            source: None,
-            title,
-            detail,
-        }
+        ErrorObject { status: status.as_u16(), source: None, title, detail }
     }
 
     fn outcome(&self) -> TokenOutcome {

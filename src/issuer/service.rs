@@ -150,11 +150,7 @@ impl<B: Body> Service<Request<B>> for TokenIssuer {
         let Some(bearer) = bearer(request.headers()) else {
             return IssuerFuture::answered(self.clone(), Refusal::Client.answer());
         };
-        let judged = self
-            .0
-            .clients
-            .clone()
-            .authenticate(Zeroizing::new(bearer.to_owned()));
+        let judged = self.0.clients.clone().authenticate(Zeroizing::new(bearer.to_owned()));
         IssuerFuture::authenticating(self.clone(), judged, request)
     }
 }

@@ -33,19 +33,12 @@ async fn answers_a_login_with_the_documented_object() {
     let issuer = issuer().await;
     let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
     let data = answer.json()["data"].clone();
-    let (id, token) = (
-        data["id"].as_str().unwrap(),
-        data["token"].as_str().unwrap(),
-    );
+    let (id, token) = (data["id"].as_str().unwrap(), data["token"].as_str().unwrap());
     // Byte for byte, with the two values that are new in every answer.
     let body = format!(
         r#"{{"data":{{"type":"token","id":"{id}","customer_id":"{RON}","token":"{token}","expires":1510684200}}}}"#
     );
-    let expected = Answer {
-        body,
-        status: 200,
-        ..Answer::refusal(200, None, "")
-    };
+    let expected = Answer { body, status: 200, ..Answer::refusal(200, None, "") };
     assert_eq!(answer, expected);
     let verified = verifier().verify(token.as_bytes()).unwrap();
     assert_eq!(verified.token_id(), &id);
@@ -76,15 +69,9 @@ async fn refuses_with_401_what_has_not_exactly_one_good_bearer_token() {
         *request.method_mut() = http::Method::GET;
         request.headers_mut().clear();
         for value in values {
-            request
-                .headers_mut()
-                .append("authorization", value.parse().unwrap());
+            request.headers_mut().append("authorization", value.parse().unwrap());
         }
-        assert_eq!(
-            Answer::of(&issuer, request).await,
-            unauthorized(),
-            "{values:?}"
-        );
+        assert_eq!(Answer::of(&issuer, request).await, unauthorized(), "{values:?}");
     }
 }
 
@@ -93,9 +80,7 @@ async fn takes_the_bearer_token_as_old_clients_send_it() {
     let issuer = issuer().await;
     for value in ["Bearer: XXXX ", "bearer XXXX", "BEARER  XXXX"] {
         let mut request = login("ron@swanson.com", "mysecretpassword");
-        request
-            .headers_mut()
-            .insert("authorization", value.parse().unwrap());
+        request.headers_mut().insert("authorization", value.parse().unwrap());
         assert_eq!(Answer::of(&issuer, request).await.status, 200, "{value}");
     }
 }
@@ -103,9 +88,7 @@ async fn takes_the_bearer_token_as_old_clients_send_it() {
 #[tokio::test]
 async fn refuses_other_methods_and_names_the_one_there_is() {
     let issuer = issuer().await;
-    for method in [
-        "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "BREW",
-    ] {
+    for method in ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "post", "BREW"] {
         let mut request = login("ron@swanson.com", "mysecretpassword");
         *request.method_mut() = method.parse().unwrap();
         let expected = Answer::refusal(
@@ -120,17 +103,11 @@ async fn refuses_other_methods_and_names_the_one_there_is() {
 #[tokio::test]
 async fn refuses_other_types_and_none() {
     let issuer = issuer().await;
-    for value in [
-        None,
-        Some("text/plain"),
-        Some("application/x-www-form-urlencoded"),
-    ] {
+    for value in [None, Some("text/plain"), Some("application/x-www-form-urlencoded")] {
         let mut request = login("ron@swanson.com", "mysecretpassword");
         request.headers_mut().remove("content-type");
         if let Some(value) = value {
-            request
-                .headers_mut()
-                .insert("content-type", value.parse().unwrap());
+            request.headers_mut().insert("content-type", value.parse().unwrap());
         }
         let expected = Answer::refusal(
             415,
@@ -153,19 +130,13 @@ async fn refuses_what_is_not_one_strict_json_object() {
         ("the documented curl", b"$"),
         ("nothing", b""),
         ("white space", b" \r\n"),
-        (
-            "a form",
-            b"email=ron%40swanson.com&password=mysecretpassword",
-        ),
+        ("a form", b"email=ron%40swanson.com&password=mysecretpassword"),
         ("an array", b"[]"),
         ("a string", br#""data""#),
         ("null", b"null"),
         ("two objects", b"{}{}"),
         ("a cut off object", br#"{"data":{"type":"token""#),
-        (
-            "no UTF-8",
-            b"{\"data\":{\"type\":\"token\",\"email\":\"\xff\",\"password\":\"p\"}}",
-        ),
+        ("no UTF-8", b"{\"data\":{\"type\":\"token\",\"email\":\"\xff\",\"password\":\"p\"}}"),
         ("a byte order mark", b"\xef\xbb\xbf{}"),
         ("a field twice", twice.as_bytes()),
         ("a field twice, once escaped", escaped.as_bytes()),
@@ -197,15 +168,9 @@ async fn names_every_offending_field_once() {
     let all = [no_type.as_str(), &no_email, &no_password].join(",");
     let two = [bad_type.as_str(), &bad_mechanism].join(",");
     let ok = r#""type":"token","email":"e","password":"p""#;
-    let long = format!(
-        r#""type":"token","email":"{}","password":"p""#,
-        "e".repeat(255)
-    );
+    let long = format!(r#""type":"token","email":"{}","password":"p""#, "e".repeat(255));
     // Bytes, not characters.
-    let long_bytes = format!(
-        r#""type":"token","email":"{}e","password":"p""#,
-        "é".repeat(127)
-    );
+    let long_bytes = format!(r#""type":"token","email":"{}e","password":"p""#, "é".repeat(127));
     for (data, errors) in [
         ("", &all),
         (r#""type":null,"email":null,"password":null"#, &all),
@@ -220,53 +185,24 @@ async fn names_every_offending_field_once() {
         (r#""type":["token"],"email":"e","password":"p""#, &bad_type),
         (r#""type":"token","email":1,"password":"p""#, &bad_email),
         (r#""type":"token","email":["e"],"password":"p""#, &bad_email),
-        (
-            r#""type":"token","email":{"e":"e"},"password":"p""#,
-            &bad_email,
-        ),
+        (r#""type":"token","email":{"e":"e"},"password":"p""#, &bad_email),
         (r#""type":"token","email":"e","password":-1"#, &bad_password),
-        (
-            r#""type":"token","email":"e","password":1.5"#,
-            &bad_password,
-        ),
-        (
-            r#""type":"token","email":"e","password":true"#,
-            &bad_password,
-        ),
+        (r#""type":"token","email":"e","password":1.5"#, &bad_password),
+        (r#""type":"token","email":"e","password":true"#, &bad_password),
         (&long, &long_email),
         (&long_bytes, &long_email),
-        (
-            &format!(r#"{ok},"authentication_mechanism":"oidc""#),
-            &bad_mechanism,
-        ),
-        (
-            &format!(r#"{ok},"authentication_mechanism":"passwordless""#),
-            &bad_mechanism,
-        ),
-        (
-            &format!(r#"{ok},"authentication_mechanism":"Password""#),
-            &bad_mechanism,
-        ),
-        (
-            &format!(r#"{ok},"authentication_mechanism":"""#),
-            &bad_mechanism,
-        ),
-        (
-            &format!(r#"{ok},"authentication_mechanism":7"#),
-            &bad_mechanism,
-        ),
+        (&format!(r#"{ok},"authentication_mechanism":"oidc""#), &bad_mechanism),
+        (&format!(r#"{ok},"authentication_mechanism":"passwordless""#), &bad_mechanism),
+        (&format!(r#"{ok},"authentication_mechanism":"Password""#), &bad_mechanism),
+        (&format!(r#"{ok},"authentication_mechanism":"""#), &bad_mechanism),
+        (&format!(r#"{ok},"authentication_mechanism":7"#), &bad_mechanism),
         (r#""type":"x","authentication_mechanism":"oidc""#, &two),
     ] {
         let answer = Answer::of(&issuer, request(format!("{{\"data\":{{{data}}}}}"))).await;
         assert_eq!(answer, Answer::refusal(400, None, errors), "{data}");
     }
-    for body in [
-        "{}",
-        r#"{"data":null}"#,
-        r#"{"data":[]}"#,
-        r#"{"data":"token"}"#,
-        r#"{"data":1}"#,
-    ] {
+    for body in ["{}", r#"{"data":null}"#, r#"{"data":[]}"#, r#"{"data":"token"}"#, r#"{"data":1}"#]
+    {
         let answer = Answer::of(&issuer, request(body)).await;
         assert_eq!(answer, Answer::refusal(400, None, &no_data), "{body}");
     }
@@ -275,19 +211,11 @@ async fn names_every_offending_field_once() {
 #[tokio::test]
 async fn an_absent_mechanism_is_a_password_and_other_members_are_skipped() {
     let issuer = issuer().await;
-    for extra in [
-        "",
-        r#","authentication_mechanism":null"#,
-        r#","x":[{"y":[1,null]}],"id":1e9"#,
-    ] {
+    for extra in ["", r#","authentication_mechanism":null"#, r#","x":[{"y":[1,null]}],"id":1e9"#] {
         let body = format!(
             r#"{{"meta":{{}},"data":{{"type":"token","email":"ron@swanson.com","password":"mysecretpassword"{extra}}}}}"#
         );
-        assert_eq!(
-            Answer::of(&issuer, request(body)).await.status,
-            200,
-            "{extra}"
-        );
+        assert_eq!(Answer::of(&issuer, request(body)).await.status, 200, "{extra}");
     }
 }
 
@@ -304,9 +232,7 @@ async fn nothing_of_a_request_comes_back() {
     }
     for header in ["authorization", "content-type"] {
         let mut request = login(marker, marker);
-        request
-            .headers_mut()
-            .insert(header, marker.parse().unwrap());
+        request.headers_mut().insert(header, marker.parse().unwrap());
         requests.push(request);
     }
     for request in requests {
@@ -326,13 +252,8 @@ async fn issues_what_it_is_configured_to() {
     let data = &answer.json()["data"];
     assert_eq!(data["expires"], NOW + 60);
     let token = data["token"].as_str().unwrap();
-    assert!(
-        token.starts_with("eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9."),
-        "{token}"
-    );
-    let kept = verifier()
-        .verify(token.as_bytes())
-        .map(|verified| verified.token_id().to_string());
+    assert!(token.starts_with("eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9."), "{token}");
+    let kept = verifier().verify(token.as_bytes()).map(|verified| verified.token_id().to_string());
     assert_eq!(kept.ok().as_deref(), data["id"].as_str());
 
     let configured = builder(customers().await, hasher())
@@ -349,11 +270,7 @@ async fn issues_what_it_is_configured_to() {
         .clock(Arc::new(Fixed(NOW)))
         .build()
         .unwrap();
-    let customer = store_a
-        .verify(token.token().as_bytes())
-        .unwrap()
-        .customer_id()
-        .clone();
+    let customer = store_a.verify(token.token().as_bytes()).unwrap().customer_id().clone();
     assert_eq!(&customer, ron().id());
 }
 
@@ -372,19 +289,14 @@ async fn a_name_that_no_token_can_carry_keeps_nobody_out() {
     let endless = Customer::new(RON.parse().unwrap(), "n".repeat(100_000), "ron@swanson.com");
     let token = issuer().await.issue(&endless).unwrap();
     let verified = verifier().verify(token.token().as_bytes()).unwrap();
-    assert_eq!(
-        (verified.customer_id(), verified.name()),
-        (endless.id(), None)
-    );
+    assert_eq!((verified.customer_id(), verified.name()), (endless.id(), None));
 }
 
 #[tokio::test]
 async fn a_token_of_the_second_of_a_revocation_is_not_born_revoked() {
     let revocations = Revocations::in_memory();
-    let issuer = builder(customers().await, hasher())
-        .revocations(revocations.clone())
-        .build()
-        .unwrap();
+    let issuer =
+        builder(customers().await, hasher()).revocations(revocations.clone()).build().unwrap();
     let verifier = Verifier::builder(keys())
         .revocations(revocations.clone())
         .clock(Arc::new(Fixed(NOW)))
@@ -396,11 +308,7 @@ async fn a_token_of_the_second_of_a_revocation_is_not_born_revoked() {
     let refused = verifier.verify(before.token().as_bytes()).unwrap_err();
     assert_eq!(refused.kind(), VerifyErrorKind::Revoked);
     let after = issuer.issue(&ron()).unwrap();
-    let customer = verifier
-        .verify(after.token().as_bytes())
-        .unwrap()
-        .customer_id()
-        .clone();
+    let customer = verifier.verify(after.token().as_bytes()).unwrap().customer_id().clone();
     assert_eq!(&customer, ron().id());
 }
 
@@ -419,13 +327,7 @@ async fn a_rotation_of_the_key_ring_reaches_the_issuer() {
     let refused = verifier().verify(token.as_bytes()).unwrap_err();
     assert_eq!(refused.kind(), VerifyErrorKind::InvalidSignature);
     let next = Verifier::builder(KeyRing::hs256(next).unwrap()).clock(Arc::new(Fixed(NOW)));
-    let customer = next
-        .build()
-        .unwrap()
-        .verify(token.as_bytes())
-        .unwrap()
-        .customer_id()
-        .clone();
+    let customer = next.build().unwrap().verify(token.as_bytes()).unwrap().customer_id().clone();
     assert_eq!(&customer, ron().id());
 }
 
@@ -446,28 +348,16 @@ async fn a_key_that_can_no_longer_sign_the_form_is_a_503() {
 #[test]
 fn refuses_a_configuration_that_could_not_work() {
     let store = MemoryCustomers::new;
-    let out_of_range = |setting, value, min, max| ConfigError::DurationOutOfRange {
-        setting,
-        value,
-        min,
-        max,
-    };
+    let out_of_range =
+        |setting, value, min, max| ConfigError::DurationOutOfRange { setting, value, min, max };
     let (ms, minute) = (Duration::from_millis(1), Duration::from_secs(60));
     for (built, error) in [
-        (
-            TokenIssuer::builder(keys(), StaticBearer::new(["XXXX"])).build(),
-            ConfigError::NoGrants,
-        ),
+        (TokenIssuer::builder(keys(), StaticBearer::new(["XXXX"])).build(), ConfigError::NoGrants),
         (
             builder(store(), hasher()).audience("").build(),
-            ConfigError::Empty {
-                setting: "audience",
-            },
+            ConfigError::Empty { setting: "audience" },
         ),
-        (
-            builder(store(), hasher()).issuer("").build(),
-            ConfigError::Empty { setting: "issuer" },
-        ),
+        (builder(store(), hasher()).issuer("").build(), ConfigError::Empty { setting: "issuer" }),
         (
             builder(store(), hasher()).lifetime(Duration::ZERO).build(),
             out_of_range(
@@ -478,9 +368,7 @@ fn refuses_a_configuration_that_could_not_work() {
             ),
         ),
         (
-            builder(store(), hasher())
-                .store_timeout(Duration::ZERO)
-                .build(),
+            builder(store(), hasher()).store_timeout(Duration::ZERO).build(),
             out_of_range("store_timeout", Duration::ZERO, ms, minute),
         ),
         (
@@ -515,18 +403,8 @@ async fn debug_shows_no_secret() {
         format!("{:?}", crate::issuer::response::Refusal::Credentials),
     ]
     .join("\n");
-    let token = Answer::read(response).await.json()["data"]["token"]
-        .as_str()
-        .unwrap()
-        .to_owned();
-    for secret in [
-        SECRET,
-        "XXXX",
-        "mysecretpassword",
-        "$argon2id",
-        "swanson",
-        &token,
-    ] {
+    let token = Answer::read(response).await.json()["data"]["token"].as_str().unwrap().to_owned();
+    for secret in [SECRET, "XXXX", "mysecretpassword", "$argon2id", "swanson", &token] {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
 }

@@ -69,11 +69,7 @@ impl Body for Pieces {
 
 fn pieces(pieces: &[&'static [u8]], end: End) -> Request<Pieces> {
     let pieces = pieces.iter().copied().collect();
-    request("").map(|_| Pieces {
-        pieces,
-        end,
-        polled: Rc::default(),
-    })
+    request("").map(|_| Pieces { pieces, end, polled: Rc::default() })
 }
 
 fn too_large() -> Answer {
@@ -122,41 +118,22 @@ async fn takes_16384_bytes_and_refuses_one_more() {
     let login =
         r#"{"data":{"type":"token","email":"ron@swanson.com","password":"mysecretpassword"}}"#;
     let longest = format!("{login:16384}");
-    assert_eq!(
-        Answer::of(&issuer, request(longest.clone())).await.status,
-        200
-    );
+    assert_eq!(Answer::of(&issuer, request(longest.clone())).await.status, 200);
     let over = format!("{longest} ");
-    assert_eq!(
-        Answer::of(&issuer, request(over.clone())).await,
-        too_large()
-    );
+    assert_eq!(Answer::of(&issuer, request(over.clone())).await, too_large());
     // The same without a length beforehand.
     let longest: &'static [u8] = longest.leak().as_bytes();
-    assert_eq!(
-        Answer::of(&issuer, pieces(&[longest], End::Ends))
-            .await
-            .status,
-        200
-    );
-    assert_eq!(
-        Answer::of(&issuer, pieces(&[longest, b" "], End::Ends)).await,
-        too_large()
-    );
+    assert_eq!(Answer::of(&issuer, pieces(&[longest], End::Ends)).await.status, 200);
+    assert_eq!(Answer::of(&issuer, pieces(&[longest, b" "], End::Ends)).await, too_large());
     // No end is waited for.
-    assert_eq!(
-        Answer::of(&issuer, pieces(&[longest, b" "], End::Hangs)).await,
-        too_large()
-    );
+    assert_eq!(Answer::of(&issuer, pieces(&[longest, b" "], End::Hangs)).await, too_large());
 }
 
 #[tokio::test]
 async fn refuses_by_the_declared_length_without_reading_anything() {
     let issuer = issuer().await;
     let mut request = pieces(&[b"{}"], End::Ends);
-    request
-        .headers_mut()
-        .insert("content-length", "16385".parse().unwrap());
+    request.headers_mut().insert("content-length", "16385".parse().unwrap());
     let polled = request.body().polled.clone();
     assert_eq!(Answer::of(&issuer, request).await, too_large());
     assert_eq!(polled.get(), 0);
@@ -183,10 +160,7 @@ async fn reads_no_body_that_it_has_no_use_for() {
 async fn a_body_that_stops_coming_is_given_up_after_10_s() {
     let issuer = issuer().await;
     let begun = tokio::time::Instant::now();
-    assert_eq!(
-        Answer::of(&issuer, pieces(&[b"{"], End::Hangs)).await,
-        too_slow()
-    );
+    assert_eq!(Answer::of(&issuer, pieces(&[b"{"], End::Hangs)).await, too_slow());
     assert_eq!(begun.elapsed(), Duration::from_secs(10));
 }
 

@@ -8,23 +8,14 @@ async fn every_login_that_fails_gets_one_and_the_same_answer() {
     let no_password = Customer::new("no-password".parse().unwrap(), "", "sso@example.com");
     customers.insert(&no_password, None).await.unwrap();
     let spoiled = Customer::new("spoiled".parse().unwrap(), "", "spoiled@example.com");
-    customers
-        .insert(&spoiled, Some(&hash(b"p", FAST)))
-        .await
-        .unwrap();
+    customers.insert(&spoiled, Some(&hash(b"p", FAST))).await.unwrap();
     customers.spoil_password(spoiled.id()).await;
     let long = "x".repeat(1025);
     let endless = Customer::new("endless".parse().unwrap(), "", "endless@example.com");
-    customers
-        .insert(&endless, Some(&hash(long.as_bytes(), FAST)))
-        .await
-        .unwrap();
+    customers.insert(&endless, Some(&hash(long.as_bytes(), FAST))).await.unwrap();
     let old = Customer::new("old".parse().unwrap(), "", "old@example.com");
     let params = PasswordParams { passes: 2, ..FAST };
-    customers
-        .insert(&old, Some(&hash(b"p", params)))
-        .await
-        .unwrap();
+    customers.insert(&old, Some(&hash(b"p", params))).await.unwrap();
     let issuer = builder(customers, hasher()).build().unwrap();
     for (why, email, password) in [
         ("wrong password", "ron@swanson.com", "mysecretpasswore"),
@@ -33,32 +24,12 @@ async fn every_login_that_fails_gets_one_and_the_same_answer() {
         ("a NUL and more", "ron@swanson.com", "mysecretpassword\0x"),
         ("unknown e-mail", "nobody@example.com", "mysecretpassword"),
         ("no e-mail at all", "%", "mysecretpassword"),
-        (
-            "a space in the e-mail",
-            "ron@swanson.com ",
-            "mysecretpassword",
-        ),
-        (
-            "a NUL in the e-mail",
-            "ron@swanson.com\0",
-            "mysecretpassword",
-        ),
+        ("a space in the e-mail", "ron@swanson.com ", "mysecretpassword"),
+        ("a NUL in the e-mail", "ron@swanson.com\0", "mysecretpassword"),
         ("the longest e-mail", &"e".repeat(254), "mysecretpassword"),
-        (
-            "no password in the store",
-            "sso@example.com",
-            "mysecretpassword",
-        ),
-        (
-            "an unusable hash, by the former password",
-            "spoiled@example.com",
-            "p",
-        ),
-        (
-            "an unusable hash, by itself",
-            "spoiled@example.com",
-            "spoiled",
-        ),
+        ("no password in the store", "sso@example.com", "mysecretpassword"),
+        ("an unusable hash, by the former password", "spoiled@example.com", "p"),
+        ("an unusable hash, by itself", "spoiled@example.com", "spoiled"),
         ("over-long, unknown", "nobody@example.com", &long),
         ("over-long, wrong", "ron@swanson.com", &long),
         ("over-long, right", "endless@example.com", &long),
@@ -73,12 +44,7 @@ async fn every_login_that_fails_gets_one_and_the_same_answer() {
 async fn every_login_that_fails_asks_the_store_once_and_hashes_once() {
     let customers = customers().await;
     let store = Scripted::new(customers);
-    let hasher = PasswordHasher::builder()
-        .params(FAST)
-        .threads(1)
-        .max_waiting(1)
-        .build()
-        .unwrap();
+    let hasher = PasswordHasher::builder().params(FAST).threads(1).max_waiting(1).build().unwrap();
     let issuer = builder(store.clone(), hasher.clone()).build().unwrap();
     let long = "x".repeat(2000);
     let tries = [
@@ -100,11 +66,7 @@ async fn every_login_that_fails_asks_the_store_once_and_hashes_once() {
         }
         assert_eq!(store.found.load(Ordering::SeqCst), number + 1);
         drop(busy);
-        assert_eq!(
-            trying.await.unwrap(),
-            Answer::wrong_credentials(),
-            "{email}"
-        );
+        assert_eq!(trying.await.unwrap(), Answer::wrong_credentials(), "{email}");
         assert_eq!(hasher.pool().waiting(), 0);
     }
 }
@@ -114,10 +76,7 @@ async fn passwords_are_bytes_and_any_of_1_to_1024_will_do() {
     let longest = "é".repeat(512);
     for password in ["p", " ", "\0", "a\0b", "🦀\u{202e}\"\\\n", &longest] {
         let customers = MemoryCustomers::new();
-        customers
-            .insert(&ron(), Some(&hash(password.as_bytes(), FAST)))
-            .await
-            .unwrap();
+        customers.insert(&ron(), Some(&hash(password.as_bytes(), FAST))).await.unwrap();
         let issuer = builder(customers, hasher()).build().unwrap();
         let answer = Answer::of(&issuer, login("ron@swanson.com", password)).await;
         assert_eq!(answer.status, 200, "{password:?}");
@@ -141,12 +100,7 @@ async fn with_old_hash() -> (Scripted, PasswordHash) {
 }
 
 async fn stored(store: &Scripted) -> PasswordHash {
-    let stored = store
-        .customers
-        .find_by_email("ron@swanson.com")
-        .await
-        .unwrap()
-        .unwrap();
+    let stored = store.customers.find_by_email("ron@swanson.com").await.unwrap().unwrap();
     stored.password_hash().unwrap().clone()
 }
 
@@ -176,23 +130,14 @@ async fn a_hash_with_other_parameters_is_replaced_after_a_login() {
 #[tokio::test]
 async fn a_replacement_never_undoes_a_change_of_the_password() {
     let (store, _) = with_old_hash().await;
-    let hasher = PasswordHasher::builder()
-        .params(FAST)
-        .threads(1)
-        .max_waiting(1)
-        .build()
-        .unwrap();
+    let hasher = PasswordHasher::builder().params(FAST).threads(1).max_waiting(1).build().unwrap();
     let issuer = builder(store.clone(), hasher.clone()).build().unwrap();
     let replaced = store.replacement();
     let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
     assert_eq!(answer.status, 200);
     // The replacement's task has had no turn yet on this one thread of the test.
     let changed = hash(b"changed", FAST);
-    store
-        .customers
-        .set_password(ron().id(), &changed)
-        .await
-        .unwrap();
+    store.customers.set_password(ron().id(), &changed).await.unwrap();
     replaced.await.unwrap();
     assert_eq!(stored(&store).await.expose(), changed.expose());
 }
@@ -214,12 +159,7 @@ async fn a_replacement_that_fails_fails_no_login() {
 #[tokio::test]
 async fn a_replacement_is_dropped_when_there_is_no_room_for_it() {
     let (store, old) = with_old_hash().await;
-    let hasher = PasswordHasher::builder()
-        .params(FAST)
-        .threads(1)
-        .max_waiting(0)
-        .build()
-        .unwrap();
+    let hasher = PasswordHasher::builder().params(FAST).threads(1).max_waiting(0).build().unwrap();
     let issuer = builder(store.clone(), hasher.clone()).build().unwrap();
     let replaced = store.replacement();
     let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;

@@ -68,10 +68,7 @@ fn keys() -> KeyRing {
 }
 
 fn verifier() -> Verifier {
-    Verifier::builder(keys())
-        .clock(Arc::new(Fixed(NOW)))
-        .build()
-        .unwrap()
+    Verifier::builder(keys()).clock(Arc::new(Fixed(NOW))).build().unwrap()
 }
 
 fn hash(password: &[u8], params: PasswordParams) -> PasswordHash {
@@ -79,21 +76,13 @@ fn hash(password: &[u8], params: PasswordParams) -> PasswordHash {
 }
 
 fn hasher() -> PasswordHasher {
-    PasswordHasher::builder()
-        .params(FAST)
-        .threads(2)
-        .max_waiting(1000)
-        .build()
-        .unwrap()
+    PasswordHasher::builder().params(FAST).threads(2).max_waiting(1000).build().unwrap()
 }
 
 /// A store with Ron in it, whose password is `mysecretpassword`.
 async fn customers() -> MemoryCustomers {
     let customers = MemoryCustomers::new();
-    customers
-        .insert(&ron(), Some(&hash(b"mysecretpassword", FAST)))
-        .await
-        .unwrap();
+    customers.insert(&ron(), Some(&hash(b"mysecretpassword", FAST))).await.unwrap();
     customers
 }
 
@@ -148,11 +137,7 @@ impl Answer {
         let status = response.status().as_u16();
         let Ok(body) = response.into_body().collect().await;
         let body = String::from_utf8(body.to_bytes().into()).unwrap();
-        Self {
-            status,
-            headers,
-            body,
-        }
+        Self { status, headers, body }
     }
 
     fn json(&self) -> Value {
@@ -167,15 +152,10 @@ impl Answer {
             ("x-content-type-options", "nosniff"),
         ];
         let headers = headers.into_iter().chain(extra);
-        let mut headers: Vec<_> = headers
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-            .collect();
+        let mut headers: Vec<_> =
+            headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         headers.sort();
-        Self {
-            status,
-            headers,
-            body: format!("{{\"errors\":[{errors}]}}"),
-        }
+        Self { status, headers, body: format!("{{\"errors\":[{errors}]}}") }
     }
 
     fn wrong_credentials() -> Self {
@@ -233,9 +213,7 @@ impl Scripted {
     async fn play(script: Script) -> Result<(), StoreError> {
         match script {
             Script::Works => Ok(()),
-            Script::Fails => Err(StoreError::new(
-                "connection to ron@swanson.com's database lost",
-            )),
+            Script::Fails => Err(StoreError::new("connection to ron@swanson.com's database lost")),
             Script::Hangs => pending().await,
         }
     }

@@ -8,10 +8,7 @@ use crate::issuer::ClientAuthenticator;
 use crate::issuer::ClientDecision;
 
 fn small(waiting: usize) -> PasswordHasher {
-    let builder = PasswordHasher::builder()
-        .params(FAST)
-        .threads(1)
-        .max_waiting(waiting);
+    let builder = PasswordHasher::builder().params(FAST).threads(1).max_waiting(waiting);
     builder.max_wait(Duration::from_secs(1)).build().unwrap()
 }
 
@@ -20,9 +17,7 @@ struct Clients(Script);
 impl ClientAuthenticator for Clients {
     async fn authenticate(&self, bearer: &str) -> Result<ClientDecision, StoreError> {
         assert_eq!(bearer, "XXXX");
-        Scripted::play(self.0)
-            .await
-            .map(|()| ClientDecision::Accepted)
+        Scripted::play(self.0).await.map(|()| ClientDecision::Accepted)
     }
 }
 
@@ -32,31 +27,17 @@ async fn of_more_logins_than_fit_exactly_the_excess_gets_503() {
     let issuer = builder(customers().await, hasher.clone()).build().unwrap();
     let busy = occupy(&hasher).await;
     let mut logins: Vec<_> = (0..100)
-        .map(|_| {
-            Box::pin(Answer::of(
-                &issuer,
-                login("ron@swanson.com", "mysecretpassword"),
-            ))
-        })
+        .map(|_| Box::pin(Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword"))))
         .collect();
     // The excess is answered at the first poll, while every thread is busy.
     let answers: Vec<_> = logins.iter_mut().map(FutureExt::now_or_never).collect();
-    let shed = answers
-        .iter()
-        .flatten()
-        .filter(|answer| **answer == Answer::unavailable());
+    let shed = answers.iter().flatten().filter(|answer| **answer == Answer::unavailable());
     assert_eq!(shed.count(), 84);
     assert_eq!(hasher.pool().waiting(), 16);
     drop(busy);
-    let waiting = logins
-        .into_iter()
-        .zip(answers)
-        .filter(|(_, answer)| answer.is_none());
-    let statuses: Vec<u16> = join_all(waiting.map(|(login, _)| login))
-        .await
-        .into_iter()
-        .map(|a| a.status)
-        .collect();
+    let waiting = logins.into_iter().zip(answers).filter(|(_, answer)| answer.is_none());
+    let statuses: Vec<u16> =
+        join_all(waiting.map(|(login, _)| login)).await.into_iter().map(|a| a.status).collect();
     assert_eq!(statuses, [200; 16]);
 }
 
@@ -87,18 +68,12 @@ async fn a_login_whose_caller_has_gone_is_not_hashed_and_leaves_its_place() {
     let hasher = small(1);
     let issuer = builder(customers().await, hasher.clone()).build().unwrap();
     let busy = occupy(&hasher).await;
-    let mut gone = Box::pin(Answer::of(
-        &issuer,
-        login("ron@swanson.com", "mysecretpassword"),
-    ));
+    let mut gone = Box::pin(Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")));
     assert_eq!((&mut gone).now_or_never(), None);
     assert_eq!(hasher.pool().waiting(), 1);
     drop(gone);
     assert_eq!(hasher.pool().waiting(), 0);
-    let mut next = Box::pin(Answer::of(
-        &issuer,
-        login("ron@swanson.com", "mysecretpassword"),
-    ));
+    let mut next = Box::pin(Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")));
     assert_eq!((&mut next).now_or_never(), None);
     drop(busy);
     assert_eq!(next.await.status, 200);
@@ -138,10 +113,8 @@ async fn an_authenticator_that_cannot_tell_or_hangs_is_503_and_never_401() {
         assert_eq!(answer, Answer::unavailable());
         assert_eq!(begun.elapsed(), Duration::from_secs(waited));
     }
-    let issuer = TokenIssuer::builder(keys(), Clients(Script::Works))
-        .password(grant)
-        .build()
-        .unwrap();
+    let issuer =
+        TokenIssuer::builder(keys(), Clients(Script::Works)).password(grant).build().unwrap();
     let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
     assert_eq!(answer.status, 200);
 }
@@ -150,11 +123,7 @@ async fn an_authenticator_that_cannot_tell_or_hangs_is_503_and_never_401() {
 async fn the_store_is_not_asked_for_a_request_that_is_wrong() {
     let store = Scripted::new(customers().await);
     let issuer = builder(store.clone(), hasher()).build().unwrap();
-    for body in [
-        "$",
-        "{}",
-        r#"{"data":{"type":"token","email":"ron@swanson.com"}}"#,
-    ] {
+    for body in ["$", "{}", r#"{"data":{"type":"token","email":"ron@swanson.com"}}"#] {
         assert_eq!(Answer::of(&issuer, request(body)).await.status, 400);
     }
     assert_eq!(store.found.load(Ordering::SeqCst), 0);
@@ -196,10 +165,7 @@ async fn a_login_that_is_dropped_at_any_await_leaves_the_issuer_whole() {
     let hasher = small(4);
     let issuer = builder(customers().await, hasher.clone()).build().unwrap();
     for polls in 0..200 {
-        let mut login = Box::pin(Answer::of(
-            &issuer,
-            login("ron@swanson.com", "mysecretpassword"),
-        ));
+        let mut login = Box::pin(Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")));
         for _ in 0..polls % 10 {
             if (&mut login).now_or_never().is_some() {
                 break;

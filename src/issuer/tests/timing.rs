@@ -9,10 +9,7 @@ use super::*;
 async fn a_failed_login_takes_the_same_time_whatever_is_wrong() {
     let customers = MemoryCustomers::new();
     let params = PasswordParams::default();
-    customers
-        .insert(&ron(), Some(&hash(b"mysecretpassword", params)))
-        .await
-        .unwrap();
+    customers.insert(&ron(), Some(&hash(b"mysecretpassword", params))).await.unwrap();
     let no_password = Customer::new("no-password".parse().unwrap(), "", "sso@example.com");
     customers.insert(&no_password, None).await.unwrap();
     let issuer = builder(customers, PasswordHasher::new()).build().unwrap();
@@ -38,10 +35,7 @@ async fn a_failed_login_takes_the_same_time_whatever_is_wrong() {
     });
     for ((class, _, _), median) in classes.iter().zip(medians) {
         let ratio = median / medians[0];
-        println!(
-            "{class:>16}: {:8.3} ms, {ratio:.4} of the first",
-            median * 1e3
-        );
+        println!("{class:>16}: {:8.3} ms, {ratio:.4} of the first", median * 1e3);
         assert!((0.98..=1.02).contains(&ratio), "{class}: {ratio}");
     }
 }
