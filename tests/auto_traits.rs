@@ -45,7 +45,35 @@ fn the_extractors() {
 #[cfg(feature = "issuer")]
 #[test]
 fn the_issuer() {
+    holds::<auth::ChangeError>();
+    holds::<auth::ChangeErrorKind>();
+    holds::<auth::ClientDecision>();
+    holds::<auth::Customer>();
+    holds::<auth::CustomerRecord>();
+    holds::<auth::CustomerUpdate>();
+    holds::<auth::HashError>();
+    holds::<auth::HashErrorKind>();
+    holds::<auth::InvalidPasswordHash>();
     holds::<auth::IssuedToken>();
+    holds::<auth::IssuerBody>();
+    holds::<auth::IssuerFuture<()>>();
+    holds::<auth::MemoryCustomers>();
+    holds::<auth::PasswordGrant>();
+    holds::<auth::PasswordHash>();
+    holds::<auth::PasswordHasher>();
+    holds::<auth::PasswordHasherBuilder>();
+    holds::<auth::PasswordParams>();
     holds::<auth::SignError>();
+    holds::<auth::StaticBearer>();
+    holds::<auth::StoreError>();
+    holds::<auth::StoredCustomer>();
+    holds::<auth::TokenIssuer>();
+    holds::<auth::TokenIssuerBuilder>();
     holds::<auth::TokenSigner>();
+}
+
+#[cfg(feature = "sqlite")]
+#[test]
+fn the_embedded_store() {
+    holds::<auth::SqliteCustomers>();
 }

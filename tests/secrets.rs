@@ -165,3 +165,62 @@ fn no_token_and_no_secret_is_in_logs_debug_or_answers_t36() {
         assert!(!told.contains(secret), "`{secret}` is in: {told}");
     }
 }
+
+#[cfg(feature = "issuer")]
+#[test]
+fn no_password_bearer_or_hash_is_in_logs_debug_or_refusals_t36() {
+    use tower_customer_auth::Customer;
+    use tower_customer_auth::KeyRing;
+    use tower_customer_auth::MemoryCustomers;
+    use tower_customer_auth::PasswordGrant;
+    use tower_customer_auth::PasswordHash;
+    use tower_customer_auth::PasswordParams;
+    use tower_customer_auth::StaticBearer;
+    use tower_customer_auth::TokenIssuer;
+
+    let shown = Arc::new(Mutex::new(String::new()));
+    let record = shown.clone();
+    let (events, counters) = captured(async move {
+        let customers = MemoryCustomers::new();
+        let params = PasswordParams::worthless_but_fast();
+        let hash = PasswordHash::compute(&"right-password".into(), params).unwrap();
+        let ron = Customer::new(CUSTOMER.parse().unwrap(), "Ron Swanson", "ron@swanson.com");
+        customers.insert(&ron, Some(&hash)).await.unwrap();
+        let issuer = TokenIssuer::builder(
+            KeyRing::hs256(SECRET).unwrap(),
+            StaticBearer::new(["right-bearer"]),
+        )
+        .password(PasswordGrant::new(customers.clone()))
+        .build()
+        .unwrap();
+        for (bearer, email, password, status) in [
+            ("right-bearer", "ron@swanson.com", "right-password", 200),
+            ("right-bearer", "ron@swanson.com", "wrong-password", 403),
+            ("right-bearer", "nobody@swanson.com", "right-password", 403),
+            ("wrong-bearer", "ron@swanson.com", "right-password", 401),
+            ("right-bearer", "ron@swanson.com", "", 400),
+        ] {
+            let body = format!(
+                r#"{{"data":{{"type":"token","email":"{email}","password":"{password}"}}}}"#
+            );
+            let request = Request::post("/v2/customers/tokens")
+                .header("authorization", format!("Bearer {bearer}"))
+                .header("content-type", "application/json")
+                .body(Full::<Bytes>::from(body))
+                .unwrap();
+            let response = issuer.clone().oneshot(request).await.unwrap();
+            assert_eq!(response.status(), status);
+            let mut shown = format!("{response:?} {issuer:?} {customers:?}");
+            if status != 200 {
+                let body = response.into_body().collect().await.unwrap().to_bytes();
+                shown.push_str(&String::from_utf8_lossy(&body));
+            }
+            record.lock().unwrap().push_str(&shown);
+        }
+    });
+    let told = format!("{events} {counters:?} {}", shown.lock().unwrap());
+    assert!(told.contains(r#"outcome="issued""#), "the capture shows outcomes");
+    for secret in ["eyJ", SECRET, "-password", "-bearer", "$argon2", "swanson.com"] {
+        assert!(!told.contains(secret), "`{secret}` is in: {told}");
+    }
+}
