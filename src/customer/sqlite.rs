@@ -173,6 +173,52 @@ impl SqliteCustomers {
         row.as_ref().map(record).transpose().map_err(StoreError::new)
     }
 
+    /// Returns a part of all customers, in the order in which they were inserted.
+    ///
+    /// # Errors
+    ///
+    /// The store could not tell.
+    pub async fn list(&self, limit: u32, offset: u32) -> Result<Vec<CustomerRecord>, StoreError> {
+        let rows = sqlx::query(LIST)
+            .bind(limit)
+            .bind(offset)
+            .fetch_all(&self.pool)
+            .await
+            .map_err(StoreError::new)?;
+        let records: Result<_, _> = rows.iter().map(record).collect();
+        records.map_err(StoreError::new)
+    }
+
+    /// Returns how many customers there are.
+    ///
+    /// # Errors
+    ///
+    /// The store could not tell.
+    pub async fn count(&self) -> Result<u64, StoreError> {
+        let count: i64 =
+            sqlx::query_scalar(COUNT).fetch_one(&self.pool).await.map_err(StoreError::new)?;
+        Ok(u64::try_from(count).unwrap_or_default())
+    }
+
+    /// Deletes a customer. Tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// The store could not tell.
+    ///
+    /// # Security
+    ///
+    /// Tokens are verified without a look into the store: revoke the customer's, or they go on being
+    /// good until they expire.
+    pub async fn delete(&self, id: &CustomerId) -> Result<bool, StoreError> {
+        let done = sqlx::query(DELETE)
+            .bind(id.to_string())
+            .execute(&self.pool)
+            .await
+            .map_err(StoreError::new)?;
+        Ok(done.rows_affected() == 1)
+    }
+
     /// Changes some of a customer's attributes. `None` says that there is no such customer.
     ///
     /// # Errors
@@ -321,6 +367,15 @@ const FIND: &str = "\
 const GET: &str = "\
     SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
     FROM customer_auth_customers WHERE id = ?1";
+
+// By the row's number, and not by the time, which the clock may turn back.
+const LIST: &str = "\
+    SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
+    FROM customer_auth_customers ORDER BY rowid LIMIT ?1 OFFSET ?2";
+
+const COUNT: &str = "SELECT count(*) FROM customer_auth_customers";
+
+const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1";
 
 const INSERT: &str = "\
     INSERT INTO customer_auth_customers \

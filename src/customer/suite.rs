@@ -372,6 +372,36 @@ mod sqlite {
     }
 
     #[tokio::test]
+    async fn lists_and_counts_customers_in_the_order_of_their_insertion() {
+        let store = SqliteCustomers::open(":memory:").await.unwrap();
+        assert_eq!(store.count().await.unwrap(), 0);
+        let mut inserted = Vec::new();
+        // Not the order of the ids.
+        for name in ["c", "a", "b"] {
+            let customer = Customer::new(id(name), name, "shared@pawnee.gov");
+            inserted.push(store.insert(&customer, None).await.unwrap());
+        }
+        assert_eq!(store.count().await.unwrap(), 3);
+        assert_eq!(store.list(10, 0).await.unwrap(), inserted);
+        assert_eq!(store.list(1, 1).await.unwrap(), inserted[1..2]);
+        assert_eq!(store.list(10, 3).await.unwrap(), []);
+    }
+
+    #[tokio::test]
+    async fn a_deleted_customer_is_gone_and_leaves_the_e_mail_free() {
+        let store = SqliteCustomers::open(":memory:").await.unwrap();
+        let password = hash("p");
+        store.insert(&ron(), Some(&password)).await.unwrap();
+        assert!(store.delete(&id(RON)).await.unwrap());
+        assert!(!store.delete(&id(RON)).await.unwrap());
+        assert_eq!(store.get(&id(RON)).await.unwrap(), None);
+        let found = store.find_by_email("ron@swanson.com").await.unwrap();
+        assert_eq!(found.map(StoredCustomer::into_customer), None);
+        let next = Customer::new(id(LESLIE), "Leslie", "ron@swanson.com");
+        assert_eq!(store.insert(&next, Some(&password)).await.unwrap().customer(), &next);
+    }
+
+    #[tokio::test]
     async fn many_open_one_new_file_at_once() {
         let file = TempFile::new();
         let opened = (0..8).map(|_| SqliteCustomers::open(file.0.clone()));
