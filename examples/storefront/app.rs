@@ -1,0 +1,125 @@
+//! The routes, and what stands around them.
+
+use std::any::Any;
+
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderName;
+use axum::http::HeaderValue;
+use axum::http::Method;
+use axum::http::StatusCode;
+use axum::http::header;
+use axum::middleware::from_fn;
+use axum::middleware::from_fn_with_state;
+use axum::middleware::map_response;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use axum::routing::get;
+use axum::routing::post;
+use tower::Layer;
+use tower_customer_auth::CustomerAuthLayer;
+use tower_customer_auth::TokenIssuer;
+use tower_customer_auth::Verifier;
+use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::cors::Any as AnyOrigin;
+use tower_http::cors::CorsLayer;
+use tower_http::normalize_path::NormalizePathLayer;
+
+use crate::access;
+use crate::addresses;
+use crate::customers;
+use crate::log;
+use crate::orders;
+use crate::problem::Problem;
+use crate::settings;
+use crate::state::Storefront;
+
+/// The whole store as one service.
+pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, log: bool) -> Router {
+    let api = Router::new()
+        .route("/v2/customers", get(customers::list).post(customers::register))
+        .route(
+            "/v2/customers/{customer}",
+            get(customers::get).put(customers::update).delete(customers::delete),
+        )
+        .route("/v2/customers/{customer}/addresses", get(addresses::list).post(addresses::create))
+        .route(
+            "/v2/customers/{customer}/addresses/{address}",
+            get(addresses::get).put(addresses::update).delete(addresses::delete),
+        )
+        .route("/v2/orders", get(orders::list))
+        .route("/v2/orders/{order}", get(orders::get))
+        .route("/v2/settings/customer-authentication", get(settings::get))
+        // 403 and not the layer's 401: the JavaScript SDK answers each 401 by fetching another
+        // access token and repeating the call, four times in all. A customer whose token has
+        // expired would wait 7 s for the page that asks them to sign in.
+        .route_layer(CustomerAuthLayer::optional(verifier).status(StatusCode::FORBIDDEN))
+        // Outside of it: without a good access token, nothing is said about a customer token.
+        .route_layer(from_fn_with_state(store.clone(), access::require_access_token));
+
+    let routes = Router::new()
+        .merge(api)
+        .route("/oauth/access_token", post(access::issue))
+        // The issuer looks at the access token itself, and at no customer token: whoever holds one
+        // that has expired is here to get another.
+        .route_service("/v2/customers/tokens", issuer)
+        .fallback(async || Problem::not_found())
+        .method_not_allowed_fallback(async || {
+            let title = "Method Not Allowed";
+            let detail = "this resource does not take this method";
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, title, detail)
+        })
+        .layer(DefaultBodyLimit::max(MAX_BODY))
+        .with_state(store);
+    let app = wrap(routes);
+    if log { app.layer(from_fn(log::requests)) } else { app }
+}
+
+/// Puts around routes what every answer goes through.
+pub(crate) fn wrap(routes: Router) -> Router {
+    // Around the router and not in it: the path must be right before a route is chosen.
+    let trimmed = NormalizePathLayer::trim_trailing_slash().layer(routes);
+    Router::new()
+        .fallback_service(trimmed)
+        .layer(CatchPanicLayer::custom(panicked))
+        .layer(map_response(private))
+        // Outermost: a refusal without its headers reaches a page as "Failed to fetch".
+        .layer(cors())
+}
+
+/// Everything here is about one caller.
+async fn private(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+// The panic hook has told standard error where it was; the client learns nothing of it.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that tower-http asks for")]
+fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Problem::internal().into_response()
+}
+
+/// Any page may call: what opens the data is the tokens, and browsers add none by themselves.
+fn cors() -> CorsLayer {
+    let moltin = [
+        "x-moltin-application",
+        "x-moltin-currency",
+        "x-moltin-customer-token",
+        "x-moltin-language",
+        "x-moltin-sdk-language",
+        "x-moltin-sdk-version",
+    ];
+    let moltin = moltin.map(HeaderName::from_static);
+    let standard = [header::ACCEPT, header::AUTHORIZATION, header::CONTENT_TYPE];
+    CorsLayer::new()
+        .allow_origin(AnyOrigin)
+        .allow_methods([Method::GET, Method::POST, Method::PUT, Method::DELETE])
+        .allow_headers(standard.into_iter().chain(moltin).collect::<Vec<_>>())
+        .expose_headers([header::RETRY_AFTER, header::WWW_AUTHENTICATE])
+        .max_age(MAX_PREFLIGHT_AGE)
+}
+
+const MAX_BODY: usize = 64 * 1024;
+const MAX_PREFLIGHT_AGE: std::time::Duration = std::time::Duration::from_secs(3600);

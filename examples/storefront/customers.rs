@@ -1,0 +1,234 @@
+//! `/v2/customers`: registration, and what a customer may see and change of their own record.
+
+use axum::Json;
+use axum::extract::FromRequestParts;
+use axum::extract::RawQuery;
+use axum::extract::State;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use axum::response::IntoResponse;
+use axum::response::Response;
+use serde_json::Value;
+use serde_json::json;
+use tower_customer_auth::ChangeError;
+use tower_customer_auth::ChangeErrorKind;
+use tower_customer_auth::Customer;
+use tower_customer_auth::CustomerId;
+use tower_customer_auth::CustomerRecord;
+use tower_customer_auth::CustomerUpdate;
+use tower_customer_auth::HashError;
+use tower_customer_auth::HashErrorKind;
+use tower_customer_auth::Secret;
+
+use crate::access::Caller;
+use crate::cutoffs::ending_tokens;
+use crate::page::Page;
+use crate::problem::Problem;
+use crate::random;
+use crate::request::Data;
+use crate::request::Fields;
+use crate::request::Path;
+use crate::request::parameters;
+use crate::state::Storefront;
+use crate::time;
+
+/// `POST /v2/customers`, which an access token alone opens: nobody is signed in yet.
+pub(crate) async fn register(
+    State(store): State<Storefront>,
+    data: Data,
+) -> Result<(StatusCode, Json<Value>), Problem> {
+    let mut fields = data.fields("customer");
+    let name = fields.required("name", MAX_NAME);
+    let email = fields.required("email", MAX_EMAIL).filter(|email| check_email(&mut fields, email));
+    let password = fields.required("password", MAX_PASSWORD);
+    let password = password.filter(|password| check_password(&mut fields, password));
+    fields.finish()?;
+    // Each of these is there, or `finish` had an error to tell.
+    let (Some(name), Some(email), Some(password)) = (name, email, password) else {
+        return Err(Problem::internal());
+    };
+
+    let password = store.hasher.hash(Secret::from(password)).await?;
+    let id = random::uuid().map_err(|error| Problem::unavailable(&error))?;
+    let id = id.parse().map_err(|error| Problem::unavailable(&error))?;
+    let customer = Customer::new(id, name, email);
+    let record = store.customers.insert(&customer, Some(&password)).await?;
+    Ok((StatusCode::CREATED, Json(json!({ "data": document(&record) }))))
+}
+
+/// `GET /v2/customers`, for the store alone.
+pub(crate) async fn list(
+    caller: Caller,
+    RawQuery(query): RawQuery,
+    State(store): State<Storefront>,
+) -> Result<Json<Value>, Problem> {
+    caller.must_be_the_store()?;
+    let parameters = parameters(query.as_deref().unwrap_or_default())?;
+    let page = Page::parse(&parameters)?;
+    let all = store.customers.count().await?;
+    let records = store.customers.list(page.limit, page.offset).await?;
+    let records: Vec<_> = records.iter().map(document).collect();
+    let all = u32::try_from(all).unwrap_or(u32::MAX);
+    let mut list = json!({ "data": records });
+    page.describe(&mut list, "/v2/customers", &parameters, all, all);
+    Ok(Json(list))
+}
+
+/// `GET /v2/customers/:customer`
+pub(crate) async fn get(customer: OwnCustomer) -> Json<Value> {
+    Json(json!({ "data": document(&customer.record) }))
+}
+
+/// `PUT /v2/customers/:customer`, which changes what it names.
+pub(crate) async fn update(
+    customer: OwnCustomer,
+    State(store): State<Storefront>,
+    data: Data,
+) -> Result<Json<Value>, Problem> {
+    let mut fields = data.fields("customer");
+    let mut update = CustomerUpdate::new();
+    if let Some(name) = fields.changed("name", MAX_NAME) {
+        update = update.name(name);
+    }
+    if let Some(email) = fields.changed("email", MAX_EMAIL)
+        && check_email(&mut fields, &email)
+    {
+        update = update.email(email);
+    }
+    let password = fields.changed("password", MAX_PASSWORD);
+    let password = password.filter(|password| check_password(&mut fields, password));
+    fields.finish()?;
+
+    let id = customer.record.customer().id().clone();
+    let customers = store.customers.clone();
+    let Some(password) = password else {
+        let record = customers.update(&id, &update).await?.ok_or_else(Problem::not_found)?;
+        return Ok(Json(json!({ "data": document(&record) })));
+    };
+    let update = update.password(store.hasher.hash(Secret::from(password)).await?);
+    // A password is changed because somebody else may know it, and may have signed in with it.
+    let changed = id.clone();
+    let record = ending_tokens(&store, &id, async move {
+        customers.update(&changed, &update).await?.ok_or_else(Problem::not_found)
+    });
+    Ok(Json(json!({ "data": document(&record.await?) })))
+}
+
+/// `DELETE /v2/customers/:customer`, for the store alone. Orders stay: the store's books need them.
+pub(crate) async fn delete(
+    caller: Caller,
+    path: Path,
+    State(store): State<Storefront>,
+) -> Result<StatusCode, Problem> {
+    caller.must_be_the_store()?;
+    let id: CustomerId = path.get("customer")?;
+    let (customers, pool) = (store.customers.clone(), store.pool.clone());
+    let deleted = id.clone();
+    let change = async move {
+        if !customers.delete(&deleted).await? {
+            return Err(Problem::not_found());
+        }
+        // Nobody can reach them any more, whether or not this is still carried out.
+        sqlx::query(DELETE_ADDRESSES).bind(deleted.to_string()).execute(&pool).await?;
+        Ok(())
+    };
+    ending_tokens(&store, &id, change).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// The customer that the path names, who exists and whom the caller may see.
+pub(crate) struct OwnCustomer {
+    record: CustomerRecord,
+}
+
+impl OwnCustomer {
+    /// The identifier as the tables have it.
+    pub(crate) fn id(&self) -> String {
+        self.record.customer().id().to_string()
+    }
+}
+
+impl FromRequestParts<Storefront> for OwnCustomer {
+    type Rejection = Response;
+
+    async fn from_request_parts(parts: &mut Parts, store: &Storefront) -> Result<Self, Response> {
+        let caller = Caller::from_request_parts(parts, store).await?;
+        let path = Path::from_request_parts(parts, store).await;
+        let path = path.map_err(IntoResponse::into_response)?;
+        Self::find(&caller, &path, store).await.map_err(IntoResponse::into_response)
+    }
+}
+
+impl OwnCustomer {
+    async fn find(caller: &Caller, path: &Path, store: &Storefront) -> Result<Self, Problem> {
+        let id: CustomerId = path.get("customer")?;
+        caller.may_see(&id)?;
+        let record = store.customers.get(&id).await?.ok_or_else(Problem::not_found)?;
+        Ok(Self { record })
+    }
+}
+
+impl From<HashError> for Problem {
+    fn from(error: HashError) -> Self {
+        match error.kind() {
+            // The queue is full: nothing is broken, and there is nothing to log.
+            HashErrorKind::Overloaded => Self::busy(),
+            _ => Self::unavailable(&error),
+        }
+    }
+}
+
+impl From<ChangeError> for Problem {
+    fn from(error: ChangeError) -> Self {
+        match error.kind() {
+            ChangeErrorKind::DuplicateEmail => Self::conflict("email", "is already in use"),
+            _ => Self::unavailable(&error),
+        }
+    }
+}
+
+/// Checks what every address has, and leaves the rest to the mail that one would send there.
+fn check_email(fields: &mut Fields<'_>, email: &str) -> bool {
+    let parts = email.rsplit_once('@');
+    let whole = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
+    let odd = |character: char| character.is_whitespace() || character.is_control();
+    let valid = whole && email.len() <= MAX_EMAIL && !email.contains(odd);
+    if !valid {
+        fields.invalid("email", "must be an e-mail address");
+    }
+    valid
+}
+
+/// Length is all that is asked of a password (NIST SP 800-63B-4 section 3.1.1.2).
+fn check_password(fields: &mut Fields<'_>, password: &str) -> bool {
+    let valid = password.chars().count() >= MIN_PASSWORD && password.len() <= MAX_PASSWORD;
+    if !valid {
+        fields.invalid("password", "must have 8 characters or more, and at most 1024 bytes");
+    }
+    valid
+}
+
+fn document(record: &CustomerRecord) -> Value {
+    json!({
+        "type": "customer",
+        "id": record.customer().id(),
+        "name": record.customer().name(),
+        "email": record.customer().email(),
+        "external_ref": null,
+        // Whether there is one, which is all that anybody learns of it.
+        "password": record.has_password(),
+        "meta": {
+            "timestamps": {
+                "created_at": time::from_system(record.created_at()),
+                "updated_at": time::from_system(record.updated_at()),
+            },
+        },
+    })
+}
+
+const MAX_NAME: usize = 255;
+const MAX_EMAIL: usize = 254;
+const MIN_PASSWORD: usize = 8;
+const MAX_PASSWORD: usize = 1024;
+
+const DELETE_ADDRESSES: &str = "DELETE FROM storefront_addresses WHERE customer_id = ?1";

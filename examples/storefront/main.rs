@@ -1,0 +1,206 @@
+//! A small store whose customers sign in with `tower-customer-auth`.
+//!
+//! It serves what the JavaScript SDKs of the original API ask for, so that a shop's page written
+//! for that API can be pointed at it: access tokens, registration, login by e-mail and password,
+//! the customer's own record, addresses and orders.
+//!
+//! ```sh
+//! cargo run --release --all-features --example storefront
+//! ```
+//!
+//! The first line on standard output is `listening on http://ADDR`; what follows are lines to paste
+//! into a shell. SIGTERM and Ctrl-C let the requests that have begun finish, for 10 s at most.
+//!
+//! | variable | default | |
+//! |---|---|---|
+//! | `STOREFRONT_ADDR` | `127.0.0.1:8080` | where to listen; port 0 lets the system choose |
+//! | `STOREFRONT_DB` | `storefront.sqlite3` | the data; `:memory:` keeps none |
+//! | `STOREFRONT_SECRET` | made and kept in `DB.secret`, mode 0600 | the key of the customer tokens, 32 bytes or more |
+//! | `STOREFRONT_TOKEN_FORM` | `compact` | how customer tokens are written, `compact` or `legacy`; both are accepted |
+//! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, path without query, status |
+//!
+//! An empty variable counts as unset. An empty database is filled with two customers, their
+//! addresses and orders, and two API clients, whose passwords and secrets stand in `seed.rs`: they
+//! are for trying it out, and not for the internet.
+//!
+//! The one part that is not like the rest of a store is `app.rs`: there the issuer and the layer of
+//! the crate are put into the router.
+
+mod access;
+mod addresses;
+mod app;
+mod config;
+mod customers;
+mod cutoffs;
+mod database;
+mod log;
+mod orders;
+mod page;
+mod problem;
+mod random;
+mod request;
+mod secret_file;
+mod seed;
+mod settings;
+mod state;
+#[cfg(test)]
+mod tests;
+mod time;
+mod try_it;
+
+use std::error::Error;
+use std::io;
+use std::io::Write;
+use std::io::stdout;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::timeout;
+use tower_customer_auth::Clock;
+use tower_customer_auth::KeyRing;
+use tower_customer_auth::PasswordGrant;
+use tower_customer_auth::PasswordHasher;
+use tower_customer_auth::Revocations;
+use tower_customer_auth::SqliteCustomers;
+use tower_customer_auth::SystemClock;
+use tower_customer_auth::TokenForm;
+use tower_customer_auth::TokenIssuer;
+use tower_customer_auth::Verifier;
+
+use crate::access::AccessTokens;
+use crate::config::Config;
+use crate::config::Database;
+use crate::state::Storefront;
+use crate::try_it::TryIt;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    match run().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            log::fault(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
+    let config = Config::from_env()?;
+    let keys = keys(&config)?;
+    let customers = database::open(&config.database).await?;
+    let pool = customers.pool().clone();
+    let parts = Parts { keys, customers, hasher: PasswordHasher::new(), clock: system_clock() };
+    let router = parts.assemble(config.token_form, config.log).await?;
+
+    let listener = TcpListener::bind(&config.addr).await;
+    let listener =
+        listener.map_err(|error| format!("can't listen on {:?}: {error}", config.addr))?;
+    let origin = format!("http://{}", listener.local_addr()?);
+    // A closed standard output is no reason to end.
+    let _ = writeln!(stdout(), "listening on {origin}");
+    let _ = write!(stdout(), "{}", TryIt { origin: &origin });
+
+    serve(listener, router).await?;
+    // Lets SQLite fold its log into the file.
+    pool.close().await;
+    Ok(())
+}
+
+/// The key of the customer tokens. Held in memory alone where the data is.
+fn keys(config: &Config) -> Result<KeyRing, Box<dyn Error + Send + Sync>> {
+    let (secret, from) = match (&config.secret, &config.database) {
+        (Some(secret), _) => (secret.clone(), "STOREFRONT_SECRET"),
+        (None, Database::Memory) => (secret_file::fresh()?, "the secret of this run"),
+        (None, Database::File(path)) => (secret_file::load_or_create(path)?, "the secret file"),
+    };
+    Ok(KeyRing::hs256(secret.expose()).map_err(|error| format!("{from} is not safe: {error}"))?)
+}
+
+fn system_clock() -> Arc<dyn Clock> {
+    Arc::new(SystemClock::default())
+}
+
+/// What a store is put together from.
+struct Parts {
+    keys: KeyRing,
+    customers: SqliteCustomers,
+    hasher: PasswordHasher,
+    clock: Arc<dyn Clock>,
+}
+
+impl Parts {
+    /// Fills an empty database, and makes the one service. The issuer and the layer share one key
+    /// ring, one clock and one list of revocations.
+    async fn assemble(
+        self,
+        token_form: TokenForm,
+        log: bool,
+    ) -> Result<Router, Box<dyn Error + Send + Sync>> {
+        let Self { keys, customers, hasher, clock } = self;
+        seed::fill(&customers, &hasher).await?;
+        let pool = customers.pool().clone();
+        let revocations = Revocations::in_memory();
+        cutoffs::replay(&pool, &revocations, clock.now(), TOKEN_LIFETIME).await?;
+
+        let access_tokens = AccessTokens::new(pool.clone(), Arc::clone(&clock));
+        let verifier = Verifier::builder(keys.clone())
+            .revocations(revocations.clone())
+            .clock(Arc::clone(&clock))
+            .build()?;
+        let issuer = TokenIssuer::builder(keys, access_tokens.clone())
+            .password(PasswordGrant::new(customers.clone()).hasher(hasher.clone()))
+            .revocations(revocations.clone())
+            .form(token_form)
+            .lifetime(TOKEN_LIFETIME)
+            .clock(Arc::clone(&clock))
+            .build()?;
+        let store = Storefront { pool, customers, access_tokens, hasher, revocations, clock };
+        Ok(app::app(store, verifier, issuer, log))
+    }
+}
+
+/// Serves until SIGTERM or Ctrl-C, and then until the requests that have begun are answered.
+async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
+    let signal = shutdown_signal()?;
+    let (stop, stopped) = oneshot::channel::<()>();
+    let server = axum::serve(listener, router).with_graceful_shutdown(async {
+        let _ = stopped.await;
+    });
+    let mut server = pin!(server.into_future());
+    tokio::select! {
+        ended = &mut server => return ended,
+        () = signal => {}
+    }
+    let _ = stop.send(());
+    // A client that never finishes its request does not keep the store from ending.
+    timeout(GRACE, server).await.unwrap_or(Ok(()))
+}
+
+#[cfg(unix)]
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    use tokio::signal::unix::SignalKind;
+    use tokio::signal::unix::signal;
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+#[cfg(not(unix))]
+fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
+}
+
+const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+const GRACE: Duration = Duration::from_secs(10);

@@ -1,0 +1,42 @@
+//! What the handlers share.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::extract::FromRef;
+use sqlx::SqlitePool;
+use tower_customer_auth::Clock;
+use tower_customer_auth::PasswordHasher;
+use tower_customer_auth::Revocations;
+use tower_customer_auth::SqliteCustomers;
+
+use crate::access::AccessTokens;
+
+/// The store: its data, and the parts of the crate that look after its customers.
+#[derive(Clone, Debug)]
+pub(crate) struct Storefront {
+    pub(crate) pool: SqlitePool,
+    pub(crate) customers: SqliteCustomers,
+    pub(crate) access_tokens: AccessTokens,
+    pub(crate) hasher: PasswordHasher,
+    pub(crate) revocations: Revocations,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
+impl Storefront {
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
+    }
+}
+
+impl FromRef<Storefront> for SqlitePool {
+    fn from_ref(store: &Storefront) -> Self {
+        store.pool.clone()
+    }
+}
+
+impl FromRef<Storefront> for AccessTokens {
+    fn from_ref(store: &Storefront) -> Self {
+        store.access_tokens.clone()
+    }
+}

@@ -1,0 +1,43 @@
+//! The lines that are printed at the start, to be pasted into a shell.
+
+use std::fmt;
+
+/// Lines for `sh`, with nothing but curl and sed, that sign a seeded customer in and show the
+/// customer's orders.
+pub(crate) struct TryIt<'a> {
+    pub(crate) origin: &'a str,
+}
+
+impl fmt::Display for TryIt<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let origin = self.origin;
+        f.write_str("\n# To try it, paste this into another terminal.\n")?;
+        writeln!(f, "API={origin}")?;
+        f.write_str(LINES)
+    }
+}
+
+const LINES: &str = r#"
+# An access token for the shop's page.
+ACCESS=$(curl -s "$API/oauth/access_token" -d grant_type=implicit -d client_id=X |
+  sed -n 's/.*"access_token" *: *"\([^"]*\)".*/\1/p')
+
+# Ron signs in, and gets a customer token.
+TOKEN=$(curl -s "$API/v2/customers/tokens" -H "Authorization: Bearer $ACCESS" \
+  -H 'Content-Type: application/json' \
+  -d '{"data":{"type":"token","email":"ron@swanson.com","password":"mysecretpassword","authentication_mechanism":"password"}}' |
+  sed -n 's/.*"token" *: *"\([^"]*\)".*/\1/p')
+echo "$TOKEN"
+
+# His newest three orders, and his addresses. Without the customer token: 403.
+curl -sg "$API/v2/orders?sort=-created_at&page[limit]=3&include=items" \
+  -H "Authorization: Bearer $ACCESS" -H "X-Moltin-Customer-Token: $TOKEN"; echo
+curl -s "$API/v2/customers/79cc0486-bbdf-491b-a0a2-722383b6288b/addresses" \
+  -H "Authorization: Bearer $ACCESS" -H "X-Moltin-Customer-Token: $TOKEN"; echo
+
+# The store itself sees everybody's orders.
+STORE=$(curl -s "$API/oauth/access_token" -d grant_type=client_credentials \
+  -d client_id=storefront -d client_secret=storefront-secret |
+  sed -n 's/.*"access_token" *: *"\([^"]*\)".*/\1/p')
+curl -sg "$API/v2/orders?page[limit]=1" -H "Authorization: Bearer $STORE"; echo
+"#;
