@@ -117,10 +117,10 @@ everyClient(({ sdk, form }) => describe(`login, ${sdk.name}, ${form} tokens`, { 
 
   test('heals itself when the server no longer knows its access token', async () => {
     const forgotten = sdk.shop(recorder.host, { retryDelay: 1, retryJitter: 1 });
-    const credentials = await forgotten.Authenticate();
-    forgotten.config.storage.set('moltinCredentials', JSON.stringify({
-      ...credentials, client_id: 'X', access_token: 'of-another-server',
-    }));
+    await forgotten.Authenticate();
+    const { storage } = forgotten.config;
+    const key = [...storage.state.keys()].find((one) => one.endsWith('Credentials'));
+    storage.set(key, JSON.stringify({ ...JSON.parse(storage.get(key)), access_token: 'of-another-server' }));
     recorder.taken();
     const { data } = await forgotten.Customers.TokenViaPassword(RON.email, RON.password);
     assert.equal(data.customer_id, RON.id);
