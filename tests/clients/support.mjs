@@ -16,7 +16,8 @@ import { fileURLToPath } from 'node:url';
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const binary = process.env.STOREFRONT_BIN ?? path.join(root, 'target/release/examples/storefront');
-const scratch = process.env.STOREFRONT_SCRATCH ?? tmpdir();
+// Where the folders go; a runner that names it also finds there the ids of the processes that it may have to stop.
+const scratch = process.env.STOREFRONT_SCRATCH;
 
 // The SDKs tell on the console that they have no access token yet.
 console.info = () => {};
@@ -47,7 +48,7 @@ process.on('exit', () => running.forEach((child) => child.kill('SIGKILL')));
 
 /** A folder for one storefront; `remove` it at the end. */
 export function freshFolder() {
-  const folder = mkdtempSync(path.join(scratch, 'storefront-'));
+  const folder = mkdtempSync(path.join(scratch ?? tmpdir(), 'storefront-'));
   return { path: folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
@@ -72,9 +73,12 @@ export async function startStorefront({ form = 'compact', folder, secret = SECRE
   });
   exited.catch(() => {});
   running.add(child);
-  const pidFile = path.join(scratch, `storefront-${child.pid}.pid`);
-  writeFileSync(pidFile, `${child.pid}\n`);
-  exited.finally(() => (running.delete(child), rmSync(pidFile, { force: true }))).catch(() => {});
+  const pidFile = scratch && path.join(scratch, `storefront-${child.pid}.pid`);
+  if (pidFile) writeFileSync(pidFile, `${child.pid}\n`);
+  exited.finally(() => {
+    running.delete(child);
+    if (pidFile) rmSync(pidFile, { force: true });
+  }).catch(() => {});
 
   const errors = [];
   readline.createInterface({ input: child.stderr }).on('line', (line) => errors.push(line));
