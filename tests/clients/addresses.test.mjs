@@ -121,10 +121,7 @@ everyClient(({ sdk, form }) => describe(`addresses, ${sdk.name}, ${form} tokens`
     const before = await ids();
     const made = [];
     while (before.length + made.length < 25) made.push((await create(CABIN)).data.id);
-    const body = await rejection(create(CABIN));
-    const [{ status }] = body.errors;
-    assertErrors(body, status);
-    assert.ok(status >= 400 && status < 500, String(status));
+    assertErrors(await rejection(create(CABIN)), 422);
     assert.equal((await ids()).length, 25);
     for (const id of made) assert.equal(await remove(id), '{}');
     assert.deepEqual(await ids(), before);

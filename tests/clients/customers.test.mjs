@@ -49,8 +49,7 @@ everyClient(({ sdk, form }) => describe(`customers, ${sdk.name}, ${form} tokens`
     for (const email of [RON.email, 'RON@Swanson.COM']) {
       recorder.taken();
       const body = await rejection(shop.Customers.Create({ type: 'customer', name: 'Duke Silver', email, password: 'saxophone' }));
-      assert.equal(body.errors.length, 1);
-      assert.equal(body.errors[0].status, 409);
+      assertErrors(body, 409, ['email']);
       assert.deepEqual(recorder.taken(), ['POST /v2/customers 409']);
     }
     assert.equal((await shop.Customers.Get(RON.id, await tokenOf(shop, RON))).data.name, RON.name);
@@ -91,8 +90,7 @@ everyClient(({ sdk, form }) => describe(`customers, ${sdk.name}, ${form} tokens`
   test('does not let an update take another customer\'s e-mail', async () => {
     const person = await register();
     const token = await tokenOf(shop, person);
-    const body = await rejection(shop.Customers.Update(person.id, { email: RON.email }, token));
-    assert.equal(body.errors[0].status, 409);
+    assertErrors(await rejection(shop.Customers.Update(person.id, { email: RON.email }, token)), 409, ['email']);
     assert.deepEqual((await shop.Customers.Get(person.id, token)).data.email, person.email);
   });
 
@@ -134,8 +132,7 @@ everyClient(({ sdk, form }) => describe(`customers, ${sdk.name}, ${form} tokens`
 
   test('lets nobody but client credentials delete a customer', async () => {
     const person = await register();
-    const body = await rejection(shop.Customers.Delete(person.id));
-    assertErrors(body, 403);
+    assertErrors(await rejection(shop.Customers.Delete(person.id)), 403);
     assert.equal((await office.Customers.Get(person.id)).data.id, person.id);
   });
 
@@ -143,10 +140,9 @@ everyClient(({ sdk, form }) => describe(`customers, ${sdk.name}, ${form} tokens`
     const token = await tokenOf(shop, RON);
     recorder.taken();
     const body = await rejection(shop.Customers.Get({ id: RON.id, token }));
-    const [{ status }] = body.errors;
-    assertErrors(body, status);
-    assert.ok([400, 403, 404].includes(status), String(status));
-    assert.deepEqual(recorder.taken(), [`GET /v2/customers/[object%20Object] ${status}`]);
+    // The token never left the page's computer.
+    assertErrors(body, 403);
+    assert.deepEqual(recorder.taken(), ['GET /v2/customers/[object%20Object] 403']);
   });
 
   test('shows the settings of customer authentication', async () => {

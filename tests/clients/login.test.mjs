@@ -161,10 +161,7 @@ everyClient(({ sdk, form }) => describe(`access tokens, ${sdk.name}, ${form} tok
     ['a client that may only have an implicit one, with a secret', { client_id: 'X', client_secret: 'storefront-secret' }],
   ]) {
     test(`rejects ${what}`, async () => {
-      const body = await rejection(sdk.shop(storefront.host, client).Authenticate());
-      assert.equal(body.errors.length, 1);
-      assertErrors(body, body.errors[0].status);
-      assert.ok([400, 401, 403].includes(body.errors[0].status), String(body.errors[0].status));
+      assertErrors(await rejection(sdk.shop(storefront.host, client).Authenticate()), 403);
     });
   }
 }));

@@ -150,18 +150,15 @@ everyClient(({ sdk, form }) => describe(`orders, ${sdk.name}, ${form} tokens`, {
   });
 
   test('refuses what it cannot sort or filter by', async () => {
-    const refused = {
-      'sort by a price': () => shop.Orders.Sort('total').All(token),
-      'filter by an unknown field': () => shop.Orders.Filter({ eq: { email: RON.email } }).All(token),
-      'filter by an unknown operator': () => shop.Orders.Filter({ regex: { status: '.*' } }).All(token),
-      'filter by a time that is none': () => shop.Orders.Filter({ ge: { created_at: 'yesterday' } }).All(token),
-      'an offset past the greatest': () => page(20, 10_001),
-      'an unknown include': () => shop.Orders.With('customers').All(token),
-    };
-    for (const [what, call] of Object.entries(refused)) {
-      const body = await rejection(call().then((list) => assert.fail(`${what}: ${JSON.stringify(list.meta)}`)));
-      assert.equal(body.errors[0].status, 400, what);
-    }
+    for (const [source, call] of [
+      ['sort', () => shop.Orders.Sort('total').All(token)],
+      ['filter', () => shop.Orders.Filter({ eq: { email: RON.email } }).All(token)],
+      ['filter', () => shop.Orders.Filter({ regex: { status: '.*' } }).All(token)],
+      ['filter', () => shop.Orders.Filter({ ge: { created_at: 'yesterday' } }).All(token)],
+      ['page[limit]', () => page(101)],
+      ['page[offset]', () => page(20, 10_001)],
+      ['include', () => shop.Orders.With('customers').All(token)],
+    ]) assertErrors(await rejection(call()), 400, [source]);
   });
 
   test('shows nothing without a customer token, an empty one included', async () => {

@@ -153,15 +153,15 @@ describe('on the wire', { timeout: 60_000 }, () => {
     'a login as text': [415, { method: 'POST', path: '/v2/customers/tokens', type: 'text/plain', body: loginBody('a@b.c', 'x') }],
     'an address that is no JSON': [400, { method: 'POST', path: `/v2/customers/${RON.id}/addresses`, body: '{"data":' }],
     'a registration that is no JSON': [400, { method: 'POST', path: '/v2/customers', body: '$' }],
-    'a grant that does not exist': [400, { method: 'POST', path: '/oauth/access_token', body: 'grant_type=password&client_id=X' }],
-    'an access token for nothing': [400, { method: 'POST', path: '/oauth/access_token', body: '' }],
+    'a grant that does not exist': [400, { method: 'POST', path: '/oauth/access_token', body: 'grant_type=password&client_id=X', sources: ['grant_type'] }],
+    'an access token for nothing': [400, { method: 'POST', path: '/oauth/access_token', body: '', sources: ['grant_type'] }],
   };
-  for (const [what, [status, { type = 'application/json', ...options }]] of Object.entries(fallbacks)) {
+  for (const [what, [status, { type = 'application/json', sources, ...options }]] of Object.entries(fallbacks)) {
     test(`${what} is a ${status} in JSON`, async () => {
       const answer = await send({ headers: { ...authorized, 'content-type': type, 'x-moltin-customer-token': token }, ...options });
       assert.equal(answer.status, status, answer.text);
       assert.match(answer.headers['content-type'], /^application\/json\b/);
-      assertErrors(answer.json, status);
+      assertErrors(answer.json, status, sources);
       if (status === 405) assert.ok(answer.headers.allow);
     });
   }
