@@ -74,6 +74,6 @@ fn the_issuer() {
 
 #[cfg(feature = "sqlite")]
 #[test]
-fn the_embedded_store() {
+fn the_stores() {
     holds::<auth::SqliteCustomers>();
 }

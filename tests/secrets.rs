@@ -167,60 +167,152 @@ fn no_token_and_no_secret_is_in_logs_debug_or_answers_t36() {
 }
 
 #[cfg(feature = "issuer")]
-#[test]
-fn no_password_bearer_or_hash_is_in_logs_debug_or_refusals_t36() {
+mod logins {
     use tower_customer_auth::Customer;
+    use tower_customer_auth::CustomerStore;
     use tower_customer_auth::KeyRing;
     use tower_customer_auth::MemoryCustomers;
     use tower_customer_auth::PasswordGrant;
     use tower_customer_auth::PasswordHash;
+    use tower_customer_auth::PasswordHasher;
     use tower_customer_auth::PasswordParams;
     use tower_customer_auth::StaticBearer;
+    use tower_customer_auth::StoreError;
+    use tower_customer_auth::StoredCustomer;
     use tower_customer_auth::TokenIssuer;
 
-    let shown = Arc::new(Mutex::new(String::new()));
-    let record = shown.clone();
-    let (events, counters) = captured(async move {
-        let customers = MemoryCustomers::new();
-        let params = PasswordParams::worthless_but_fast();
-        let hash = PasswordHash::compute(&"right-password".into(), params).unwrap();
-        let ron = Customer::new(CUSTOMER.parse().unwrap(), "Ron Swanson", "ron@swanson.com");
-        customers.insert(&ron, Some(&hash)).await.unwrap();
-        let issuer = TokenIssuer::builder(
-            KeyRing::hs256(SECRET).unwrap(),
-            StaticBearer::new(["right-bearer"]),
-        )
-        .password(PasswordGrant::new(customers.clone()))
-        .build()
-        .unwrap();
-        for (bearer, email, password, status) in [
-            ("right-bearer", "ron@swanson.com", "right-password", 200),
-            ("right-bearer", "ron@swanson.com", "wrong-password", 403),
-            ("right-bearer", "nobody@swanson.com", "right-password", 403),
-            ("wrong-bearer", "ron@swanson.com", "right-password", 401),
-            ("right-bearer", "ron@swanson.com", "", 400),
-        ] {
-            let body = format!(
-                r#"{{"data":{{"type":"token","email":"{email}","password":"{password}"}}}}"#
-            );
-            let request = Request::post("/v2/customers/tokens")
-                .header("authorization", format!("Bearer {bearer}"))
-                .header("content-type", "application/json")
-                .body(Full::<Bytes>::from(body))
-                .unwrap();
-            let response = issuer.clone().oneshot(request).await.unwrap();
-            assert_eq!(response.status(), status);
-            let mut shown = format!("{response:?} {issuer:?} {customers:?}");
-            if status != 200 {
-                let body = response.into_body().collect().await.unwrap().to_bytes();
-                shown.push_str(&String::from_utf8_lossy(&body));
+    use super::*;
+
+    const PASSWORD: &str = "mysecretpassword";
+
+    /// Finds what the store behind it finds, but for one e-mail, where it fails.
+    struct Failing<S>(S);
+
+    impl<S: CustomerStore> CustomerStore for Failing<S> {
+        async fn find_by_email(&self, email: &str) -> Result<Option<StoredCustomer>, StoreError> {
+            match email {
+                "failing@example.com" => Err(StoreError::new("connection lost")),
+                _ => self.0.find_by_email(email).await,
             }
-            record.lock().unwrap().push_str(&shown);
         }
-    });
-    let told = format!("{events} {counters:?} {}", shown.lock().unwrap());
-    assert!(told.contains(r#"outcome="issued""#), "the capture shows outcomes");
-    for secret in ["eyJ", SECRET, "-password", "-bearer", "$argon2", "swanson.com"] {
-        assert!(!told.contains(secret), "`{secret}` is in: {told}");
+
+        async fn replace_password_hash(
+            &self,
+            id: &tower_customer_auth::CustomerId,
+            old: &PasswordHash,
+            new: &PasswordHash,
+        ) -> Result<bool, StoreError> {
+            self.0.replace_password_hash(id, old, new).await
+        }
+    }
+
+    fn hash() -> PasswordHash {
+        let params = PasswordParams::worthless_but_fast();
+        PasswordHash::compute(&PASSWORD.into(), params).unwrap()
+    }
+
+    fn ron() -> Customer {
+        Customer::new(CUSTOMER.parse().unwrap(), "Ron Swanson", "ron@swanson.com")
+    }
+
+    /// Logs in under each of these e-mails; answers `Debug` of everything, and the bodies.
+    async fn log_in(store: impl CustomerStore, emails: &[&str]) -> String {
+        let params = PasswordParams::worthless_but_fast();
+        let hasher = PasswordHasher::builder().params(params).build().unwrap();
+        let issuer =
+            TokenIssuer::builder(KeyRing::new(key()), StaticBearer::new(["hidden-bearer"]))
+                .password(PasswordGrant::new(Failing(store)).hasher(hasher))
+                .build()
+                .unwrap();
+        let mut shown = format!("{issuer:?}");
+        for email in emails {
+            for bearer in ["Bearer hidden-bearer", "Bearer hidden-stranger"] {
+                let login = format!(
+                    r#"{{"data":{{"type":"token","email":"{email}","password":"{PASSWORD}"}}}}"#
+                );
+                let request = Request::post("/v2/customers/tokens")
+                    .header("authorization", bearer)
+                    .header("content-type", "application/json")
+                    .body(Full::<Bytes>::from(login))
+                    .unwrap();
+                let response = issuer.clone().oneshot(request).await.unwrap();
+                let accepted = response.status() == 200;
+                shown.push_str(&format!("{response:?}"));
+                let body = response.into_body().collect().await.unwrap().to_bytes();
+                // Only the body of an accepted login may hold the token: that is what it is for.
+                if !accepted {
+                    shown.push_str(&format!("{body:?}"));
+                }
+            }
+        }
+        shown
+    }
+
+    fn check_told(events: &str, counters: &[(String, u64)], shown: &str) {
+        let told = format!("{events} {counters:?} {shown}");
+        for secret in ["eyJ", SECRET, PASSWORD, "argon2id$", "hidden", "swanson", "nobody"] {
+            assert!(!told.to_lowercase().contains(secret), "`{secret}` is in: {told}");
+        }
+    }
+
+    #[test]
+    fn logins_are_told_by_outcome_and_without_secrets() {
+        let shown = Arc::new(Mutex::new(String::new()));
+        let record = shown.clone();
+        let (events, counters) = captured(async move {
+            let customers = MemoryCustomers::new();
+            customers.insert(&ron(), Some(&hash())).await.unwrap();
+            let emails = ["ron@swanson.com", "nobody@example.com", "failing@example.com", ""];
+            *record.lock().unwrap() = log_in(customers, &emails).await;
+        });
+        check_told(&events, &counters, &shown.lock().unwrap());
+        let refused =
+            r#"DEBUG tower_customer_auth: customer token requested outcome="client_refused""#;
+        assert_eq!(
+            events.lines().collect::<Vec<_>>(),
+            [
+                r#"DEBUG tower_customer_auth: customer token requested outcome="issued""#,
+                refused,
+                r#"DEBUG tower_customer_auth: customer token requested outcome="credentials_refused""#,
+                refused,
+                r#" WARN tower_customer_auth: customer authentication fault what="the customer store could not tell" error=the store could not tell error.sources=[connection lost]"#,
+                r#"DEBUG tower_customer_auth: customer token requested outcome="fault""#,
+                refused,
+                r#"DEBUG tower_customer_auth: customer token requested outcome="bad_request""#,
+                refused,
+            ]
+        );
+        let counter = |outcome: &str, count| {
+            let name = "customer_auth_token_requests_total";
+            (format!("Key({name}, [outcome = {outcome}])"), count)
+        };
+        let fault = "Key(customer_auth_faults_total, [what = the customer store could not tell])";
+        assert_eq!(
+            counters,
+            [
+                (fault.to_owned(), 1),
+                counter("bad_request", 1),
+                counter("client_refused", 4),
+                counter("credentials_refused", 1),
+                counter("fault", 1),
+                counter("issued", 1),
+            ]
+        );
+    }
+
+    #[cfg(feature = "sqlite")]
+    #[test]
+    fn the_database_tells_no_secret_either() {
+        let shown = Arc::new(Mutex::new(String::new()));
+        let record = shown.clone();
+        let (events, counters) = captured(async move {
+            let customers = tower_customer_auth::SqliteCustomers::open(":memory:").await.unwrap();
+            customers.insert(&ron(), Some(&hash())).await.unwrap();
+            let duplicate = customers.insert(&ron(), Some(&hash())).await.unwrap_err();
+            let told = format!("{duplicate:?} {customers:?}");
+            let emails = ["ron@swanson.com", "nobody@example.com"];
+            *record.lock().unwrap() = told + &log_in(customers, &emails).await;
+        });
+        check_told(&events, &counters, &shown.lock().unwrap());
     }
 }

@@ -109,9 +109,11 @@ pub enum ChangeErrorKind {
 }
 
 impl ChangeError {
+    #[cfg(any(test, feature = "sqlite", feature = "test-util"))]
     pub(crate) const DUPLICATE_EMAIL: Self =
         Self { kind: ChangeErrorKind::DuplicateEmail, cause: None };
 
+    #[cfg(any(test, feature = "sqlite", feature = "test-util"))]
     pub(crate) const DUPLICATE_ID: Self = Self { kind: ChangeErrorKind::DuplicateId, cause: None };
 
     #[cfg(feature = "sqlite")]
@@ -139,5 +141,34 @@ impl fmt::Display for ChangeError {
 impl Error for ChangeError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         self.cause.as_deref().map(|cause| cause as _)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chain(error: &dyn Error) -> Vec<String> {
+        let mut lines = vec![error.to_string()];
+        let mut cause = error.source();
+        while let Some(error) = cause {
+            lines.push(error.to_string());
+            cause = error.source();
+        }
+        lines
+    }
+
+    #[test]
+    fn every_level_of_a_chain_says_its_own_part_alone() {
+        let cause = || "connection refused";
+        let store = StoreError::new(cause());
+        assert_eq!(chain(&store), ["the store could not tell", cause()]);
+        let failed = HashError::failed(cause());
+        assert_eq!(chain(&failed), ["the password could not be hashed", cause()]);
+        assert_eq!(chain(&HashError::OVERLOADED), ["too many passwords are being hashed"]);
+        let duplicate = "another customer with a password has this e-mail";
+        assert_eq!(chain(&ChangeError::DUPLICATE_EMAIL), [duplicate]);
+        let invalid = "not an argon2id PHC string within bounds";
+        assert_eq!(chain(&InvalidPasswordHash), [invalid]);
     }
 }

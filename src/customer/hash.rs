@@ -37,8 +37,8 @@ use crate::secret::Secret;
 ///
 /// let hash = PasswordHash::compute(&Secret::from("mysecretpassword"), PasswordParams::default())?;
 /// assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"));
-/// assert!(hash.matches(&Secret::from("mysecretpassword"))?);
-/// assert!(!hash.matches(&Secret::from("MySecretPassword"))?);
+/// assert!(hash.verify(&Secret::from("mysecretpassword"))?);
+/// assert!(!hash.verify(&Secret::from("MySecretPassword"))?);
 /// # Ok::<(), tower_customer_auth::HashError>(())
 /// ```
 #[derive(Clone)]
@@ -80,7 +80,7 @@ impl PasswordHash {
     /// # Errors
     ///
     /// The machine has no memory left.
-    pub fn matches(&self, password: &Secret) -> Result<bool, HashError> {
+    pub fn verify(&self, password: &Secret) -> Result<bool, HashError> {
         let parts = self.parts().map_err(HashError::failed)?;
         let mut output = Zeroizing::new(vec![0; parts.output.len()]);
         argon2id(parts.params, password, &parts.salt, &mut output)?;
@@ -198,8 +198,8 @@ mod tests {
     #[test]
     fn checks_a_hash_of_the_reference_implementation() {
         let hash = PasswordHash::parse(REFERENCE).unwrap();
-        assert_eq!(hash.matches(&Secret::from("password")).ok(), Some(true));
-        assert_eq!(hash.matches(&Secret::from("Password")).ok(), Some(false));
+        assert_eq!(hash.verify(&Secret::from("password")).ok(), Some(true));
+        assert_eq!(hash.verify(&Secret::from("Password")).ok(), Some(false));
         assert_eq!(hash.expose(), REFERENCE);
     }
 
@@ -208,7 +208,7 @@ mod tests {
         let password = Secret::from("mysecretpassword");
         let hash = PasswordHash::compute(&password, PasswordParams::default()).unwrap();
         assert!(hash.expose().starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{}", hash.expose());
-        assert_eq!(hash.matches(&password).ok(), Some(true));
+        assert_eq!(hash.verify(&password).ok(), Some(true));
         assert!(!hash.needs_rehash(PasswordParams::default()));
     }
 
@@ -225,7 +225,7 @@ mod tests {
             (b"\xff\xfe", b"\xff\xfe", true),
         ] {
             let hash = PasswordHash::compute(&Secret::from(stored), FAST).unwrap();
-            assert_eq!(hash.matches(&Secret::from(offered)).ok(), Some(same), "{offered:?}");
+            assert_eq!(hash.verify(&Secret::from(offered)).ok(), Some(same), "{offered:?}");
         }
     }
 
@@ -302,7 +302,7 @@ mod tests {
         let decoy = PasswordHash::decoy(FAST);
         assert!(!decoy.needs_rehash(FAST));
         assert_eq!(PasswordHash::parse(decoy.expose()).map(|_| ()), Ok(()));
-        assert_eq!(decoy.matches(&Secret::from("")).ok(), Some(false));
+        assert_eq!(decoy.verify(&Secret::from("")).ok(), Some(false));
     }
 
     #[test]

@@ -35,7 +35,7 @@ use crate::secret::Secret;
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let hasher = PasswordHasher::builder().threads(2).max_wait(Duration::from_millis(500)).build()?;
 /// let hash = hasher.hash(Secret::from("mysecretpassword")).await?;
-/// assert!(hasher.matches(Secret::from("mysecretpassword"), hash).await?);
+/// assert!(hasher.verify(Secret::from("mysecretpassword"), hash).await?);
 /// # Ok(())
 /// # }
 /// ```
@@ -82,8 +82,8 @@ impl PasswordHasher {
     /// # Panics
     ///
     /// Outside a tokio runtime with its timer enabled.
-    pub async fn matches(&self, password: Secret, hash: PasswordHash) -> Result<bool, HashError> {
-        self.pool.run(move || hash.matches(&password)).await?
+    pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool, HashError> {
+        self.pool.run(move || hash.verify(&password)).await?
     }
 
     /// Returns today's parameters.
@@ -233,7 +233,7 @@ mod tests {
         let hash = hasher.hash(Secret::from("mysecretpassword")).await.unwrap();
         assert!(!hash.needs_rehash(hasher.params()));
         for (password, same) in [("mysecretpassword", true), ("mysecretpassworD", false)] {
-            let outcome = hasher.matches(Secret::from(password), hash.clone()).await;
+            let outcome = hasher.verify(Secret::from(password), hash.clone()).await;
             assert_eq!(outcome.ok(), Some(same), "{password}");
         }
     }
@@ -241,7 +241,7 @@ mod tests {
     #[tokio::test]
     async fn nothing_matches_the_decoy() {
         let hasher = fast().build().unwrap();
-        let outcome = hasher.matches(Secret::from(""), hasher.decoy()).await;
+        let outcome = hasher.verify(Secret::from(""), hasher.decoy()).await;
         assert_eq!(outcome.ok(), Some(false));
     }
 

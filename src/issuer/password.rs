@@ -93,7 +93,7 @@ impl PasswordGrant {
             .filter(|hash| hash.needs_rehash(self.hasher.params()))
             .map(|old| (old, password.clone()));
         let hash = stored.unwrap_or_else(|| self.hasher.decoy());
-        let matches = match self.hasher.matches(password, hash).await {
+        let matches = match self.hasher.verify(password, hash).await {
             Ok(matches) => matches,
             Err(error) if error.kind() == HashErrorKind::Overloaded => {
                 return Err(Refusal::Overloaded);

@@ -408,25 +408,3 @@ async fn debug_shows_no_secret() {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
 }
-
-#[test]
-fn every_public_type_is_debug_send_sync_and_unpin() {
-    fn check<T: std::fmt::Debug + Send + Sync + Unpin>() {}
-    check::<TokenIssuer>();
-    check::<TokenIssuerBuilder>();
-    check::<PasswordGrant>();
-    check::<StaticBearer>();
-    check::<crate::issuer::ClientDecision>();
-    check::<crate::issuer::IssuerBody>();
-    check::<crate::issuer::IssuerFuture<Full<Bytes>>>();
-    check::<PasswordHasher>();
-    check::<PasswordHash>();
-    check::<StoreError>();
-    check::<MemoryCustomers>();
-    check::<crate::customer::HashError>();
-    check::<crate::customer::ChangeError>();
-    check::<crate::customer::CustomerUpdate>();
-    check::<crate::customer::PasswordHasherBuilder>();
-    #[cfg(feature = "sqlite")]
-    check::<crate::customer::SqliteCustomers>();
-}

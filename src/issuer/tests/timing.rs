@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::*;
 
 #[tokio::test]
-#[ignore = "measures for half a minute; run it alone, with --release"]
+#[ignore = "measures for half a minute; run it alone"]
 async fn a_failed_login_takes_the_same_time_whatever_is_wrong() {
     let customers = MemoryCustomers::new();
     let params = PasswordParams::default();
