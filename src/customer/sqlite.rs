@@ -21,6 +21,8 @@ use sqlx::sqlite::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::sqlite::SqliteRow;
 use sqlx::sqlite::SqliteSynchronous;
+use tokio::sync::Mutex;
+use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
@@ -38,16 +40,17 @@ use crate::id::CustomerId;
 
 /// Customers in a SQLite file, embedded in the process.
 ///
-/// What a method has acknowledged is on the disk: the file is in WAL mode with `synchronous=FULL`. A
-/// locked file is waited for 2 s, a connection of the pool 1 s; past that the answer is a
-/// [`StoreError`]. A clone is a handle to the same pool.
+/// What a method has acknowledged is on the disk: the file is in WAL mode with `synchronous=FULL`. The
+/// writers before are waited for 1 s, a connection of the pool 1 s, a locked file 2 s; past that the
+/// answer is a [`StoreError`]. A clone is a handle to the same pool.
 ///
 /// The crate brings its own tables (`customer_auth_…`) and notes them in a migrations table of its
 /// own, so that an application can keep its tables and its migrations in the same file, through
 /// [`pool`](Self::pool).
 ///
-/// Every method is a single statement. A future that is dropped while it writes leaves the row
-/// either as it was or wholly changed.
+/// Every method is a single statement. One that writes is carried out in a task of its own, after
+/// those before it: a caller who goes away while it waits doesn't stop it, and it never overtakes or
+/// is overtaken, so that a change which was given up can't undo a later one.
 ///
 /// # Example
 ///
@@ -74,6 +77,8 @@ use crate::id::CustomerId;
 #[derive(Clone)]
 pub struct SqliteCustomers {
     pool: SqlitePool,
+    // SQLite has one writer at a time, and lets those that wait in by chance.
+    writer: Arc<Mutex<()>>,
     clock: Arc<dyn Clock>,
 }
 
@@ -118,7 +123,7 @@ impl SqliteCustomers {
     /// The database can't be written, or was written by a later version of this crate.
     pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
         migrate(&pool).await?;
-        Ok(Self { pool, clock: SystemClock::shared() })
+        Ok(Self { pool, writer: Arc::default(), clock: SystemClock::shared() })
     }
 
     /// Sets the clock that tells when a customer was inserted and changed.
@@ -148,14 +153,13 @@ impl SqliteCustomers {
     ) -> Result<CustomerRecord, ChangeError> {
         let insert = sqlx::query(INSERT)
             .bind(customer.id().to_string())
-            .bind(customer.name())
-            .bind(customer.email())
+            .bind(customer.name().to_owned())
+            .bind(customer.email().to_owned())
             .bind(email_key(customer.email()))
-            .bind(password.map(PasswordHash::expose))
+            .bind(password.map(|hash| hash.expose().to_owned()))
             .bind(self.now());
-        let row = written(insert, &self.pool)
-            .await?
-            .ok_or_else(|| ChangeError::store("nothing was written"))?;
+        let row = self.write(insert).await.map_err(change_error)?;
+        let row = row.ok_or_else(|| ChangeError::store("nothing was written"))?;
         record(&row).map_err(ChangeError::store)
     }
 
@@ -230,14 +234,15 @@ impl SqliteCustomers {
         id: &CustomerId,
         update: &CustomerUpdate,
     ) -> Result<Option<CustomerRecord>, ChangeError> {
+        let CustomerUpdate { name, email, password } = update.clone();
         let update = sqlx::query(UPDATE)
             .bind(id.to_string())
-            .bind(update.name.as_deref())
-            .bind(update.email.as_deref())
-            .bind(update.email.as_deref().map(email_key))
-            .bind(update.password.as_ref().map(PasswordHash::expose))
+            .bind(name)
+            .bind(email.clone())
+            .bind(email.as_deref().map(email_key))
+            .bind(password.map(|hash| hash.expose().to_owned()))
             .bind(self.now());
-        let row = written(update, &self.pool).await?;
+        let row = self.write(update).await.map_err(change_error)?;
         row.as_ref().map(record).transpose().map_err(ChangeError::store)
     }
 
@@ -259,6 +264,27 @@ impl SqliteCustomers {
     ) -> Result<bool, ChangeError> {
         let update = CustomerUpdate::new().password(password.clone());
         Ok(self.update(id, &update).await?.is_some())
+    }
+
+    /// Carries out a statement that writes at most one row, and returns what it wrote.
+    async fn write(
+        &self,
+        statement: Query<'static, Sqlite, SqliteArguments>,
+    ) -> Result<Option<SqliteRow>, sqlx::Error> {
+        let Self { pool, writer, .. } = self.clone();
+        // A dropped future doesn't take its statement back: sqlx' thread carries it out whenever the
+        // file lets it in, and by then a later change may have been acknowledged.
+        let written = tokio::spawn(async move {
+            let turn = timeout(ACQUIRE_TIMEOUT, writer.lock()).await;
+            let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+            // NB: not `fetch_one` or `fetch_optional`. SQLite hands out the row that `RETURNING` asks
+            // for before it commits, and those two don't wait for what comes after the row: the change
+            // would be acknowledged before it is on the disk, and other connections would not see it
+            // yet.
+            statement.fetch_all(&pool).await
+        });
+        // Neither panics nor is aborted, but by the end of the runtime.
+        Ok(written.await.map_err(|_| sqlx::Error::WorkerCrashed)??.pop())
     }
 
     fn now(&self) -> i64 {
@@ -286,14 +312,11 @@ impl CustomerStore for SqliteCustomers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        let done = sqlx::query(REPLACE_HASH)
+        let replace = sqlx::query(REPLACE_HASH)
             .bind(id.to_string())
-            .bind(old.expose())
-            .bind(new.expose())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::new)?;
-        Ok(done.rows_affected() == 1)
+            .bind(old.expose().to_owned())
+            .bind(new.expose().to_owned());
+        Ok(self.write(replace).await.map_err(StoreError::new)?.is_some())
     }
 }
 
@@ -318,18 +341,6 @@ async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     let mut lock = pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::new)?;
     migrator.run_direct(None, &mut *lock, false).await.map_err(StoreError::new)?;
     lock.commit().await.map_err(StoreError::new)
-}
-
-/// Carries out a statement that writes at most one row, and returns what it wrote.
-///
-/// NB: not `fetch_one` or `fetch_optional`. SQLite hands out the row that `RETURNING` asks for before
-/// it commits, and those two don't wait for what comes after the row: the change would be
-/// acknowledged before it is on the disk, and other connections would not see it yet.
-async fn written(
-    statement: Query<'_, Sqlite, SqliteArguments>,
-    pool: &SqlitePool,
-) -> Result<Option<SqliteRow>, ChangeError> {
-    Ok(statement.fetch_all(pool).await.map_err(change_error)?.pop())
 }
 
 fn customer(row: &SqliteRow) -> Result<Customer, sqlx::Error> {
@@ -394,7 +405,8 @@ const UPDATE: &str = "\
     RETURNING id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at";
 
 const REPLACE_HASH: &str = "\
-    UPDATE customer_auth_customers SET password_hash = ?3 WHERE id = ?1 AND password_hash = ?2";
+    UPDATE customer_auth_customers SET password_hash = ?3 \
+    WHERE id = ?1 AND password_hash = ?2 RETURNING id";
 
 const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "customers", include_str!("../../migrations/sqlite/0001_customers.sql"))];
