@@ -215,12 +215,8 @@ impl SqliteCustomers {
     /// Tokens are verified without a look into the store: revoke the customer's, or they go on being
     /// good until they expire.
     pub async fn delete(&self, id: &CustomerId) -> Result<bool, StoreError> {
-        let done = sqlx::query(DELETE)
-            .bind(id.to_string())
-            .execute(&self.pool)
-            .await
-            .map_err(StoreError::new)?;
-        Ok(done.rows_affected() == 1)
+        let delete = sqlx::query(DELETE).bind(id.to_string());
+        Ok(self.write(delete).await.map_err(StoreError::new)?.is_some())
     }
 
     /// Changes some of a customer's attributes. `None` says that there is no such customer.
@@ -386,7 +382,7 @@ const LIST: &str = "\
 
 const COUNT: &str = "SELECT count(*) FROM customer_auth_customers";
 
-const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1";
+const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1 RETURNING id";
 
 const INSERT: &str = "\
     INSERT INTO customer_auth_customers \
