@@ -96,7 +96,6 @@ async fn private(mut response: Response) -> Response {
 }
 
 // The panic hook has told standard error where it was; the client learns nothing of it.
-#[expect(clippy::needless_pass_by_value, reason = "the signature that tower-http asks for")]
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::internal().into_response()
 }

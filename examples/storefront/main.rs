@@ -91,16 +91,18 @@ async fn main() -> ExitCode {
 
 async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let config = Config::from_env()?;
+    // First of all: a start that can't listen must not leave a database and a secret behind.
+    let listener = TcpListener::bind(&config.addr).await;
+    let listener =
+        listener.map_err(|error| format!("can't listen on {:?}: {error}", config.addr))?;
+    let origin = format!("http://{}", listener.local_addr()?);
+
     let keys = keys(&config)?;
     let customers = database::open(&config.database).await?;
     let pool = customers.pool().clone();
     let parts = Parts { keys, customers, hasher: PasswordHasher::new(), clock: system_clock() };
     let router = parts.assemble(config.token_form, config.log).await?;
 
-    let listener = TcpListener::bind(&config.addr).await;
-    let listener =
-        listener.map_err(|error| format!("can't listen on {:?}: {error}", config.addr))?;
-    let origin = format!("http://{}", listener.local_addr()?);
     // A closed standard output is no reason to end.
     let _ = writeln!(stdout(), "listening on {origin}");
     let _ = write!(stdout(), "{}", TryIt { origin: &origin });
