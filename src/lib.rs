@@ -142,6 +142,8 @@ pub use crate::issuer::StaticBearer;
 pub use crate::issuer::TokenIssuer;
 #[cfg(feature = "issuer")]
 pub use crate::issuer::TokenIssuerBuilder;
+#[cfg(feature = "issuer")]
+pub use crate::issuer::bearer_token;
 pub use crate::key::KeyRing;
 pub use crate::key::SigningKey;
 pub use crate::key::VerifyingKey;

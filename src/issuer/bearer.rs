@@ -3,12 +3,14 @@
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// Reads `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), the scheme in any case.
+/// Reads `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), the scheme in any case, as
+/// [`TokenIssuer`](crate::TokenIssuer) does: for what stands beside it in the same application.
 ///
 /// Also `Bearer: TOKEN `, with a colon and a space behind: SDK 2 to 6 and the vendor's shell samples
 /// send it so. Two headers, or two tokens in one, are none: whoever put a proxy's header beside ours
 /// must not have one picked for them.
-pub(super) fn bearer(headers: &HeaderMap) -> Option<&str> {
+#[must_use]
+pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();
     let (Some(value), None) = (values.next(), values.next()) else {
         return None;
@@ -31,7 +33,7 @@ mod tests {
         for value in values {
             headers.append(AUTHORIZATION, HeaderValue::from_bytes(value).unwrap());
         }
-        bearer(&headers).map(str::to_owned)
+        bearer_token(&headers).map(str::to_owned)
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod tests;
 use std::future::Future;
 use std::pin::Pin;
 
+pub use self::bearer::bearer_token;
 pub use self::body::IssuerBody;
 pub use self::builder::TokenIssuerBuilder;
 pub use self::client::ClientAuthenticator;

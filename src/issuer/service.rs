@@ -19,7 +19,7 @@ use crate::issuer::IssuerBody;
 use crate::issuer::IssuerFuture;
 use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuerBuilder;
-use crate::issuer::bearer::bearer;
+use crate::issuer::bearer_token;
 use crate::issuer::client::DynClientAuthenticator;
 use crate::issuer::response::Refusal;
 use crate::key::KeyRing;
@@ -147,7 +147,7 @@ impl<B: Body> Service<Request<B>> for TokenIssuer {
     }
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
-        let Some(bearer) = bearer(request.headers()) else {
+        let Some(bearer) = bearer_token(request.headers()) else {
             return IssuerFuture::answered(self.clone(), Refusal::Client.answer());
         };
         let judged = self.0.clients.clone().authenticate(Zeroizing::new(bearer.to_owned()));
