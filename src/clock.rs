@@ -50,8 +50,7 @@ pub(crate) fn from_epoch(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// Whole seconds since 1970, a started second counted as whole.
-pub(crate) fn ceil_seconds(time: SystemTime) -> u64 {
-    let elapsed = since_epoch(time);
-    elapsed.as_secs().saturating_add(u64::from(elapsed.subsec_nanos() > 0))
+/// Whole seconds, a started second counted as whole.
+pub(crate) fn ceil_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
 }

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::clock::ceil_seconds;
 use crate::clock::from_epoch;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
@@ -142,9 +143,9 @@ impl TokenSigner {
         Ok(self)
     }
 
-    /// Sets the list that the verifiers of these tokens ask, so that a token made in the very second
-    /// in which its customer's earlier ones were revoked is not one of them: its `iat` is then that
-    /// second's end. Default none.
+    /// Sets the list that the verifiers of these tokens ask, so that a token for a customer who has
+    /// proved themselves after their earlier tokens were revoked, but in that very second, is not one
+    /// of those: its `iat` is then that second's end. Default none.
     #[must_use]
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
@@ -171,9 +172,25 @@ impl TokenSigner {
         customer_id: &CustomerId,
         name: Option<&str>,
     ) -> Result<IssuedToken, SignError> {
+        self.sign_at(customer_id, name, self.clock.now())
+    }
+
+    /// As [`sign`](Self::sign), for a customer who proved themselves a while ago: `iat` is the second
+    /// of `proved_at`, the time *before* the proof was looked at.
+    ///
+    /// # Security
+    ///
+    /// A password may be changed, and the customer's tokens revoked, while the old one is still being
+    /// hashed. Dated so, a token for the old password is among the revoked.
+    pub fn sign_at(
+        &self,
+        customer_id: &CustomerId,
+        name: Option<&str>,
+        proved_at: SystemTime,
+    ) -> Result<IssuedToken, SignError> {
         let key = self.signing_key().map_err(SignError::Key)?;
         let token_id = random_token_id().map_err(SignError::Random)?;
-        let issued_at = self.issued_at(customer_id);
+        let issued_at = self.issued_at(customer_id, since_epoch(proved_at));
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
         let header = Header { alg: "HS256", typ: "JWT", kid: key.id() };
         let claims = NewClaims {
@@ -204,15 +221,25 @@ impl TokenSigner {
         }
     }
 
-    fn issued_at(&self, customer_id: &CustomerId) -> u64 {
-        let now = since_epoch(self.clock.now()).as_secs();
-        let valid_from =
-            self.revocations.as_ref().and_then(|list| list.customer_valid_from(customer_id));
-        // Only the second that is running: a customer cut off until later stays cut off.
-        match valid_from {
-            Some(valid_from) if valid_from == now + 1 => valid_from,
-            _ => now,
+    fn issued_at(&self, customer_id: &CustomerId, proved_at: Duration) -> u64 {
+        let cut_off = self.revocations.as_ref().and_then(|list| list.customer_cut_off(customer_id));
+        match cut_off {
+            // Proved after the cut-off: if within its second, the token starts at that second's end.
+            Some(cut_off) if cut_off <= proved_at => ceil_seconds(cut_off).max(proved_at.as_secs()),
+            // NB: proved before it, and so by what may no longer count. The token is born revoked.
+            _ => proved_at.as_secs(),
         }
+    }
+
+    /// Whether a token is among those that had been revoked before it was made.
+    pub(crate) fn is_born_revoked(&self, token: &IssuedToken) -> bool {
+        let cut_off = self.revocations.as_ref();
+        let cut_off = cut_off.and_then(|list| list.customer_cut_off(&token.customer_id));
+        cut_off.is_some_and(|cut_off| token.issued_at < ceil_seconds(cut_off))
+    }
+
+    pub(crate) fn now(&self) -> SystemTime {
+        self.clock.now()
     }
 }
 
@@ -444,7 +471,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_token_issued_in_the_second_of_a_revocation_is_not_born_revoked() {
+    async fn a_token_is_revoked_by_what_its_customer_proved_before_and_by_nothing_after() {
         let keys = KeyRing::hs256(SECRET).unwrap();
         let revocations = Revocations::in_memory();
         let clock: Arc<dyn Clock> = Arc::new(At(1_000));
@@ -454,27 +481,31 @@ mod tests {
             .build()
             .unwrap();
         let signer = TokenSigner::new(keys).unwrap().clock(clock).revocations(revocations.clone());
+        let at = |millis| from_epoch(1_000) + Duration::from_millis(millis);
+        let verdict = |proved_at| {
+            let issued = signer.sign_at(&customer(), None, proved_at).unwrap();
+            assert_eq!(issued.expires_at(), issued.issued_at() + DEFAULT_LIFETIME);
+            let verdict = verifier.verify(issued.token().as_bytes());
+            (issued.issued_at(), verdict.err().map(|error| error.kind()))
+        };
+        let revoked = Some(crate::VerifyErrorKind::Revoked);
         let before = signer.sign(&customer(), None).unwrap();
 
-        let midway = from_epoch(1_000) + Duration::from_millis(1);
-        revocations.revoke_customer(&customer(), midway).await.unwrap();
-        let after = signer.sign(&customer(), None).unwrap();
+        revocations.revoke_customer(&customer(), at(500)).await.unwrap();
+        let refused = verifier.verify(before.token().as_bytes()).unwrap_err();
+        assert_eq!(Some(refused.kind()), revoked);
+        // The old password, read before the revocation and hashed until after it.
+        assert_eq!(verdict(at(499)), (at(0), revoked));
+        // The new one, in the same second: not born revoked.
+        assert_eq!(verdict(at(500)), (at(1_000), None));
+        assert_eq!(verdict(at(999)), (at(1_000), None));
+        assert_eq!(verdict(at(1_000)), (at(1_000), None));
 
-        assert_eq!(after.issued_at(), from_epoch(1_001));
-        assert_eq!(after.expires_at(), from_epoch(1_001 + 86_400));
-        let verdict = |issued: &IssuedToken| {
-            verifier.verify(issued.token().as_bytes()).map_err(|error| error.kind())
-        };
-        assert_eq!(verdict(&before), Err(crate::VerifyErrorKind::Revoked));
-        assert_eq!(
-            verdict(&after).map(|token| token.token_id().clone()),
-            Ok(after.token_id().clone())
-        );
-
-        // A customer who is cut off until later is not let in by issuing ahead.
-        revocations.revoke_customer(&customer(), from_epoch(1_002)).await.unwrap();
-        let banned = signer.sign(&customer(), None).unwrap();
-        assert_eq!(verdict(&banned), Err(crate::VerifyErrorKind::Revoked));
+        // A customer who is cut off until later is not let in before.
+        revocations.revoke_customer(&customer(), at(2_500)).await.unwrap();
+        assert_eq!(verdict(at(999)), (at(0), revoked));
+        assert_eq!(verdict(at(2_499)), (at(2_000), revoked));
+        assert_eq!(verdict(at(2_500)), (at(3_000), None));
     }
 
     #[test]

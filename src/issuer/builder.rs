@@ -80,9 +80,11 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Sets the list that the verifiers of these tokens ask, so that a token is not born revoked:
-    /// one that is issued in the very second in which the customer's earlier tokens were revoked
-    /// starts when that second ends. Default: none.
+    /// Sets the list that the verifiers of these tokens ask. Default: none.
+    ///
+    /// With it, a login whose customer's tokens are revoked while the password is being hashed (by a
+    /// change of that password, say) is refused. And one that begins after a revocation but in the same
+    /// second gets a token that starts when that second ends, and so is not revoked itself.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self

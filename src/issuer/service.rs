@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 use std::time::Duration;
+use std::time::SystemTime;
 
 use http::Request;
 use http::Response;
@@ -125,9 +126,18 @@ impl TokenIssuer {
     ///
     /// The key ring has no key left that signs tokens of this form, or the machine no randomness.
     pub fn issue(&self, customer: &Customer) -> Result<IssuedToken, SignError> {
+        self.issue_at(customer, self.0.signer.now())
+    }
+
+    /// Issues a token for a customer whose proof was looked at from `proved_at` on.
+    pub(super) fn issue_at(
+        &self,
+        customer: &Customer,
+        proved_at: SystemTime,
+    ) -> Result<IssuedToken, SignError> {
         let signer = &self.0.signer;
-        match signer.sign(customer.id(), Some(customer.name())) {
-            Err(SignError::TooLong { .. }) => signer.sign(customer.id(), None),
+        match signer.sign_at(customer.id(), Some(customer.name()), proved_at) {
+            Err(SignError::TooLong { .. }) => signer.sign_at(customer.id(), None, proved_at),
             signed => signed,
         }
     }

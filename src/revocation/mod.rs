@@ -14,6 +14,7 @@ pub(crate) use self::replica::MAX_LEEWAY;
 use self::replica::Replica;
 use crate::clock::Clock;
 use crate::clock::ceil_seconds;
+use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 
@@ -119,7 +120,7 @@ impl Revocations {
         token_id: &TokenId,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
-        self.replica.revoke(token_id.clone(), ceil_seconds(expires_at))
+        self.replica.revoke(token_id.clone(), ceil_seconds(since_epoch(expires_at)))
     }
 
     /// Revokes every token of a customer that was issued before `issued_before`, rounded up to the
@@ -136,7 +137,7 @@ impl Revocations {
         customer_id: &CustomerId,
         issued_before: SystemTime,
     ) -> Result<(), RevokeError> {
-        self.replica.revoke_customer(customer_id.clone(), ceil_seconds(issued_before))
+        self.replica.revoke_customer(customer_id.clone(), since_epoch(issued_before))
     }
 
     /// Tells the list by which clock entries expire, and how long a token can be good after its
@@ -154,10 +155,10 @@ impl Revocations {
         self.replica.is_revoked(token_id, customer_id, iat)
     }
 
-    /// The `iat` from which on this customer's tokens are good, in seconds.
+    /// The `issued_before` of this customer's last revocation, exactly as given.
     #[cfg(feature = "issuer")]
-    pub(crate) fn customer_valid_from(&self, customer_id: &CustomerId) -> Option<u64> {
-        self.replica.customer_valid_from(customer_id)
+    pub(crate) fn customer_cut_off(&self, customer_id: &CustomerId) -> Option<Duration> {
+        self.replica.cut_off(customer_id)
     }
 }
 

@@ -14,6 +14,7 @@ use papaya::HashSet;
 
 use super::RevokeError;
 use crate::clock::Clock;
+use crate::clock::ceil_seconds;
 use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
@@ -30,8 +31,9 @@ pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 pub(super) struct Replica {
     buckets: ArcSwap<Vec<Arc<Bucket>>>,
-    /// By customer, the `iat` from which on tokens are good.
-    valid_from: HashMap<CustomerId, u64>,
+    /// By customer, the moment since 1970 before which issued tokens are revoked. It is rounded up to
+    /// `iat`'s whole seconds only when it is compared, because an issuer has to know it exactly.
+    cut_offs: HashMap<CustomerId, Duration>,
     capacity: usize,
     clock: OnceLock<Arc<dyn Clock>>,
     /// Seconds from a token's `iat` to the moment no attached verifier takes it any more.
@@ -58,7 +60,7 @@ impl Replica {
     pub(super) fn new(capacity: usize) -> Self {
         Self {
             buckets: ArcSwap::default(),
-            valid_from: HashMap::new(),
+            cut_offs: HashMap::new(),
             capacity,
             clock: OnceLock::new(),
             lifetime: AtomicU64::new(0),
@@ -74,11 +76,11 @@ impl Replica {
 
     pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
         self.buckets.load().iter().any(|bucket| bucket.ids.pin().contains(token))
-            || self.customer_valid_from(customer).is_some_and(|valid_from| iat < valid_from)
+            || self.cut_off(customer).is_some_and(|cut_off| iat < ceil_seconds(cut_off))
     }
 
-    pub(super) fn customer_valid_from(&self, customer: &CustomerId) -> Option<u64> {
-        self.valid_from.pin().get(customer).copied()
+    pub(super) fn cut_off(&self, customer: &CustomerId) -> Option<Duration> {
+        self.cut_offs.pin().get(customer).copied()
     }
 
     pub(super) fn revoke(&self, token: TokenId, exp: u64) -> Result<(), RevokeError> {
@@ -98,11 +100,11 @@ impl Replica {
     pub(super) fn revoke_customer(
         &self,
         customer: CustomerId,
-        issued_before: u64,
+        issued_before: Duration,
     ) -> Result<(), RevokeError> {
         let mut dropped_at = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         self.drop_expired(&mut dropped_at);
-        let customers = self.valid_from.pin();
+        let customers = self.cut_offs.pin();
         if customers.len() >= self.capacity && !customers.contains_key(&customer) {
             return Err(RevokeError::full(self.capacity));
         }
@@ -115,7 +117,7 @@ impl Replica {
     }
 
     pub(super) fn customer_count(&self) -> usize {
-        self.valid_from.len()
+        self.cut_offs.len()
     }
 
     /// Whether the token already is in a bucket that lives long enough.
@@ -167,10 +169,8 @@ impl Replica {
         let buckets = self.buckets.load();
         let live = buckets.iter().filter(|bucket| bucket.number() >= current);
         self.buckets.store(Arc::new(live.cloned().collect()));
-        let lifetime = self.lifetime.load(Ordering::Relaxed);
-        self.valid_from
-            .pin()
-            .retain(|_, valid_from| valid_from.saturating_add(lifetime) > now.as_secs());
+        let lifetime = Duration::from_secs(self.lifetime.load(Ordering::Relaxed));
+        self.cut_offs.pin().retain(|_, cut_off| cut_off.saturating_add(lifetime) > now);
     }
 }
 
@@ -201,6 +201,10 @@ mod tests {
         (replica, clock)
     }
 
+    fn seconds(seconds: u64) -> Duration {
+        Duration::from_secs(seconds)
+    }
+
     fn token(text: &str) -> TokenId {
         text.parse().unwrap()
     }
@@ -222,11 +226,21 @@ mod tests {
     #[test]
     fn a_customers_tokens_are_refused_by_their_iat_and_the_cut_off_never_moves_back() {
         let (replica, _) = replica(10);
-        replica.revoke_customer(customer("c"), START).unwrap();
-        replica.revoke_customer(customer("c"), START - 9).unwrap();
+        replica.revoke_customer(customer("c"), seconds(START)).unwrap();
+        replica.revoke_customer(customer("c"), seconds(START - 9)).unwrap();
         assert!(replica.is_revoked(&token("t"), &customer("c"), START - 1));
         assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
         assert!(!replica.is_revoked(&token("t"), &customer("d"), START - 1));
+    }
+
+    #[test]
+    fn a_cut_off_within_a_second_reaches_to_its_end() {
+        let (replica, _) = replica(10);
+        let within = seconds(START) + Duration::from_nanos(1);
+        replica.revoke_customer(customer("c"), within).unwrap();
+        assert!(replica.is_revoked(&token("t"), &customer("c"), START));
+        assert!(!replica.is_revoked(&token("t"), &customer("c"), START + 1));
+        assert_eq!(replica.cut_off(&customer("c")), Some(within));
     }
 
     #[test]
@@ -234,7 +248,7 @@ mod tests {
         let (replica, clock) = replica(10);
         let exp = START + DAY;
         replica.revoke(token("first"), exp).unwrap();
-        replica.revoke_customer(customer("c"), START + 100).unwrap();
+        replica.revoke_customer(customer("c"), seconds(START + 100)).unwrap();
 
         clock.0.store(exp + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
         replica.revoke(token("second"), exp + DAY).unwrap();
@@ -254,17 +268,20 @@ mod tests {
         let (replica, clock) = replica(2);
         for text in ["a", "b", "a"] {
             replica.revoke(token(text), START + DAY).unwrap();
-            replica.revoke_customer(customer(text), START).unwrap();
+            replica.revoke_customer(customer(text), seconds(START)).unwrap();
         }
         let full = |result: Result<(), RevokeError>| result.unwrap_err().kind();
         assert_eq!(full(replica.revoke(token("c"), START + DAY)), RevokeErrorKind::Full);
-        assert_eq!(full(replica.revoke_customer(customer("c"), START)), RevokeErrorKind::Full);
+        assert_eq!(
+            full(replica.revoke_customer(customer("c"), seconds(START))),
+            RevokeErrorKind::Full
+        );
         assert!(replica.is_revoked(&token("a"), &customer("x"), START));
         assert!(!replica.is_revoked(&token("c"), &customer("c"), 0));
 
         clock.0.store(START + 3 * DAY, Ordering::Relaxed);
         replica.revoke(token("c"), START + 4 * DAY).unwrap();
-        replica.revoke_customer(customer("c"), START + 3 * DAY).unwrap();
+        replica.revoke_customer(customer("c"), seconds(START + 3 * DAY)).unwrap();
         assert_eq!((replica.token_count(), replica.customer_count()), (1, 1));
     }
 

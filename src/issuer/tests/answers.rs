@@ -4,7 +4,6 @@ use super::*;
 use crate::error::ConfigError;
 use crate::key::SigningKey;
 use crate::key::VerifyingKey;
-use crate::revocation::Revocations;
 use crate::token::TokenForm;
 use crate::verify::VerifyErrorKind;
 
@@ -295,16 +294,20 @@ async fn a_name_that_no_token_can_carry_keeps_nobody_out() {
 #[tokio::test]
 async fn a_token_of_the_second_of_a_revocation_is_not_born_revoked() {
     let revocations = Revocations::in_memory();
-    let issuer =
-        builder(customers().await, hasher()).revocations(revocations.clone()).build().unwrap();
+    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let issuer = builder(customers().await, hasher())
+        .revocations(revocations.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
     let verifier = Verifier::builder(keys())
         .revocations(revocations.clone())
-        .clock(Arc::new(Fixed(NOW)))
+        .clock(clock.clone())
         .build()
         .unwrap();
     let before = issuer.issue(&ron()).unwrap();
-    let now = Fixed(NOW).now() + Duration::from_millis(1);
-    revocations.revoke_customer(ron().id(), now).await.unwrap();
+    clock.advance(Duration::from_millis(1));
+    revocations.revoke_customer(ron().id(), clock.now()).await.unwrap();
     let refused = verifier.verify(before.token().as_bytes()).unwrap_err();
     assert_eq!(refused.kind(), VerifyErrorKind::Revoked);
     let after = issuer.issue(&ron()).unwrap();

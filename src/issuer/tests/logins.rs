@@ -180,3 +180,41 @@ async fn a_replacement_is_dropped_when_there_is_no_room_for_it() {
     drop(busy.0);
     assert_eq!(busy.1.await.ok(), Some(None));
 }
+
+/// What a login answers whose password is replaced after `wait` while it is being hashed, the clock
+/// having gone on by as much.
+async fn login_overtaken_by_a_change(wait: Duration, overtaken: bool) -> Answer {
+    let customers = customers().await;
+    let revocations = Revocations::in_memory();
+    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let hasher = PasswordHasher::builder().params(FAST).threads(1).build().unwrap();
+    let issuer = builder(customers.clone(), hasher.clone())
+        .revocations(revocations.clone())
+        .clock(clock.clone())
+        .build()
+        .unwrap();
+    let busy = occupy(&hasher).await;
+    let trying = tokio::spawn(async move {
+        Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await
+    });
+    while hasher.pool().waiting() == 0 {
+        tokio::task::yield_now().await;
+    }
+    clock.advance(wait);
+    if overtaken {
+        customers.set_password(ron().id(), &hash(b"another password", FAST)).await.unwrap();
+        revocations.revoke_customer(ron().id(), clock.now()).await.unwrap();
+    }
+    drop(busy);
+    trying.await.unwrap()
+}
+
+#[tokio::test]
+async fn a_login_by_a_password_that_is_changed_meanwhile_is_refused() {
+    for wait in [Duration::from_nanos(1), Duration::from_millis(999), Duration::from_secs(3)] {
+        let answer = login_overtaken_by_a_change(wait, true).await;
+        assert_eq!(answer, Answer::wrong_credentials(), "{wait:?}");
+        let answer = login_overtaken_by_a_change(wait, false).await;
+        assert_eq!(answer.status, 200, "{wait:?}");
+    }
+}

@@ -41,7 +41,9 @@ use crate::issuer::StaticBearer;
 use crate::issuer::TokenIssuer;
 use crate::issuer::TokenIssuerBuilder;
 use crate::key::KeyRing;
+use crate::revocation::Revocations;
 use crate::secret::Secret;
+use crate::testing::ManualClock;
 use crate::verify::Verifier;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";
