@@ -51,6 +51,6 @@ pub(crate) fn from_epoch(seconds: u64) -> SystemTime {
 }
 
 /// Whole seconds, a started second counted as whole.
-pub(crate) fn ceil_seconds(time: Duration) -> u64 {
-    time.as_secs().saturating_add(u64::from(time.subsec_nanos() > 0))
+pub(crate) const fn ceil_seconds(time: Duration) -> u64 {
+    time.as_secs().saturating_add((time.subsec_nanos() > 0) as u64)
 }

@@ -9,7 +9,6 @@ use serde::Serialize;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
-use crate::clock::ceil_seconds;
 use crate::clock::from_epoch;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
@@ -18,6 +17,7 @@ use crate::id::TokenId;
 use crate::key::KeyRing;
 use crate::key::SigningKey;
 use crate::revocation::Revocations;
+use crate::token::MAX_NUMERIC_DATE;
 use crate::token::MAX_TOKEN_LEN;
 use crate::token::TokenForm;
 use crate::token::encode;
@@ -69,6 +69,9 @@ pub enum SignError {
         /// Bytes it would have.
         length: usize,
     },
+    /// The clock shows a time, millions of years ahead, that no verifier takes as an `exp`.
+    #[error("the clock is out of range")]
+    ClockOutOfRange,
     /// The operating system gave no random bytes for the token's id.
     #[error("no random bytes for the token's id")]
     Random(#[source] getrandom::Error),
@@ -192,6 +195,9 @@ impl TokenSigner {
         let token_id = random_token_id().map_err(SignError::Random)?;
         let issued_at = self.issued_at(customer_id, since_epoch(proved_at));
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
+        if expires_at > MAX_NUMERIC_DATE {
+            return Err(SignError::ClockOutOfRange);
+        }
         let header = Header { alg: "HS256", typ: "JWT", kid: key.id() };
         let claims = NewClaims {
             sub: customer_id,
@@ -224,8 +230,8 @@ impl TokenSigner {
     fn issued_at(&self, customer_id: &CustomerId, proved_at: Duration) -> u64 {
         let cut_off = self.revocations.as_ref().and_then(|list| list.customer_cut_off(customer_id));
         match cut_off {
-            // Proved after the cut-off: if within its second, the token starts at that second's end.
-            Some(cut_off) if cut_off <= proved_at => ceil_seconds(cut_off).max(proved_at.as_secs()),
+            // Proved after the cut-off, if within its second: the token starts where good ones do.
+            Some(cut_off) if cut_off.at <= proved_at => cut_off.valid_from.max(proved_at.as_secs()),
             // NB: proved before it, and so by what may no longer count. The token is born revoked.
             _ => proved_at.as_secs(),
         }
@@ -235,7 +241,7 @@ impl TokenSigner {
     pub(crate) fn is_born_revoked(&self, token: &IssuedToken) -> bool {
         let cut_off = self.revocations.as_ref();
         let cut_off = cut_off.and_then(|list| list.customer_cut_off(&token.customer_id));
-        cut_off.is_some_and(|cut_off| token.issued_at < ceil_seconds(cut_off))
+        cut_off.is_some_and(|cut_off| token.issued_at < cut_off.valid_from)
     }
 
     pub(crate) fn now(&self) -> SystemTime {
@@ -501,6 +507,14 @@ mod tests {
         assert_eq!(verdict(at(999)), (at(1_000), None));
         assert_eq!(verdict(at(1_000)), (at(1_000), None));
 
+        // A second revocation in the same second reaches what was issued between the two.
+        let between = signer.sign_at(&customer(), None, at(700)).unwrap();
+        revocations.revoke_customer(&customer(), at(800)).await.unwrap();
+        let refused = verifier.verify(between.token().as_bytes()).unwrap_err();
+        assert_eq!(Some(refused.kind()), revoked);
+        assert_eq!(verdict(at(799)), (at(0), revoked));
+        assert_eq!(verdict(at(800)), (at(2_000), None));
+
         // A customer who is cut off until later is not let in before.
         revocations.revoke_customer(&customer(), at(2_500)).await.unwrap();
         assert_eq!(verdict(at(999)), (at(0), revoked));
@@ -524,6 +538,16 @@ mod tests {
         assert!(matches!(error, SignError::Key(error) if error == refused));
         let compact = TokenSigner::new(KeyRing::new(named)).unwrap();
         assert_eq!(compact.form(TokenForm::Legacy).unwrap_err(), refused);
+    }
+
+    #[test]
+    fn a_clock_beyond_what_tokens_can_say_makes_no_token_t23() {
+        let latest = MAX_NUMERIC_DATE - DEFAULT_LIFETIME.as_secs();
+        for (now, makes) in [(latest, true), (latest + 1, false), (1 << 60, false)] {
+            let signer = TokenSigner::new(KeyRing::hs256(SECRET).unwrap()).unwrap();
+            let signed = signer.clock(Arc::new(At(now))).sign(&customer(), None);
+            assert_eq!(matches!(signed, Err(SignError::ClockOutOfRange)), !makes, "{now}");
+        }
     }
 
     #[test]

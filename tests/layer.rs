@@ -221,6 +221,10 @@ async fn identity_that_a_client_or_an_outer_layer_claims_is_always_removed_t28()
     let forged = |mut request: Request<Body>| {
         request.headers_mut().append(&customer, "somebody-else".parse().unwrap());
         request.headers_mut().append(&customer, "and another".parse().unwrap());
+        // To CGI and its heirs the same header.
+        request.headers_mut().append("x_customer-id", "somebody-else".parse().unwrap());
+        request.headers_mut().append("x_customer_id", "somebody-else".parse().unwrap());
+        request.headers_mut().append("xxcustomer-id", "an innocent header".parse().unwrap());
         tower_customer_auth::testing::sign_in(&mut request, &"somebody-else".parse().unwrap());
         request
     };
@@ -236,6 +240,9 @@ async fn identity_that_a_client_or_an_outer_layer_claims_is_always_removed_t28()
         let (_, seen) = send(layer, forged(request)).await;
         let seen = seen.unwrap();
         assert_eq!(seen.header("x-customer-id"), [], "{why}");
+        assert_eq!(seen.header("x_customer-id"), [], "{why}");
+        assert_eq!(seen.header("x_customer_id"), [], "{why}");
+        assert_eq!(seen.header("xxcustomer-id"), [("an innocent header", false)], "{why}");
         assert_eq!((&seen.customer, &seen.token), (&None, &None), "{why}");
     }
 

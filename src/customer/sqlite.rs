@@ -88,7 +88,9 @@ impl SqliteCustomers {
     ///
     /// # Errors
     ///
-    /// The file can't be opened, is no database, or was written by a later version of this crate.
+    /// The file can't be opened, is no database, or was written by a later version of this crate. A
+    /// path that is empty or begins with `file:` is refused: SQLite takes the one for a temporary
+    /// database and the other for a URI, so that the data would be elsewhere than the path says.
     ///
     /// # Security
     ///
@@ -96,6 +98,10 @@ impl SqliteCustomers {
     /// process' umask leaves.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let path = path.as_ref();
+        if path.as_os_str().is_empty() || path.as_os_str().as_encoded_bytes().starts_with(b"file:")
+        {
+            return Err(StoreError::new("the path is empty or a URI"));
+        }
         let options = SqliteConnectOptions::new()
             .filename(path)
             .create_if_missing(true)
@@ -105,8 +111,13 @@ impl SqliteCustomers {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = if path.as_os_str() == ":memory:" {
-            // Each connection to `:memory:` is a database of its own: exactly one, for ever.
-            pool.max_connections(1).min_connections(1).idle_timeout(None).max_lifetime(None)
+            // Each connection to `:memory:` is a database of its own: exactly one, for ever. It is
+            // not tested before use either, because a caller who goes away during the test closes it.
+            pool.max_connections(1)
+                .min_connections(1)
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
         } else {
             pool.max_connections(MAX_CONNECTIONS)
         };
@@ -143,8 +154,8 @@ impl SqliteCustomers {
     ///
     /// # Errors
     ///
-    /// [`DuplicateId`](crate::ChangeErrorKind::DuplicateId),
-    /// [`DuplicateEmail`](crate::ChangeErrorKind::DuplicateEmail) where both have a password, or the
+    /// [`DuplicateId`](crate::ChangeErrorKind::DuplicateId), told first;
+    /// [`DuplicateEmail`](crate::ChangeErrorKind::DuplicateEmail) where both have a password; or the
     /// store could not tell.
     pub async fn insert(
         &self,
@@ -159,7 +170,7 @@ impl SqliteCustomers {
             .bind(password.map(|hash| hash.expose().to_owned()))
             .bind(self.now());
         let row = self.write(insert).await.map_err(change_error)?;
-        let row = row.ok_or_else(|| ChangeError::store("nothing was written"))?;
+        let row = row.ok_or(ChangeError::DUPLICATE_ID)?;
         record(&row).map_err(ChangeError::store)
     }
 
@@ -362,7 +373,6 @@ fn change_error(error: sqlx::Error) -> ChangeError {
     let code = error.as_database_error().and_then(DatabaseError::code);
     match code.as_deref() {
         Some(SQLITE_CONSTRAINT_UNIQUE) => ChangeError::DUPLICATE_EMAIL,
-        Some(SQLITE_CONSTRAINT_PRIMARYKEY) => ChangeError::DUPLICATE_ID,
         _ => ChangeError::store(error),
     }
 }
@@ -384,10 +394,12 @@ const COUNT: &str = "SELECT count(*) FROM customer_auth_customers";
 
 const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1 RETURNING id";
 
+// An id that is taken writes nothing, so that it is told first where the e-mail is taken as well.
 const INSERT: &str = "\
     INSERT INTO customer_auth_customers \
     (id, name, email, email_key, password_hash, created_at, updated_at) \
-    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6) \
+    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6 \
+    WHERE NOT EXISTS (SELECT 1 FROM customer_auth_customers WHERE id = ?1) \
     RETURNING id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at";
 
 const UPDATE: &str = "\
@@ -408,9 +420,8 @@ const MIGRATIONS: [(i64, &str, &str); 1] =
     [(1, "customers", include_str!("../../migrations/sqlite/0001_customers.sql"))];
 const MIGRATIONS_TABLE: &str = "customer_auth_migrations";
 
-// Result codes of SQLite. The only unique index is the one over the e-mails of logins.
+// A result code of SQLite. The only unique index is the one over the e-mails of logins.
 const SQLITE_CONSTRAINT_UNIQUE: &str = "2067";
-const SQLITE_CONSTRAINT_PRIMARYKEY: &str = "1555";
 
 // Together well under the 5 s that the issuer gives a store.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);

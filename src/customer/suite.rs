@@ -146,6 +146,14 @@ macro_rules! customer_store_suite {
             }
 
             #[tokio::test]
+            async fn tells_a_taken_identifier_before_a_taken_email() {
+                let (store, _guard) = $open.await;
+                store.insert(&ron(), Some(&hash("p"))).await.unwrap();
+                let refused = store.insert(&ron(), Some(&hash("p"))).await.unwrap_err();
+                assert_eq!(refused.kind(), ChangeErrorKind::DuplicateId);
+            }
+
+            #[tokio::test]
             async fn shows_when_a_customer_was_inserted_to_the_millisecond() {
                 let (store, _guard) = $open.await;
                 let inserted = store.insert(&ron(), Some(&hash("p"))).await.unwrap();
@@ -434,6 +442,33 @@ mod sqlite {
         let refused = SqliteCustomers::open(&file.0).await.unwrap_err();
         assert_eq!(refused.to_string(), "the store could not tell");
         assert_eq!(std::fs::read_to_string(&file.0).unwrap(), text);
+    }
+
+    #[tokio::test]
+    async fn refuses_paths_that_sqlite_would_take_for_something_else() {
+        for path in ["", "file:customers.sqlite3", "file::memory:"] {
+            let refused = SqliteCustomers::open(path).await.unwrap_err();
+            let cause = std::error::Error::source(&refused).unwrap().to_string();
+            assert_eq!(cause, "the path is empty or a URI", "{path:?}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_database_in_memory_outlives_callers_who_go_away() {
+        let store = SqliteCustomers::open(":memory:").await.unwrap();
+        let ron = ron();
+        store.insert(&ron, None).await.unwrap();
+        for polls in 0..500 {
+            let mut look_up = Box::pin(store.get(ron.id()));
+            for _ in 0..polls % 5 {
+                if (&mut look_up).now_or_never().is_some() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        }
+        let found = store.get(ron.id()).await.unwrap().unwrap();
+        assert_eq!(found.customer(), &ron);
     }
 
     #[tokio::test]

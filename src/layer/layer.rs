@@ -121,7 +121,8 @@ impl CustomerAuthLayer {
 
     /// Sets a header in which the inner service gets the customer's id as text. Default none.
     ///
-    /// A header of that name that the client sent is always removed, on every path.
+    /// A header of that name that the client sent is always removed, on every path, and so are those
+    /// whose names differ from it only in `_` for `-`.
     pub fn forward_as(self, header: HeaderName) -> Self {
         self.with(|config| config.forward_as = Some(header))
     }

@@ -5,6 +5,7 @@ use std::task::Context;
 use std::task::Poll;
 
 use http::HeaderMap;
+use http::HeaderName;
 use http::HeaderValue;
 use http::Method;
 use http::Request;
@@ -95,7 +96,7 @@ fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Reject
     extensions.remove::<VerifiedToken>();
     extensions.remove::<NoIdentity>();
     if let Some(forward_as) = &config.forward_as {
-        request.headers_mut().remove(forward_as);
+        remove_all_spellings(forward_as, request.headers_mut());
     }
     hide_token(config, request.headers_mut());
 
@@ -142,6 +143,18 @@ fn identify(config: &Config, headers: &HeaderMap) -> Result<Option<VerifiedToken
     match config.verifier.verify(token.as_bytes()) {
         Ok(verified) => Ok(Some(verified)),
         Err(error) => Err(Rejection::of_token(error, config.status, headers)),
+    }
+}
+
+/// Takes a header out, and those whose names differ only in `_` for `-`: CGI and its heirs read both as
+/// one variable, so that a client's `X_Customer_Id` would pass for ours.
+fn remove_all_spellings(name: &HeaderName, headers: &mut HeaderMap) {
+    headers.remove(name);
+    let fold = |byte| if byte == b'_' { b'-' } else { byte };
+    let is_spelling =
+        |other: &&HeaderName| other.as_str().bytes().map(fold).eq(name.as_str().bytes().map(fold));
+    while let Some(other) = headers.keys().find(is_spelling).cloned() {
+        headers.remove(other);
     }
 }
 

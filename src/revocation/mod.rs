@@ -10,6 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
+#[cfg(feature = "issuer")]
+pub(crate) use self::replica::CutOff;
 pub(crate) use self::replica::MAX_LEEWAY;
 use self::replica::Replica;
 use crate::clock::Clock;
@@ -33,6 +35,9 @@ const DEFAULT_CAPACITY: usize = 10_000_000;
 /// [`Verifier`]: crate::Verifier
 ///
 /// # Security
+///
+/// A clock that is set ahead by more than a token's remaining life, and then back, has expired what
+/// was revoked before: such tokens are good again.
 ///
 /// [`in_memory`](Self::in_memory) forgets everything when the process ends, and no other process
 /// learns of it. A program that needs more keeps its own record and replays it at start.
@@ -127,7 +132,8 @@ impl Revocations {
     /// next whole second because `iat` counts whole seconds.
     ///
     /// Returns when every verifier with this list refuses those tokens. An earlier time than one
-    /// already given changes nothing.
+    /// already given changes nothing; a later one within the same second moves on by another second,
+    /// so that it also reaches tokens that were issued between the two.
     ///
     /// # Errors
     ///
@@ -155,9 +161,9 @@ impl Revocations {
         self.replica.is_revoked(token_id, customer_id, iat)
     }
 
-    /// The `issued_before` of this customer's last revocation, exactly as given.
+    /// Where this customer's tokens begin to be good.
     #[cfg(feature = "issuer")]
-    pub(crate) fn customer_cut_off(&self, customer_id: &CustomerId) -> Option<Duration> {
+    pub(crate) fn customer_cut_off(&self, customer_id: &CustomerId) -> Option<CutOff> {
         self.replica.cut_off(customer_id)
     }
 }

@@ -31,9 +31,7 @@ pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(60);
 
 pub(super) struct Replica {
     buckets: ArcSwap<Vec<Arc<Bucket>>>,
-    /// By customer, the moment since 1970 before which issued tokens are revoked. It is rounded up to
-    /// `iat`'s whole seconds only when it is compared, because an issuer has to know it exactly.
-    cut_offs: HashMap<CustomerId, Duration>,
+    cut_offs: HashMap<CustomerId, CutOff>,
     capacity: usize,
     clock: OnceLock<Arc<dyn Clock>>,
     /// Seconds from a token's `iat` to the moment no attached verifier takes it any more.
@@ -41,6 +39,34 @@ pub(super) struct Replica {
     /// Writers take turns, so that counting against the capacity is exact. Holds the bucket number
     /// at which expired entries were last dropped.
     writer: Mutex<u64>,
+}
+
+/// Where a customer's tokens begin to be good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CutOff {
+    /// The moment since 1970 of the latest revocation, as it was given.
+    pub(crate) at: Duration,
+    /// The first `iat` that is good: `at` rounded up, because `iat` counts whole seconds.
+    pub(crate) valid_from: u64,
+}
+
+impl CutOff {
+    const fn new(at: Duration) -> Self {
+        Self { at, valid_from: ceil_seconds(at) }
+    }
+
+    /// The cut-off after one more revocation.
+    const fn and(self, at: Duration) -> Self {
+        let next = Self::new(at);
+        if at.as_nanos() <= self.at.as_nanos() {
+            return self;
+        }
+        // A later one within the same second: tokens of between the two have the first one's end of
+        // the second as their `iat`, and must be refused now.
+        let valid_from =
+            if next.valid_from > self.valid_from { next.valid_from } else { self.valid_from + 1 };
+        Self { at, valid_from }
+    }
 }
 
 struct Bucket {
@@ -76,10 +102,10 @@ impl Replica {
 
     pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
         self.buckets.load().iter().any(|bucket| bucket.ids.pin().contains(token))
-            || self.cut_off(customer).is_some_and(|cut_off| iat < ceil_seconds(cut_off))
+            || self.cut_off(customer).is_some_and(|cut_off| iat < cut_off.valid_from)
     }
 
-    pub(super) fn cut_off(&self, customer: &CustomerId) -> Option<Duration> {
+    pub(super) fn cut_off(&self, customer: &CustomerId) -> Option<CutOff> {
         self.cut_offs.pin().get(customer).copied()
     }
 
@@ -108,7 +134,11 @@ impl Replica {
         if customers.len() >= self.capacity && !customers.contains_key(&customer) {
             return Err(RevokeError::full(self.capacity));
         }
-        customers.update_or_insert(customer, |known| issued_before.max(*known), issued_before);
+        customers.update_or_insert(
+            customer,
+            |known| known.and(issued_before),
+            CutOff::new(issued_before),
+        );
         Ok(())
     }
 
@@ -169,8 +199,10 @@ impl Replica {
         let buckets = self.buckets.load();
         let live = buckets.iter().filter(|bucket| bucket.number() >= current);
         self.buckets.store(Arc::new(live.cloned().collect()));
-        let lifetime = Duration::from_secs(self.lifetime.load(Ordering::Relaxed));
-        self.cut_offs.pin().retain(|_, cut_off| cut_off.saturating_add(lifetime) > now);
+        let lifetime = self.lifetime.load(Ordering::Relaxed);
+        let is_live =
+            |cut_off: &CutOff| cut_off.valid_from.saturating_add(lifetime) > now.as_secs();
+        self.cut_offs.pin().retain(|_, cut_off| is_live(cut_off));
     }
 }
 
@@ -240,7 +272,21 @@ mod tests {
         replica.revoke_customer(customer("c"), within).unwrap();
         assert!(replica.is_revoked(&token("t"), &customer("c"), START));
         assert!(!replica.is_revoked(&token("t"), &customer("c"), START + 1));
-        assert_eq!(replica.cut_off(&customer("c")), Some(within));
+        let cut_off = CutOff { at: within, valid_from: START + 1 };
+        assert_eq!(replica.cut_off(&customer("c")), Some(cut_off));
+    }
+
+    #[test]
+    fn a_second_cut_off_in_the_same_second_reaches_what_was_issued_after_the_first() {
+        let (replica, _) = replica(10);
+        let at = |millis| Duration::from_millis(START * 1_000 + millis);
+        for (millis, valid_from) in
+            [(200, 1), (600, 2), (600, 2), (100, 2), (999, 3), (1_000, 4), (3_500, 5), (9_001, 10)]
+        {
+            replica.revoke_customer(customer("c"), at(millis)).unwrap();
+            let cut_off = replica.cut_off(&customer("c")).unwrap();
+            assert_eq!(cut_off.valid_from, START + valid_from, "after {millis} ms");
+        }
     }
 
     #[test]
