@@ -232,6 +232,18 @@ export function rejection(promise) {
   });
 }
 
+const refusal = (status, title, detail) => ({ errors: [{ status, title, detail }] });
+export const WRONG_CREDENTIALS = refusal(403, 'Forbidden', 'The credentials are not valid');
+export const TOKEN_MISSING = refusal(403, 'Forbidden', 'A customer token is required');
+export const TOKEN_INVALID = refusal(403, 'Forbidden', 'The customer token is invalid');
+export const TOKEN_EXPIRED = refusal(403, 'Forbidden', 'The customer token has expired');
+export const NOT_FOUND = refusal(404, 'Not Found', 'there is no such resource');
+
+/** Asserts that `promise` rejects with exactly `expected`. */
+export async function refused(promise, expected) {
+  assert.deepEqual(await rejection(promise), expected);
+}
+
 /** Asserts that `body` is an error document of `status` with one error for each of `sources`, or a single one without. */
 export function assertErrors(body, status, sources = [undefined]) {
   const shape = body.errors.map((error) => ({

@@ -3,8 +3,8 @@
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
 import {
-  LESLIE, NOBODY, OTHER_FORM, RON, assertErrors, claimsFor, everyClient, mint, rejection, startRecorder,
-  startStorefront, tokenOf,
+  LESLIE, NOBODY, NOT_FOUND, OTHER_FORM, RON, TOKEN_EXPIRED, TOKEN_INVALID, TOKEN_MISSING, claimsFor, everyClient,
+  mint, refused, startRecorder, startStorefront, tokenOf,
 } from './support.mjs';
 
 const replaceAt = (text, index, letter) => text.slice(0, index) + letter + text.slice(index + 1);
@@ -33,21 +33,16 @@ everyClient(({ sdk, form }) => describe(`customer tokens, ${sdk.name}, ${form} t
     }
   });
 
-  test('an expired token is refused once, in both forms, and otherwise than a forged one', async () => {
-    const forged = await rejection(shop.Customers.Get(RON.id, mint(form, claimsFor(RON), 'another secret, as long as it needs to be')));
-    recorder.taken();
+  test('an expired token is refused once, in both forms, and said to have expired', async () => {
     for (const spelling of [form, OTHER_FORM[form]]) {
       const expired = mint(spelling, claimsFor(RON, { age: 86_401 }));
-      const body = await rejection(shop.Customers.Get(RON.id, expired));
-      assertErrors(body, 403);
-      assert.notDeepEqual(body, forged);
+      await refused(shop.Customers.Get(RON.id, expired), TOKEN_EXPIRED);
       assert.deepEqual(recorder.taken(), [`${OWN} 403`]);
     }
   });
 
   test('a token is refused in the very second of its expiry', async () => {
-    const body = await rejection(shop.Customers.Get(RON.id, mint(form, claimsFor(RON, { age: 60, lifetime: 60 }))));
-    assertErrors(body, 403);
+    await refused(shop.Customers.Get(RON.id, mint(form, claimsFor(RON, { age: 60, lifetime: 60 }))), TOKEN_EXPIRED);
   });
 
   test('a tampered token is refused once, whatever was changed', async () => {
@@ -66,8 +61,7 @@ everyClient(({ sdk, form }) => describe(`customer tokens, ${sdk.name}, ${form} t
       'two parts': [header, claims],
     };
     for (const [what, parts] of Object.entries(variants)) {
-      const body = await rejection(shop.Customers.Get(RON.id, parts.join('.')));
-      assertErrors(body, 403);
+      await refused(shop.Customers.Get(RON.id, parts.join('.')), TOKEN_INVALID);
       assert.deepEqual(recorder.taken(), [`${OWN} 403`], what);
     }
   });
@@ -76,32 +70,29 @@ everyClient(({ sdk, form }) => describe(`customer tokens, ${sdk.name}, ${form} t
     const claims = claimsFor(RON);
     const [header, body] = mint(form, claims).split('.');
     const signature = mint(OTHER_FORM[form], claims).split('.')[2];
-    assertErrors(await rejection(shop.Customers.Get(RON.id, [header, body, signature].join('.'))), 403);
+    await refused(shop.Customers.Get(RON.id, [header, body, signature].join('.')), TOKEN_INVALID);
   });
 
   test('a token from another key is refused', async () => {
-    const body = await rejection(shop.Customers.Get(RON.id, mint(form, claimsFor(RON), 'another secret, as long as it needs to be')));
-    assertErrors(body, 403);
+    await refused(shop.Customers.Get(RON.id, mint(form, claimsFor(RON), 'another secret, as long as it needs to be')), TOKEN_INVALID);
   });
 
   test('a token that lives longer than a day is refused', async () => {
-    const body = await rejection(shop.Customers.Get(RON.id, mint(form, claimsFor(RON, { lifetime: 86_401 }))));
-    assertErrors(body, 403);
+    await refused(shop.Customers.Get(RON.id, mint(form, claimsFor(RON, { lifetime: 86_401 }))), TOKEN_INVALID);
   });
 
   test('a token from the future is refused', async () => {
-    const body = await rejection(shop.Customers.Get(RON.id, mint(form, claimsFor(RON, { age: -60 }))));
-    assertErrors(body, 403);
+    await refused(shop.Customers.Get(RON.id, mint(form, claimsFor(RON, { age: -60 }))), TOKEN_INVALID);
   });
 
   test('a good token of nobody shows nobody', async () => {
     const nobody = { id: NOBODY, name: 'Nobody' };
-    assertErrors(await rejection(shop.Customers.Get(RON.id, mint(form, claimsFor(nobody)))), 404);
+    await refused(shop.Customers.Get(RON.id, mint(form, claimsFor(nobody))), NOT_FOUND);
   });
 
   test('an empty token sends no header and is refused once', async () => {
     for (const empty of ['', undefined, null]) {
-      assertErrors(await rejection(shop.Customers.Get(RON.id, empty)), 403);
+      await refused(shop.Customers.Get(RON.id, empty), TOKEN_MISSING);
       const [asked, ...more] = recorder.takenWhole();
       assert.deepEqual(more, []);
       assert.equal(asked.headers['x-moltin-customer-token'], undefined);
@@ -114,7 +105,7 @@ everyClient(({ sdk, form }) => describe(`customer tokens, ${sdk.name}, ${form} t
       const twice = sdk.shop(recorder.host, { headers: { 'x-moltin-customer-token': one } });
       await twice.Authenticate();
       recorder.taken();
-      assertErrors(await rejection(twice.Customers.Get(RON.id, other)), 403);
+      await refused(twice.Customers.Get(RON.id, other), TOKEN_INVALID);
       const [asked, ...more] = recorder.takenWhole();
       assert.deepEqual(more, []);
       assert.equal(asked.headers['x-moltin-customer-token'].split(', ').length, 2);

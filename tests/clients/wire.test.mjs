@@ -90,6 +90,7 @@ describe('on the wire', { timeout: 60_000 }, () => {
         assert.equal(answer.status, 401, `${method} ${path}`);
         assert.match(answer.headers['www-authenticate'], /^Bearer\b/);
         assertErrors(answer.json, 401);
+        assert.equal(answer.json.errors[0].title, 'Unable to validate access token');
       }
     });
   }
