@@ -24,6 +24,24 @@ pub enum ConfigError {
         /// The format it was recognised by: `PEM`, `DER`, `SSH` or `JWK`.
         format: &'static str,
     },
+    /// An algorithm that this crate has no keys for, or not with the features that are on.
+    #[error("keys for {algorithm:?} are not supported")]
+    UnsupportedAlgorithm {
+        /// The algorithm.
+        algorithm: jsonwebtoken::Algorithm,
+    },
+    /// A key that can't be read, or that would not be safe.
+    #[error("the key is not usable: {reason}")]
+    InvalidKey {
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// A token form that has only HS256, with a key for another algorithm.
+    #[error("the legacy form is signed with HS256, not with {algorithm:?}")]
+    LegacyFormWithAlgorithm {
+        /// The key's algorithm.
+        algorithm: jsonwebtoken::Algorithm,
+    },
     /// A `kid` that no token may carry: empty, longer than 128 characters, or not printable ASCII.
     #[error("a key id is 1 to 128 characters of printable ASCII, {id:?} is not")]
     InvalidKeyId {

@@ -54,6 +54,7 @@
 //! | --- | --- |
 //! | `issuer` | `TokenIssuer` and its password grant, `CustomerStore`, `TokenSigner` |
 //! | `sqlite` | `SqliteCustomers`, an embedded store (Rust 1.94) |
+//! | `asymmetric` | RS256, PS256, ES256 and EdDSA keys from PEM, DER and JWK; `JwkSetService` |
 //! | `axum` | extractors of [`CustomerId`], [`VerifiedToken`] and `Option` of each |
 //! | `tracing` | events |
 //! | `metrics` | counters |
@@ -134,6 +135,8 @@ pub use crate::issuer::ClientDecision;
 pub use crate::issuer::IssuerBody;
 #[cfg(feature = "issuer")]
 pub use crate::issuer::IssuerFuture;
+#[cfg(all(feature = "issuer", feature = "asymmetric"))]
+pub use crate::issuer::JwkSetService;
 #[cfg(feature = "issuer")]
 pub use crate::issuer::PasswordGrant;
 #[cfg(feature = "issuer")]

@@ -142,6 +142,10 @@ impl TestToken {
 
 /// Writes and signs a token of any text. The legacy form has only its one header, whatever
 /// `header` says.
+///
+/// # Panics
+///
+/// If the machine has no randomness that the key's algorithm needs.
 #[must_use]
 pub fn sign_raw(
     key: &SigningKey,
@@ -150,6 +154,7 @@ pub fn sign_raw(
     claims: impl AsRef<[u8]>,
 ) -> String {
     token::encode(form, header.as_bytes(), claims.as_ref(), |signing_input| key.sign(signing_input))
+        .expect("randomness to sign with")
 }
 
 /// Puts the identity of a customer into a request, as the layer does for a good token: for tests of

@@ -77,3 +77,9 @@ fn the_issuer() {
 fn the_stores() {
     holds::<auth::SqliteCustomers>();
 }
+
+#[cfg(all(feature = "issuer", feature = "asymmetric"))]
+#[test]
+fn the_published_keys() {
+    holds::<auth::JwkSetService>();
+}

@@ -32,6 +32,8 @@ mod body;
 mod builder;
 mod client;
 mod future;
+#[cfg(feature = "asymmetric")]
+mod jwk_set;
 mod password;
 mod request;
 mod response;
@@ -49,6 +51,8 @@ pub use self::client::ClientAuthenticator;
 pub use self::client::ClientDecision;
 pub use self::client::StaticBearer;
 pub use self::future::IssuerFuture;
+#[cfg(feature = "asymmetric")]
+pub use self::jwk_set::JwkSetService;
 pub use self::password::PasswordGrant;
 pub use self::service::TokenIssuer;
 

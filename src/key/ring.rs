@@ -6,7 +6,6 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
-use jsonwebtoken::Algorithm;
 
 use super::SigningKey;
 use super::VerifyingKey;
@@ -94,7 +93,7 @@ impl KeyRing {
     pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let mut verifying: Vec<Live> = Vec::new();
         for key in keys {
-            let same_id = |live: &Live| live.key.id.is_some() && live.key.id == key.id;
+            let same_id = |live: &Live| live.key.id().is_some() && live.key.id() == key.id();
             if let Some(id) = key.id().filter(|_| verifying.iter().any(same_id)) {
                 return Err(ConfigError::DuplicateKeyId { id: id.to_owned() });
             }
@@ -104,6 +103,33 @@ impl KeyRing {
             return Err(ConfigError::NoKeys);
         }
         Ok(Self::of(Keys { signing: None, verifying }))
+    }
+
+    /// Reads a JWK Set (RFC 7517 section 5), for a service that only verifies (feature `asymmetric`).
+    /// Keys that are not for verifying signatures, or of an unknown kind, are passed over. An RSA key
+    /// without `alg` is for RS256.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::InvalidKey`] for text that is no JWK Set, more than 32 keys, a symmetric key in
+    ///   the set, or a key that [`VerifyingKey::from_pem`] would refuse,
+    /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry,
+    /// - [`ConfigError::DuplicateKeyId`] for two keys with one id,
+    /// - [`ConfigError::NoKeys`] for a set without any usable key.
+    #[cfg(feature = "asymmetric")]
+    pub fn from_jwk_set(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Self::verify_only(super::jwk::read_set(json.as_ref())?)
+    }
+
+    /// Writes the public keys of the ring that are live at `now` as a JWK Set (feature `asymmetric`),
+    /// for others to verify by. HMAC keys are secrets and left out.
+    #[cfg(feature = "asymmetric")]
+    #[must_use]
+    pub fn to_jwk_set(&self, now: SystemTime) -> String {
+        let keys = self.keys.load();
+        let live = keys.verifying.iter().filter(|live| live.is_live(now));
+        let keys: Vec<_> = live.filter_map(|live| super::jwk::write(&live.key)).collect();
+        serde_json::json!({ "keys": keys }).to_string()
     }
 
     fn of(keys: Keys) -> Self {
@@ -126,13 +152,17 @@ impl KeyRing {
         self.keys.rcu(|keys| {
             let next_key = next.verifying_key();
             let superseded = |live: &Live| {
-                live.key.is(&next_key) || next_key.id.is_some() && live.key.id == next_key.id
+                live.key.is(&next_key) || next_key.id().is_some() && live.key.id() == next_key.id()
             };
             let mut verifying = vec![Live { key: next_key.clone(), until: None }];
             for live in keys.verifying.iter().filter(|live| live.is_live(now) && !superseded(live))
             {
                 let mut live = live.clone();
-                if keys.signing.as_ref().is_some_and(|signing| signing.verifying.is(&live.key)) {
+                if keys
+                    .signing
+                    .as_ref()
+                    .is_some_and(|signing| signing.verifying_key().is(&live.key))
+                {
                     // A grace past the end of time is for ever.
                     live.until = now.checked_add(grace);
                 }
@@ -155,7 +185,7 @@ impl KeyRing {
         let mut outcome = Ok(false);
         self.keys.rcu(|keys| {
             let mut rest = Keys::clone(keys);
-            if rest.signing.as_ref().is_some_and(|signing| signing.verifying.is(key)) {
+            if rest.signing.as_ref().is_some_and(|signing| signing.verifying_key().is(key)) {
                 outcome = Err(ConfigError::RetiresSigningKey);
                 return rest;
             }
@@ -183,9 +213,7 @@ impl KeyRing {
 
         // The algorithms are the keys' own, never the token's choice: what no key is for is refused
         // before any key is touched (RFC 8725 section 3.1).
-        let alg = token.unverified_alg().parse::<Algorithm>();
-        let alg = alg.map_err(|_| Refusal::DisallowedAlgorithm)?;
-        let is_for_alg = |key: &&VerifyingKey| key.algorithm() == alg;
+        let is_for_alg = |key: &&VerifyingKey| key.is_named(token.unverified_alg());
         if !live.clone().any(|key| is_for_alg(&key)) {
             return Err(Refusal::DisallowedAlgorithm);
         }
@@ -199,7 +227,7 @@ impl KeyRing {
                 }
                 fits(key)
             }
-            None => live.filter(is_for_alg).filter(|key| key.id.is_none()).any(fits),
+            None => live.filter(is_for_alg).filter(|key| key.id().is_none()).any(fits),
         };
         if vouched { Ok(()) } else { Err(Refusal::InvalidSignature) }
     }

@@ -4,13 +4,14 @@ use super::TokenForm;
 use super::base64;
 use super::header::LEGACY_HEADER;
 
-/// Writes a token of this header and these claims. The legacy form has only its one header.
+/// Writes a token of this header and these claims; `None` when `sign` gives no signature. The legacy
+/// form has only its one header.
 pub(crate) fn encode(
     form: TokenForm,
     header: &[u8],
     claims: &[u8],
-    sign: impl FnOnce(&[u8]) -> [u8; 32],
-) -> String {
+    sign: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
+) -> Option<String> {
     // Room for a token with UUIDs and a name of usual length.
     let mut token = String::with_capacity(384);
     match form {
@@ -22,7 +23,7 @@ pub(crate) fn encode(
         TokenForm::Compact => base64::URL_SAFE.encode_append(claims, &mut token),
         TokenForm::Legacy => base64::STANDARD.encode_append(claims, &mut token),
     }
-    let signature = sign(token.as_bytes());
+    let signature = sign(token.as_bytes())?;
     token.push('.');
     match form {
         TokenForm::Compact => base64::URL_SAFE.encode_append(signature, &mut token),
@@ -35,5 +36,5 @@ pub(crate) fn encode(
             }
         }
     }
-    token
+    Some(token)
 }

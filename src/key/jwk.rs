@@ -1,0 +1,127 @@
+//! JSON Web Keys (RFC 7517), read and published.
+
+use jsonwebtoken::Algorithm;
+use jsonwebtoken::DecodingKey;
+use jsonwebtoken::jwk::AlgorithmParameters;
+use jsonwebtoken::jwk::EllipticCurve;
+use jsonwebtoken::jwk::Jwk;
+use serde_json::Value;
+use serde_json::json;
+
+use super::VerifyingKey;
+use super::public::Numbers;
+use super::public::PublicKey;
+use crate::error::ConfigError;
+
+/// The most keys a set may have: each token without a `kid` may be tried against all of them.
+const MAX_KEYS: usize = 32;
+
+/// Why a key of a set is not taken.
+enum Unusable {
+    /// It is none of our business: another use, another kind. The rest of the set is good.
+    PassedOver,
+    /// The set as a whole can't be trusted.
+    Refused(ConfigError),
+}
+
+/// Reads the keys of a JWK Set that are for verifying signatures.
+///
+/// Keys of other kinds and uses are passed over (RFC 7517 section 5). An RSA key that names no
+/// algorithm is for RS256, the default of OpenID Connect.
+pub(super) fn read_set(json: &[u8]) -> Result<Vec<VerifyingKey>, ConfigError> {
+    let invalid = |reason| ConfigError::InvalidKey { reason };
+    let document: Value =
+        serde_json::from_slice(json).map_err(|_| invalid("the JWK Set is not JSON"))?;
+    let keys = document.get("keys").and_then(Value::as_array);
+    let keys = keys.ok_or_else(|| invalid("the JWK Set has no array `keys`"))?;
+    if keys.len() > MAX_KEYS {
+        return Err(invalid("the JWK Set has more than 32 keys"));
+    }
+    let mut usable = Vec::new();
+    for key in keys {
+        match read(key) {
+            Ok(key) => usable.push(key),
+            Err(Unusable::PassedOver) => {}
+            Err(Unusable::Refused(error)) => return Err(error),
+        }
+    }
+    Ok(usable)
+}
+
+/// Reads one key, which has to be usable.
+pub(super) fn read_one(json: &[u8]) -> Result<VerifyingKey, ConfigError> {
+    let invalid = |reason| ConfigError::InvalidKey { reason };
+    let key: Value = serde_json::from_slice(json).map_err(|_| invalid("the JWK is not JSON"))?;
+    read(&key).map_err(|unusable| match unusable {
+        Unusable::PassedOver => invalid("the JWK is not for verifying signatures of a known kind"),
+        Unusable::Refused(error) => error,
+    })
+}
+
+fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
+    let refused = |reason| Unusable::Refused(ConfigError::InvalidKey { reason });
+    // A secret in a set that is published, or beside public keys, is a secret no more; and whoever
+    // takes one for the other lets everybody sign (RFC 8725 section 3.1).
+    if value.get("kty").and_then(Value::as_str) == Some("oct") || value.get("k").is_some() {
+        return Err(refused("the JWK Set holds a symmetric key"));
+    }
+    let text = |name: &str| match value.get(name) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.as_str())),
+        Some(_) => Err(refused("a member of the JWK is not a string")),
+    };
+    if text("use")?.is_some_and(|usage| usage != "sig") {
+        return Err(Unusable::PassedOver);
+    }
+    if let Some(operations) = value.get("key_ops") {
+        let operations = operations.as_array().ok_or_else(|| refused("`key_ops` is no array"))?;
+        if !operations.iter().any(|operation| operation == "verify") {
+            return Err(Unusable::PassedOver);
+        }
+    }
+    let jwk: Jwk = serde_json::from_value(value.clone()).map_err(|_| Unusable::PassedOver)?;
+    let algorithm = match (&jwk.algorithm, text("alg")?) {
+        (AlgorithmParameters::RSA(_), None | Some("RS256")) => Algorithm::RS256,
+        (AlgorithmParameters::RSA(_), Some("PS256")) => Algorithm::PS256,
+        (AlgorithmParameters::EllipticCurve(key), None | Some("ES256"))
+            if key.curve == EllipticCurve::P256 =>
+        {
+            Algorithm::ES256
+        }
+        // RFC 9864 spells it `Ed25519`, RFC 8037 `EdDSA`.
+        (AlgorithmParameters::OctetKeyPair(key), None | Some("EdDSA" | "Ed25519"))
+            if key.curve == EllipticCurve::Ed25519 =>
+        {
+            Algorithm::EdDSA
+        }
+        _ => return Err(Unusable::PassedOver),
+    };
+    let key =
+        DecodingKey::from_jwk(&jwk).map_err(|_| refused("a number of the JWK is not base64url"))?;
+    let numbers = Numbers::of(&key, algorithm).map_err(Unusable::Refused)?;
+    let key = VerifyingKey::public(PublicKey::new(algorithm, numbers).map_err(Unusable::Refused)?);
+    match text("kid")? {
+        Some(id) => key.try_with_id(id).map_err(Unusable::Refused),
+        None => Ok(key),
+    }
+}
+
+/// Writes a public key; `None` for an HMAC key, which is never published.
+pub(super) fn write(key: &VerifyingKey) -> Option<Value> {
+    let public = key.as_public()?;
+    let base64 = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
+    let mut jwk = match public.numbers() {
+        Numbers::Rsa { n, e } => json!({ "kty": "RSA", "n": base64(n), "e": base64(e) }),
+        Numbers::P256(point) => {
+            let (x, y) = point[1..].split_at(32);
+            json!({ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) })
+        }
+        Numbers::Ed25519(point) => json!({ "kty": "OKP", "crv": "Ed25519", "x": base64(point) }),
+    };
+    jwk["use"] = "sig".into();
+    jwk["alg"] = key.alg().into();
+    if let Some(id) = key.id() {
+        jwk["kid"] = id.into();
+    }
+    Some(jwk)
+}

@@ -1,0 +1,119 @@
+//! A key that signs.
+
+use std::fmt;
+#[cfg(feature = "asymmetric")]
+use std::sync::Arc;
+
+use jsonwebtoken::Algorithm;
+
+use super::VerifyingKey;
+#[cfg(feature = "asymmetric")]
+use super::private::PrivateKey;
+use crate::error::ConfigError;
+
+/// Key that signs tokens, and verifies them.
+#[derive(Clone)]
+pub struct SigningKey {
+    verifying: VerifyingKey,
+    /// What an HS256 key has no need of: it signs by what it verifies by.
+    #[cfg(feature = "asymmetric")]
+    #[cfg_attr(
+        not(any(feature = "issuer", feature = "test-util")),
+        expect(dead_code, reason = "a build that issues nothing only reads it")
+    )]
+    private: Option<Arc<PrivateKey>>,
+}
+
+impl SigningKey {
+    /// Creates a key for HS256 (RFC 7518 section 3.2) without an id.
+    ///
+    /// The secret is random bytes, such as `openssl rand -hex 32` prints: whoever can guess it can
+    /// be any customer, and guessing needs nothing but one token.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::SecretTooShort`] for less than 32 bytes,
+    /// - [`ConfigError::SecretRepeatsOneByte`] for a placeholder,
+    /// - [`ConfigError::SecretIsKeyText`] for the text of a PEM, DER, SSH or JWK key.
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        Ok(Self {
+            verifying: VerifyingKey::hs256(secret)?,
+            #[cfg(feature = "asymmetric")]
+            private: None,
+        })
+    }
+
+    /// Reads a private key from PEM (feature `asymmetric`), for RS256, PS256, ES256 or EdDSA
+    /// (Ed25519): PKCS#8, or for RSA also PKCS#1.
+    ///
+    /// # Errors
+    ///
+    /// As [`VerifyingKey::from_pem`].
+    #[cfg(feature = "asymmetric")]
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let (private, public) = PrivateKey::from_pem(algorithm, pem.as_ref())?;
+        Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
+    }
+
+    /// Gives the key an id, which the tokens it signs carry as `kid`.
+    ///
+    /// # Panics
+    ///
+    /// If the id is not 1 to 128 characters of printable ASCII (`0x21` to `0x7E`).
+    #[must_use]
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        Self { verifying: self.verifying.with_id(id), ..self }
+    }
+
+    /// Gives the key an id that comes from outside the program, such as a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidKeyId`] if it is not 1 to 128 characters of printable ASCII.
+    pub fn try_with_id(self, id: impl Into<String>) -> Result<Self, ConfigError> {
+        Ok(Self { verifying: self.verifying.try_with_id(id)?, ..self })
+    }
+
+    /// Returns the key's id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.verifying.id()
+    }
+
+    /// Returns the one algorithm that the key is for.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        self.verifying.algorithm()
+    }
+
+    /// Returns the key that verifies what this one signs.
+    #[must_use]
+    pub fn verifying_key(&self) -> VerifyingKey {
+        self.verifying.clone()
+    }
+
+    /// The algorithm's name in a header.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn alg(&self) -> &'static str {
+        self.verifying.alg()
+    }
+
+    /// Signs; `None` when the machine has no randomness that the algorithm needs.
+    #[cfg(any(feature = "issuer", feature = "test-util"))]
+    pub(crate) fn sign(&self, signing_input: &[u8]) -> Option<Vec<u8>> {
+        #[cfg(feature = "asymmetric")]
+        if let Some(private) = &self.private {
+            return private.sign(signing_input);
+        }
+        self.verifying.as_hs256().map(|key| key.sign(signing_input).to_vec())
+    }
+}
+
+impl fmt::Debug for SigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SigningKey")
+            .field("id", &self.id())
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,200 @@
+//! A key that verifies.
+
+use std::fmt;
+use std::sync::Arc;
+
+use jsonwebtoken::Algorithm;
+
+use super::hs256::Hs256;
+#[cfg(feature = "asymmetric")]
+use super::public::PublicKey;
+use crate::error::ConfigError;
+
+/// The longest key id, in characters.
+const MAX_KEY_ID_LEN: usize = 128;
+
+/// Key that verifies tokens.
+///
+/// It has exactly one algorithm (RFC 8725 section 3.1), and maybe an id, the `kid` of the tokens it
+/// is for. Cloning is cheap. The secret itself is not kept: an HS256 key is two hash states, which
+/// are overwritten when the last clone is dropped.
+#[derive(Clone)]
+pub struct VerifyingKey {
+    id: Option<Arc<str>>,
+    material: Arc<Material>,
+}
+
+enum Material {
+    Hs256(Hs256),
+    #[cfg(feature = "asymmetric")]
+    Public(PublicKey),
+}
+
+impl VerifyingKey {
+    /// Creates a key for HS256 (RFC 7518 section 3.2) without an id.
+    ///
+    /// # Errors
+    ///
+    /// As [`SigningKey::hs256`](crate::SigningKey::hs256).
+    pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let material = Material::Hs256(Hs256::new(secret.as_ref())?);
+        Ok(Self { id: None, material: Arc::new(material) })
+    }
+
+    /// Reads a public key, or the one in a certificate, from PEM (feature `asymmetric`), for RS256,
+    /// PS256, ES256 or EdDSA (Ed25519).
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::UnsupportedAlgorithm`] for another algorithm,
+    /// - [`ConfigError::InvalidKey`] for text that is no public key of the algorithm's kind, an RSA
+    ///   key outside 2048 to 4096 bits, with an even modulus, an exponent below 65537 or the ROCA
+    ///   fingerprint, and a point that is not on its curve.
+    #[cfg(feature = "asymmetric")]
+    pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        PublicKey::from_pem(algorithm, pem.as_ref()).map(Self::public)
+    }
+
+    /// Reads a public key from DER: a `SubjectPublicKeyInfo`, RFC 5280 section 4.1 (feature
+    /// `asymmetric`).
+    ///
+    /// # Errors
+    ///
+    /// As [`from_pem`](Self::from_pem).
+    #[cfg(feature = "asymmetric")]
+    pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        PublicKey::from_der(algorithm, der.as_ref()).map(Self::public)
+    }
+
+    /// Reads a public key from a JSON Web Key (RFC 7517), with its `kid` as id (feature `asymmetric`).
+    /// What its `use`, `key_ops`, `alg` and `crv` forbid is refused. An RSA key without `alg` is for
+    /// RS256.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::InvalidKey`] as [`from_pem`](Self::from_pem), and for a symmetric key,
+    /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry.
+    #[cfg(feature = "asymmetric")]
+    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        super::jwk::read_one(json.as_ref())
+    }
+
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn public(key: PublicKey) -> Self {
+        Self { id: None, material: Arc::new(Material::Public(key)) }
+    }
+
+    /// Gives the key an id: it then verifies the tokens whose `kid` this is, and no others.
+    ///
+    /// # Panics
+    ///
+    /// If the id is not 1 to 128 characters of printable ASCII (`0x21` to `0x7E`).
+    #[must_use]
+    pub fn with_id(self, id: impl Into<String>) -> Self {
+        self.try_with_id(id).expect("a key id that a token may carry")
+    }
+
+    /// Gives the key an id that comes from outside the program, such as a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::InvalidKeyId`] if it is not 1 to 128 characters of printable ASCII.
+    pub fn try_with_id(mut self, id: impl Into<String>) -> Result<Self, ConfigError> {
+        let id = id.into();
+        let printable = id.bytes().all(|byte| byte.is_ascii_graphic());
+        if id.is_empty() || id.len() > MAX_KEY_ID_LEN || !printable {
+            return Err(ConfigError::InvalidKeyId { id });
+        }
+        self.id = Some(id.into());
+        Ok(self)
+    }
+
+    /// Returns the key's id.
+    #[must_use]
+    pub fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    /// Returns the one algorithm that the key is for.
+    #[must_use]
+    pub fn algorithm(&self) -> Algorithm {
+        match &*self.material {
+            Material::Hs256(_) => Algorithm::HS256,
+            #[cfg(feature = "asymmetric")]
+            Material::Public(key) => key.algorithm(),
+        }
+    }
+
+    /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1).
+    #[cfg(any(feature = "issuer", feature = "asymmetric"))]
+    pub(super) fn alg(&self) -> &'static str {
+        match self.algorithm() {
+            Algorithm::RS256 => "RS256",
+            Algorithm::PS256 => "PS256",
+            Algorithm::ES256 => "ES256",
+            Algorithm::EdDSA => "EdDSA",
+            // Invariant: no key is made for any other.
+            _ => "HS256",
+        }
+    }
+
+    /// Whether a header's `alg` names this key's algorithm, exactly. The two names of Ed25519
+    /// (RFC 8037, RFC 9864) are both its own.
+    pub(super) fn is_named(&self, alg: &str) -> bool {
+        match self.algorithm() {
+            Algorithm::EdDSA => alg == "EdDSA" || alg == "Ed25519",
+            algorithm => alg.parse::<Algorithm>().is_ok_and(|named| named == algorithm),
+        }
+    }
+
+    /// Checks in constant time whether `signature` is this key's over `signing_input`.
+    pub(super) fn fits(&self, signing_input: &[u8], signature: &[u8]) -> bool {
+        match &*self.material {
+            Material::Hs256(key) => key.verify(signing_input, signature),
+            #[cfg(feature = "asymmetric")]
+            Material::Public(key) => key.verify(signing_input, signature),
+        }
+    }
+
+    /// Whether both are the same key under the same id.
+    pub(super) fn is(&self, other: &Self) -> bool {
+        let same_material = match (&*self.material, &*other.material) {
+            (Material::Hs256(one), Material::Hs256(other)) => {
+                one.fingerprint() == other.fingerprint()
+            }
+            #[cfg(feature = "asymmetric")]
+            (Material::Public(one), Material::Public(other)) => {
+                (one.algorithm(), one.numbers()) == (other.algorithm(), other.numbers())
+            }
+            #[cfg(feature = "asymmetric")]
+            _ => false,
+        };
+        self.id == other.id && same_material
+    }
+
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn as_public(&self) -> Option<&PublicKey> {
+        match &*self.material {
+            Material::Hs256(_) => None,
+            Material::Public(key) => Some(key),
+        }
+    }
+
+    #[cfg(any(feature = "issuer", feature = "test-util"))]
+    pub(super) fn as_hs256(&self) -> Option<&Hs256> {
+        match &*self.material {
+            Material::Hs256(key) => Some(key),
+            #[cfg(feature = "asymmetric")]
+            Material::Public(_) => None,
+        }
+    }
+}
+
+impl fmt::Debug for VerifyingKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("VerifyingKey")
+            .field("id", &self.id)
+            .field("algorithm", &self.algorithm())
+            .finish_non_exhaustive()
+    }
+}
