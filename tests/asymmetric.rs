@@ -47,23 +47,8 @@ const ALGORITHMS: [Algorithm; 4] =
     [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
 fn pem(label: &str, der: &[u8]) -> String {
-    let base64 = base64(der);
+    let base64 = base64_simd::STANDARD.encode_to_string(der);
     format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
-}
-
-fn base64(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    const LETTERS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-    let mut text = String::new();
-    for chunk in bytes.chunks(3) {
-        let group = chunk.iter().fold(0_u32, |group, byte| group << 8 | u32::from(*byte));
-        let group = group << (8 * (3 - chunk.len()));
-        for place in 0..4 {
-            let letter = LETTERS[(group >> (18 - 6 * place) & 63) as usize] as char;
-            write!(text, "{}", if place <= chunk.len() { letter } else { '=' }).unwrap();
-        }
-    }
-    text
 }
 
 static RSA: LazyLock<String> = LazyLock::new(|| {
