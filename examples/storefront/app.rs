@@ -3,7 +3,6 @@
 use std::any::Any;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::http::HeaderName;
 use axum::http::HeaderValue;
 use axum::http::Method;
@@ -27,6 +26,7 @@ use tower_http::normalize_path::NormalizePathLayer;
 
 use crate::access;
 use crate::addresses;
+use crate::body;
 use crate::customers;
 use crate::log;
 use crate::orders;
@@ -60,8 +60,10 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
     let routes = Router::new()
         .merge(api)
         .route("/oauth/access_token", post(access::issue))
-        // The issuer looks at the access token itself, and at no customer token: whoever holds one
-        // that has expired is here to get another.
+        // Outermost, so that what is judged within is judged when the request is whole.
+        .route_layer(from_fn(body::read_first))
+        // The issuer reads bodies itself, and looks at the access token itself, and at no customer
+        // token: whoever holds one that has expired is here to get another.
         .route_service("/v2/customers/tokens", issuer)
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
@@ -69,7 +71,6 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
             let detail = "this resource does not take this method";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, title, detail)
         })
-        .layer(DefaultBodyLimit::max(MAX_BODY))
         .with_state(store);
     let app = wrap(routes);
     if log { app.layer(from_fn(log::requests)) } else { app }
@@ -120,5 +121,4 @@ fn cors() -> CorsLayer {
         .max_age(MAX_PREFLIGHT_AGE)
 }
 
-const MAX_BODY: usize = 64 * 1024;
 const MAX_PREFLIGHT_AGE: std::time::Duration = std::time::Duration::from_secs(3600);

@@ -29,6 +29,7 @@
 mod access;
 mod addresses;
 mod app;
+mod body;
 mod config;
 mod customers;
 mod cutoffs;

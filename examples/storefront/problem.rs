@@ -84,6 +84,16 @@ impl Problem {
         Self { status: StatusCode::CONFLICT, errors }
     }
 
+    pub(crate) fn request_timeout() -> Self {
+        let title = "Request Timeout";
+        Self::new(StatusCode::REQUEST_TIMEOUT, title, "the body did not arrive in time")
+    }
+
+    pub(crate) fn payload_too_large() -> Self {
+        let title = "Payload Too Large";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, title, "the body is too large")
+    }
+
     pub(crate) fn internal() -> Self {
         let title = "Internal Server Error";
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, title, "the request could not be answered")

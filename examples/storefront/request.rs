@@ -1,19 +1,16 @@
 //! What is read from requests: names in the path, parameters in the query, members of the body.
 
-use axum::body::Bytes;
-use axum::extract::FromRequest;
 use axum::extract::FromRequestParts;
 use axum::extract::RawPathParams;
-use axum::extract::Request;
 use axum::http::HeaderMap;
 use axum::http::StatusCode;
 use axum::http::header;
 use axum::http::request::Parts;
-use axum::response::IntoResponse;
 use percent_encoding::percent_decode_str;
 use serde_json::Map;
 use serde_json::Value;
 
+use crate::body::WholeBody;
 use crate::problem::FieldError;
 use crate::problem::Problem;
 
@@ -64,38 +61,19 @@ fn decode(text: &str) -> Option<String> {
     Some(percent_decode_str(&text).decode_utf8().ok()?.into_owned())
 }
 
-/// The body as bytes, up to the limit of the router.
-pub(crate) struct RawBody(pub(crate) Bytes);
-
-impl<S: Send + Sync> FromRequest<S> for RawBody {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        Bytes::from_request(request, state).await.map(Self).map_err(|rejection| {
-            // axum tells "too large" from "broken off" by its status alone.
-            if rejection.into_response().status() == StatusCode::PAYLOAD_TOO_LARGE {
-                let title = "Payload Too Large";
-                Problem::new(StatusCode::PAYLOAD_TOO_LARGE, title, "the body is too large")
-            } else {
-                Problem::bad_request("the body could not be read")
-            }
-        })
-    }
-}
-
 /// The object under `data` in a JSON body.
 pub(crate) struct Data(Map<String, Value>);
 
-impl<S: Send + Sync> FromRequest<S> for Data {
+impl<S: Send + Sync> FromRequestParts<S> for Data {
     type Rejection = Problem;
 
-    async fn from_request(request: Request, state: &S) -> Result<Self, Problem> {
-        if !is_json(request.headers()) {
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        if !is_json(&parts.headers) {
             let title = "Unsupported Media Type";
             let detail = "the content type must be application/json";
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, title, detail));
         }
-        let RawBody(body) = RawBody::from_request(request, state).await?;
+        let WholeBody(body) = WholeBody::from_request_parts(parts, state).await?;
         let value: Result<Value, _> = serde_json::from_slice(&body);
         let Ok(Value::Object(mut document)) = value else {
             return Err(Problem::bad_request("the body must be a JSON object"));
@@ -191,6 +169,8 @@ impl Fields<'_> {
 
 #[cfg(test)]
 mod tests {
+    use axum::response::IntoResponse;
+
     use super::*;
 
     #[test]

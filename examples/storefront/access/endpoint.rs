@@ -11,10 +11,10 @@ use crate::access::AccessTokens;
 use crate::access::Grant;
 use crate::access::LIFETIME_SECONDS;
 use crate::access::digest;
+use crate::body::WholeBody;
 use crate::problem::FieldError;
 use crate::problem::Problem;
 use crate::request::Parameter;
-use crate::request::RawBody;
 use crate::request::parameters;
 
 /// Answers with an access token: flat, because the SDKs read it so, and not under `data`.
@@ -24,7 +24,7 @@ use crate::request::parameters;
 pub(crate) async fn issue(
     State(pool): State<SqlitePool>,
     State(tokens): State<AccessTokens>,
-    RawBody(body): RawBody,
+    WholeBody(body): WholeBody,
 ) -> Result<Json<Value>, Problem> {
     let body = std::str::from_utf8(&body);
     let body = body.map_err(|_| Problem::bad_request("the body is not UTF-8"))?;

@@ -3,6 +3,7 @@
 mod access_tokens;
 mod addresses;
 mod around;
+mod bodies;
 mod customers;
 mod orders;
 mod seeded;
