@@ -9,7 +9,6 @@ use sha2::Sha256;
 use sqlx::QueryBuilder;
 use sqlx::SqliteConnection;
 use sqlx::SqlitePool;
-use tower_customer_auth::ChangeErrorKind;
 use tower_customer_auth::Customer;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::Secret;
@@ -29,27 +28,39 @@ pub(crate) async fn fill(
     hasher: &PasswordHasher,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
     let pool = customers.pool();
-    match sqlx::query_scalar(IS_DONE).fetch_optional(pool).await? {
-        Some(true) => return Ok(()),
-        Some(false) => {}
-        None => {
-            let empty = customers.count().await? == 0;
-            sqlx::query(BEGIN).bind(!empty).execute(pool).await?;
-            if !empty {
-                return Ok(());
-            }
-        }
+    if sqlx::query_scalar::<_, bool>(IS_DONE).fetch_optional(pool).await?.is_none() {
+        let empty = customers.count().await? == 0;
+        sqlx::query(BEGIN).bind(!empty).execute(pool).await?;
+    }
+    // Read again: a process that starts at the same time may have begun before this one counted, and
+    // then it is its customers that were counted.
+    if sqlx::query_scalar(IS_DONE).fetch_one(pool).await? {
+        return Ok(());
     }
     for person in &PEOPLE {
-        let password = hasher.hash(Secret::from(person.password)).await?;
-        let customer = Customer::new(person.id.parse()?, person.name, person.email);
-        match customers.insert(&customer, Some(&password)).await {
-            Err(error) if error.kind() != ChangeErrorKind::DuplicateId => return Err(error.into()),
-            _ => {}
-        }
+        insert_person(customers, hasher, person).await?;
     }
-    fill_own_tables(pool).await?;
-    Ok(())
+    fill_own_tables(pool).await
+}
+
+/// Inserts a customer, unless an earlier start or another process has done so.
+async fn insert_person(
+    customers: &SqliteCustomers,
+    hasher: &PasswordHasher,
+    person: &Person,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let id = person.id.parse()?;
+    if customers.get(&id).await?.is_some() {
+        return Ok(());
+    }
+    let password = hasher.hash(Secret::from(person.password)).await?;
+    let customer = Customer::new(id, person.name, person.email);
+    match customers.insert(&customer, Some(&password)).await {
+        Ok(_) => Ok(()),
+        // Whatever it is that the store says was there first: what counts is who is there now.
+        Err(_) if customers.get(customer.id()).await?.is_some() => Ok(()),
+        Err(error) => Err(error.into()),
+    }
 }
 
 async fn fill_own_tables(pool: &SqlitePool) -> Result<(), Box<dyn Error + Send + Sync>> {

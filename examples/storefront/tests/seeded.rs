@@ -1,4 +1,7 @@
+use futures_util::future::join_all;
 use serde_json::json;
+use sqlx::AssertSqlSafe;
+use sqlx::SqlitePool;
 use tower_customer_auth::Customer;
 
 use super::Folder;
@@ -8,14 +11,15 @@ use super::Shop;
 use crate::config::Database;
 use crate::database;
 
+/// Of Ron and of Leslie.
+const PASSWORDS: [(&str, &str); 2] =
+    [("ron@swanson.com", "mysecretpassword"), ("leslie@pawnee.gov", "waffles-and-work")];
+
 #[tokio::test]
 async fn the_seeded_customers_sign_in_with_their_passwords() {
     let shop = Shop::open().await;
     let anybody = shop.client(&shop.implicit().await);
-    for (email, password, id) in [
-        ("ron@swanson.com", "mysecretpassword", RON),
-        ("leslie@pawnee.gov", "waffles-and-work", LESLIE),
-    ] {
+    for ((email, password), id) in PASSWORDS.into_iter().zip([RON, LESLIE]) {
         let token = anybody.login(email, password).await.data(200);
         assert_eq!(token["customer_id"], id);
         assert_eq!(token["type"], "token");
@@ -59,18 +63,50 @@ async fn a_database_that_has_been_filled_is_not_filled_again() {
 
 #[tokio::test]
 async fn a_start_that_died_half_way_is_completed_by_the_next() {
-    let folder = Folder::new();
-    let customers = database::open(&Database::File(folder.file())).await.unwrap();
-    let begin = sqlx::query("INSERT INTO storefront_seed (id, done) VALUES (1, 0)");
-    assert_eq!(begin.execute(customers.pool()).await.unwrap().rows_affected(), 1);
-    let ron = Customer::new(RON.parse().unwrap(), "Ron Swanson", "ron@swanson.com");
-    assert_eq!(customers.insert(&ron, None).await.unwrap().customer(), &ron);
-    customers.pool().close().await;
+    for people in [&[][..], &[RON], &[RON, LESLIE]] {
+        let folder = Folder::new();
+        // What is left where a start dies after its last customer, or before.
+        let shop = Shop::open_file(&folder.file()).await;
+        for table in ["storefront_clients", "storefront_addresses", "storefront_orders"] {
+            execute(&shop.pool, &format!("DELETE FROM {table}")).await;
+        }
+        for missing in [RON, LESLIE].iter().filter(|id| !people.contains(id)) {
+            execute(
+                &shop.pool,
+                &format!("DELETE FROM customer_auth_customers WHERE id = '{missing}'"),
+            )
+            .await;
+        }
+        execute(&shop.pool, "UPDATE storefront_seed SET done = 0").await;
+        shop.pool.close().await;
 
-    let shop = Shop::open_file(&folder.file()).await;
+        let shop = Shop::open_file(&folder.file()).await;
+        is_whole(&shop).await;
+    }
+}
+
+async fn execute(pool: &SqlitePool, sql: &str) {
+    let done = sqlx::query(AssertSqlSafe(sql)).execute(pool).await;
+    assert_eq!(done.err().map(|error| error.to_string()), None, "{sql}");
+}
+
+/// Asserts that the store holds all that a new one holds, and that its customers can sign in.
+async fn is_whole(shop: &Shop) {
     let office = shop.client(&shop.office().await);
     assert_eq!(office.get("/v2/customers").await.json()["meta"]["results"]["total"], 2);
     assert_eq!(office.get("/v2/orders").await.json()["meta"]["results"]["total"], 52);
+    let anybody = shop.client(&shop.implicit().await);
+    for (email, password) in PASSWORDS {
+        assert_eq!(anybody.login(email, password).await.status, 200, "{email}");
+    }
+    assert_eq!(office.get(&addresses(RON)).await.data(200).as_array().map(Vec::len), Some(2));
+}
+
+#[tokio::test]
+async fn of_many_first_starts_at_once_each_serves_the_whole_store() {
+    let folder = Folder::new();
+    let starts = (0..6).map(async |_| is_whole(&Shop::open_file(&folder.file()).await).await);
+    join_all(starts).await;
 }
 
 #[tokio::test]
