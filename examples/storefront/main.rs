@@ -42,6 +42,7 @@ mod random;
 mod request;
 mod secret_file;
 mod seed;
+mod serve;
 mod settings;
 mod state;
 #[cfg(test)]
@@ -53,15 +54,12 @@ use std::error::Error;
 use std::io;
 use std::io::Write;
 use std::io::stdout;
-use std::pin::pin;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
-use tokio::time::timeout;
 use tower_customer_auth::Clock;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::PasswordGrant;
@@ -76,6 +74,8 @@ use tower_customer_auth::Verifier;
 use crate::access::AccessTokens;
 use crate::config::Config;
 use crate::config::Database;
+use crate::serve::Patience;
+use crate::serve::serve;
 use crate::state::Storefront;
 use crate::try_it::TryIt;
 
@@ -104,11 +104,13 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let parts = Parts { keys, customers, hasher: PasswordHasher::new(), clock: system_clock() };
     let router = parts.assemble(config.token_form, config.log).await?;
 
+    // Before anybody is told that there is a server: whoever waits for that may stop it at once.
+    let stop = shutdown_signal()?;
     // A closed standard output is no reason to end.
     let _ = writeln!(stdout(), "listening on {origin}");
     let _ = write!(stdout(), "{}", TryIt { origin: &origin });
 
-    serve(listener, router).await?;
+    serve(listener, router, Patience::default(), stop).await;
     // Lets SQLite fold its log into the file.
     pool.close().await;
     Ok(())
@@ -167,23 +169,7 @@ impl Parts {
     }
 }
 
-/// Serves until SIGTERM or Ctrl-C, and then until the requests that have begun are answered.
-async fn serve(listener: TcpListener, router: Router) -> io::Result<()> {
-    let signal = shutdown_signal()?;
-    let (stop, stopped) = oneshot::channel::<()>();
-    let server = axum::serve(listener, router).with_graceful_shutdown(async {
-        let _ = stopped.await;
-    });
-    let mut server = pin!(server.into_future());
-    tokio::select! {
-        ended = &mut server => return ended,
-        () = signal => {}
-    }
-    let _ = stop.send(());
-    // A client that never finishes its request does not keep the store from ending.
-    timeout(GRACE, server).await.unwrap_or(Ok(()))
-}
-
+/// Comes with SIGTERM or Ctrl-C.
 #[cfg(unix)]
 fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
     use tokio::signal::unix::SignalKind;
@@ -206,4 +192,3 @@ fn shutdown_signal() -> io::Result<impl Future<Output = ()>> {
 }
 
 const TOKEN_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-const GRACE: Duration = Duration::from_secs(10);

@@ -7,6 +7,7 @@ mod bodies;
 mod customers;
 mod orders;
 mod seeded;
+mod serving;
 
 use std::path::Path;
 use std::sync::Arc;
