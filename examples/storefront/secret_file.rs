@@ -28,6 +28,8 @@ pub(crate) enum SecretFileError {
     #[cfg(unix)]
     #[error("the secret file {} is open to other users, make it yours alone: chmod 600", path.display())]
     OpenToOthers { path: PathBuf },
+    #[error("{} is no secret file, it has more than {MAX_LEN} bytes", path.display())]
+    TooLong { path: PathBuf },
 }
 
 /// Returns the secret kept beside `database`, and makes it first if there is none.
@@ -69,7 +71,11 @@ fn load(path: &Path) -> Result<Option<Secret>, SecretFileError> {
         }
     }
     let mut text = Zeroizing::new(Vec::new());
-    file.take(MAX_LEN).read_to_end(&mut text).map_err(unreadable)?;
+    file.take(MAX_LEN + 1).read_to_end(&mut text).map_err(unreadable)?;
+    // Cut off, it would make another key than the file does once it is read as a whole.
+    if text.len() as u64 > MAX_LEN {
+        return Err(SecretFileError::TooLong { path: path.to_owned() });
+    }
     Ok(Some(text.trim_ascii().into()))
 }
 

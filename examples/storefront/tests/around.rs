@@ -223,6 +223,23 @@ fn of_many_starts_at_once_all_get_one_secret() {
     }
 }
 
+#[test]
+fn a_secret_file_that_is_too_long_is_refused_and_not_cut_off() {
+    let folder = Folder::new();
+    let made = secret_file::load_or_create(&folder.file()).unwrap();
+    let path = folder.0.join("store.sqlite3.secret");
+    let mut text = [made.expose(), "\n".repeat(4096 - 64).as_bytes()].concat();
+    fs::write(&path, &text).unwrap();
+    let read = secret_file::load_or_create(&folder.file()).unwrap();
+    assert_eq!(read.expose(), made.expose());
+
+    text.push(b'\n');
+    fs::write(&path, &text).unwrap();
+    let refused = secret_file::load_or_create(&folder.file()).unwrap_err().to_string();
+    let path = path.display();
+    assert_eq!(refused, format!("{path} is no secret file, it has more than 4096 bytes"));
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn the_secret_and_the_database_are_files_of_mode_0600() {
