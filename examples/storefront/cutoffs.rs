@@ -95,8 +95,10 @@ async fn finish(
 const BEGIN: &str = "INSERT INTO storefront_changes_begun (customer_id) VALUES (?1)";
 const FORGET: &str = "DELETE FROM storefront_changes_begun WHERE id = ?1";
 const BEGUN: &str = "SELECT id, customer_id FROM storefront_changes_begun";
+// As `Revocations` does: a token issued after one change and before another of the same second is dated
+// by the end of that second, and the second cut-off must reach it.
 const KEEP: &str = "\
     INSERT INTO storefront_token_cutoffs (customer_id, valid_from) VALUES (?1, ?2) \
-    ON CONFLICT (customer_id) DO UPDATE SET valid_from = max(valid_from, excluded.valid_from)";
+    ON CONFLICT (customer_id) DO UPDATE SET valid_from = max(valid_from + 1, excluded.valid_from)";
 const ALL: &str = "SELECT customer_id, valid_from FROM storefront_token_cutoffs";
 const PRUNE: &str = "DELETE FROM storefront_token_cutoffs WHERE valid_from < ?1";

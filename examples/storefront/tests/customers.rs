@@ -176,6 +176,28 @@ async fn tokens_that_a_new_password_ended_stay_ended_after_a_restart() {
 }
 
 #[tokio::test]
+async fn a_token_of_between_two_changes_in_one_second_stays_ended_after_a_restart() {
+    let folder = Folder::new();
+    let shop = Shop::open_file(&folder.file()).await;
+    let ron = shop.signed_in(RON).await;
+    assert_eq!(ron.put(&ron_path(), json!({ "password": "a better secret" })).await.status, 200);
+    let between = ron.login("ron@swanson.com", "a better secret").await.data(200);
+    shop.clock.advance(Duration::from_millis(500));
+    let office = shop.client(&shop.office().await);
+    assert_eq!(office.put(&ron_path(), json!({ "password": "the best one" })).await.status, 200);
+    shop.pool.close().await;
+
+    let shop = Shop::open_file(&folder.file()).await;
+    shop.clock.advance(Duration::from_secs(2));
+    let between = between["token"].as_str().map(str::to_owned);
+    let ron = Client { customer: between, ..shop.client(&shop.implicit().await) };
+    ron.get(&ron_path()).await.plainly_refused(403);
+    let again = ron.login("ron@swanson.com", "the best one").await.data(200);
+    let again = Client { customer: again["token"].as_str().map(str::to_owned), ..ron };
+    assert_eq!(again.get(&ron_path()).await.status, 200);
+}
+
+#[tokio::test]
 async fn a_change_that_the_process_did_not_live_to_finish_ends_the_tokens_at_the_next_start() {
     let folder = Folder::new();
     let shop = Shop::open_file(&folder.file()).await;
