@@ -24,9 +24,13 @@ pub(crate) fn epoch_seconds(time: SystemTime) -> i64 {
 }
 
 /// Reads a day (its first moment, UTC), a time with an offset, or one without (UTC), and writes it
-/// as [`format`] does. `None` for everything else, and for what that width can't hold: a year of
+/// as [`format`] does. `None` for everything else, a time in a named zone too, and for what that width can't hold: a year of
 /// other than four digits, a fraction finer than a millisecond.
 pub(crate) fn canonical(text: &str) -> Option<String> {
+    // jiff reads a time zone, `…T00:00[Europe/Berlin]`, and would leave it out of account.
+    if text.contains('[') {
+        return None;
+    }
     let time = text.parse::<Timestamp>().ok().or_else(|| {
         let local: DateTime = text.parse().ok()?;
         TimeZone::UTC.to_timestamp(local).ok()
@@ -51,6 +55,16 @@ mod tests {
             ("2020-01-31T09:30:00.0001Z", None),
             ("-000001-01-31", None),
             ("2020-02-30", None),
+            ("2020-01-31T09:30[Europe/Berlin]", None),
+            ("2020-01-31T09:30:00+01:00[Europe/Berlin]", None),
+            ("2020-01-31T09:30:00Z[u-ca=hebrew]", None),
+            ("2020-01-31[UTC]", None),
+            ("2020-01-31T09:30:00+26:00", None),
+            ("2020-01-31T09:30:00+02", Some("2020-01-31T07:30:00.000Z")),
+            ("2020-01-31T09:30:00-0200", Some("2020-01-31T11:30:00.000Z")),
+            ("2020-01-31Z", None),
+            ("9999-12-31T23:59:59-12:00", None),
+            ("0000-01-01T00:00:00+12:00", None),
             ("2020", None),
             ("yesterday", None),
             ("", None),

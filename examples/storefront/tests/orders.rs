@@ -169,6 +169,7 @@ async fn a_query_that_is_not_understood_is_a_400_that_names_the_parameter() {
         ("sort=total", "sort"),
         ("filter=eq(total,1)", "filter"),
         ("filter=ge(created_at,yesterday)", "filter"),
+        ("filter=ge(created_at,2020-01-01T00:00[Europe/Berlin])", "filter"),
         ("include=customers", "include"),
         ("page[limit]=101", "page[limit]"),
         ("page[limit]=0", "page[limit]"),
