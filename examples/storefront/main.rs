@@ -34,6 +34,7 @@ mod config;
 mod customers;
 mod cutoffs;
 mod database;
+mod json;
 mod log;
 mod orders;
 mod page;

@@ -11,6 +11,7 @@ use serde_json::Map;
 use serde_json::Value;
 
 use crate::body::WholeBody;
+use crate::json;
 use crate::problem::FieldError;
 use crate::problem::Problem;
 
@@ -74,9 +75,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Data {
             return Err(Problem::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, title, detail));
         }
         let WholeBody(body) = WholeBody::from_request_parts(parts, state).await?;
-        let value: Result<Value, _> = serde_json::from_slice(&body);
-        let Ok(Value::Object(mut document)) = value else {
-            return Err(Problem::bad_request("the body must be a JSON object"));
+        let Some(Value::Object(mut document)) = json::parse(&body) else {
+            let detail = "the body must be a JSON object without duplicate member names";
+            return Err(Problem::bad_request(detail));
         };
         match document.remove("data") {
             Some(Value::Object(data)) => Ok(Self(data)),

@@ -98,6 +98,10 @@ async fn bodies_that_are_no_json_or_too_large_are_answered_in_json() {
     for body in ["", "$", "{", "[]", "null", "\u{1}", "{\"data\":{}} {}"] {
         ron.call_raw("POST", &path, body.to_owned()).await.plainly_refused(400);
     }
+    let twice = r#""first_name":"Ron","first_name":"Duke""#;
+    for body in [format!(r#"{{"data":{{{twice}}}}}"#), r#"{"data":{},"data":{}}"#.to_owned()] {
+        ron.call_raw("POST", &path, body).await.plainly_refused(400);
+    }
     for body in ["{}", "{\"data\":[]}", "{\"data\":null}"] {
         let answer = ron.call_raw("POST", &path, body.to_owned()).await;
         assert_eq!(answer.refused(400), super::fields(["data"]), "{body}");
