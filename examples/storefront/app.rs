@@ -71,6 +71,7 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
             let detail = "this resource does not take this method";
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, title, detail)
         })
+        .layer(from_fn(log::name_route))
         .with_state(store);
     let app = wrap(routes);
     if log { app.layer(from_fn(log::requests)) } else { app }

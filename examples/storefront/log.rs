@@ -6,7 +6,9 @@ use std::error::Error;
 use std::io::Write;
 use std::io::stderr;
 
+use axum::extract::MatchedPath;
 use axum::extract::Request;
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 
@@ -31,15 +33,32 @@ pub(crate) fn chain(error: &dyn Error) -> String {
     text.replace(['\n', '\r'], " ")
 }
 
-/// Writes one line a request: method, path and status.
-///
-/// The path comes without its query and no header is written, so that no token, code or e-mail
-/// address can end up in a log.
+/// Notes on the answer which route it comes from, for [`requests`]: a router tells that to what is
+/// inside of it alone.
+pub(crate) async fn name_route(
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let mut response = next.run(request).await;
+    if let Some(route) = route {
+        response.extensions_mut().insert(route);
+    }
+    response
+}
+
+/// Writes one line a request: method, route and status.
 pub(crate) async fn requests(request: Request, next: Next) -> Response {
     let method = request.method().clone();
-    let uri = request.uri().clone();
     let response = next.run(request).await;
-    let path = uri.path().escape_debug();
-    let _ = writeln!(stderr(), "{method} {path} {}", response.status().as_u16());
+    let _ = writeln!(stderr(), "{}", line(&method, &response));
     response
+}
+
+/// The route comes as the program has it, `/v2/customers/{customer}`, and as `-` where there is none:
+/// nothing of what the client wrote is in the line but the method, so that no token, code or e-mail
+/// address can end up in a log.
+pub(crate) fn line<B>(method: &Method, response: &Response<B>) -> String {
+    let route = response.extensions().get().map_or("-", MatchedPath::as_str);
+    format!("{method} {route} {}", response.status().as_u16())
 }

@@ -17,7 +17,7 @@
 //! | `STOREFRONT_DB` | `storefront.sqlite3` | the data; `:memory:` keeps none |
 //! | `STOREFRONT_SECRET` | made and kept in `DB.secret`, mode 0600 | the key of the customer tokens, 32 bytes or more |
 //! | `STOREFRONT_TOKEN_FORM` | `compact` | how customer tokens are written, `compact` or `legacy`; both are accepted |
-//! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, path without query, status |
+//! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, route, status |
 //!
 //! An empty variable counts as unset. An empty database is filled with two customers, their
 //! addresses and orders, and two API clients, whose passwords and secrets stand in `seed.rs`: they

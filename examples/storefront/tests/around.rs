@@ -5,6 +5,7 @@ use std::path::Path;
 
 use axum::Router;
 use axum::body::Body;
+use axum::http::Method;
 use axum::http::Request;
 use axum::http::header;
 use axum::routing::get;
@@ -16,6 +17,7 @@ use super::Folder;
 use super::RON;
 use super::Shop;
 use crate::app::wrap;
+use crate::log;
 use crate::secret_file;
 
 const ASKED: &str = "authorization,content-type,x-moltin-application,x-moltin-customer-token,\
@@ -125,6 +127,23 @@ async fn bodies_that_are_no_json_or_too_large_are_answered_in_json() {
     }
     for content_type in ["application/json; charset=utf-8", "Application/JSON"] {
         assert_eq!(shop.send(typed(content_type)).await.refused(400), super::fields(["data"]));
+    }
+}
+
+#[tokio::test]
+async fn the_log_has_nothing_of_what_the_client_wrote_into_the_path() {
+    let shop = Shop::open().await;
+    for (method, uri, expected) in [
+        (Method::PUT, "/v2/customers/ron@swanson.com", "PUT /v2/customers/{customer} 401"),
+        (Method::GET, "/v2/orders/ron@swanson.com/?filter=x", "GET /v2/orders/{order} 401"),
+        (Method::POST, "/v2/customers/tokens", "POST /v2/customers/tokens 401"),
+        (Method::POST, "/oauth/access_token", "POST /oauth/access_token 400"),
+        (Method::PATCH, "/v2/customers/ron@swanson.com", "PATCH /v2/customers/{customer} 405"),
+        (Method::GET, "/ron@swanson.com", "GET - 404"),
+    ] {
+        let request = Request::builder().method(&method).uri(uri).body(Body::empty()).unwrap();
+        let response = shop.router.clone().oneshot(request).await.unwrap();
+        assert_eq!(log::line(&method, &response), expected);
     }
 }
 
