@@ -8,6 +8,7 @@ use serde_json::Value;
 use serde_json::json;
 use sqlx::QueryBuilder;
 use sqlx::Row;
+use sqlx::Sqlite;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteRow;
 
@@ -58,7 +59,7 @@ pub(crate) async fn create(
     // Counted by the statement that inserts, so that two at once can't both be the last.
     insert.push(" WHERE (SELECT count(*) FROM storefront_addresses WHERE customer_id = ");
     insert.push_bind(customer.id()).push(") < ").push_bind(MAX_ADDRESSES).push(" RETURNING *");
-    let row = written(insert.build(), &store.pool).await?.ok_or_else(|| {
+    let row = written(insert, &store).await?.ok_or_else(|| {
         let detail = format!("a customer has at most {MAX_ADDRESSES} addresses");
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "Too many addresses", &detail)
     })?;
@@ -98,7 +99,7 @@ pub(crate) async fn update(
     }
     update.push(" WHERE id = ").push_bind(id);
     update.push(" AND customer_id = ").push_bind(customer.id()).push(" RETURNING *");
-    let row = written(update.build(), &store.pool).await?.ok_or_else(Problem::not_found)?;
+    let row = written(update, &store).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(json!({ "data": address(&row)? })))
 }
 
@@ -106,10 +107,12 @@ pub(crate) async fn update(
 pub(crate) async fn delete(
     customer: OwnCustomer,
     path: Path,
-    State(pool): State<SqlitePool>,
+    State(store): State<Storefront>,
 ) -> Result<StatusCode, Problem> {
     let id: String = path.get("address")?;
-    let deleted = sqlx::query(DELETE).bind(id).bind(customer.id()).execute(&pool).await?;
+    let delete = sqlx::query(DELETE).bind(id).bind(customer.id());
+    let pool = store.pool.clone();
+    let deleted = store.writes.carry_out(async move { delete.execute(&pool).await }).await?;
     if deleted.rows_affected() == 0 {
         return Err(Problem::not_found());
     }
@@ -121,10 +124,12 @@ pub(crate) async fn delete(
 /// Not `fetch_optional`: sqlx leaves the statement after the first row then, and what SQLite says
 /// to the commit that follows is lost. An address would be acknowledged that a full disk refused.
 async fn written(
-    statement: sqlx::query::Query<'_, sqlx::Sqlite, sqlx::sqlite::SqliteArguments>,
-    pool: &SqlitePool,
-) -> Result<Option<SqliteRow>, sqlx::Error> {
-    Ok(statement.fetch_all(pool).await?.pop())
+    mut statement: QueryBuilder<Sqlite>,
+    store: &Storefront,
+) -> Result<Option<SqliteRow>, Problem> {
+    let pool = store.pool.clone();
+    let write = async move { statement.build().fetch_all(&pool).await };
+    Ok(store.writes.carry_out(write).await?.pop())
 }
 
 fn address(row: &SqliteRow) -> Result<Value, sqlx::Error> {

@@ -21,8 +21,8 @@ use crate::time::epoch_seconds;
 /// The database notes first that a change is under way: when the process dies between the change
 /// and the cut-off, [`replay`] draws it at the next start.
 ///
-/// Runs in a task of its own, because a client that hangs up drops the handler, and must not be
-/// able to drop it between the two.
+/// A client that hangs up can't stop it between the two, which [`Writes`](crate::writes::Writes)
+/// sees to.
 pub(crate) async fn ending_tokens<T, C>(
     store: &Storefront,
     customer: &CustomerId,
@@ -32,9 +32,10 @@ where
     T: Send + 'static,
     C: Future<Output = Result<T, Problem>> + Send + 'static,
 {
+    let writes = store.writes.clone();
     let store = store.clone();
     let customer = customer.clone();
-    let task = tokio::spawn(async move {
+    let write = async move {
         let id = customer.to_string();
         let begun = sqlx::query(BEGIN).bind(&id).execute(&store.pool).await?.last_insert_rowid();
         let changed = change.await;
@@ -50,8 +51,8 @@ where
         revoked.map_err(|error| Problem::unavailable(&error))?;
         finish(&store.pool, begun, &id, now).await?;
         changed
-    });
-    task.await.map_err(|error| Problem::unavailable(&error))?
+    };
+    writes.carry_out(write).await
 }
 
 /// Tells the kept cut-offs to `revocations`, and drops those that no live token is older than.

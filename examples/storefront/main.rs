@@ -50,6 +50,7 @@ mod state;
 mod tests;
 mod time;
 mod try_it;
+mod writes;
 
 use std::error::Error;
 use std::io;
@@ -79,6 +80,7 @@ use crate::serve::Patience;
 use crate::serve::serve;
 use crate::state::Storefront;
 use crate::try_it::TryIt;
+use crate::writes::Writes;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -153,7 +155,8 @@ impl Parts {
         let revocations = Revocations::in_memory();
         cutoffs::replay(&pool, &revocations, clock.now(), TOKEN_LIFETIME).await?;
 
-        let access_tokens = AccessTokens::new(pool.clone(), Arc::clone(&clock));
+        let writes = Writes::default();
+        let access_tokens = AccessTokens::new(pool.clone(), writes.clone(), Arc::clone(&clock));
         let verifier = Verifier::builder(keys.clone())
             .revocations(revocations.clone())
             .clock(Arc::clone(&clock))
@@ -165,7 +168,8 @@ impl Parts {
             .lifetime(TOKEN_LIFETIME)
             .clock(Arc::clone(&clock))
             .build()?;
-        let store = Storefront { pool, customers, access_tokens, hasher, revocations, clock };
+        let store =
+            Storefront { pool, writes, customers, access_tokens, hasher, revocations, clock };
         Ok(app::app(store, verifier, issuer, log))
     }
 }

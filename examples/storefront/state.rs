@@ -11,11 +11,13 @@ use tower_customer_auth::Revocations;
 use tower_customer_auth::SqliteCustomers;
 
 use crate::access::AccessTokens;
+use crate::writes::Writes;
 
 /// The store: its data, and the parts of the crate that look after its customers.
 #[derive(Clone, Debug)]
 pub(crate) struct Storefront {
     pub(crate) pool: SqlitePool,
+    pub(crate) writes: Writes,
     pub(crate) customers: SqliteCustomers,
     pub(crate) access_tokens: AccessTokens,
     pub(crate) hasher: PasswordHasher,

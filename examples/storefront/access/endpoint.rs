@@ -45,8 +45,7 @@ pub(crate) async fn issue(
         // client, a wrong secret, and a client that may not use this grant.
         return Err(Problem::forbidden("the client is not known, or may not do this"));
     }
-    let issued = tokens.issue(grant, client).await;
-    let issued = issued.map_err(|error| Problem::unavailable(&error))?;
+    let issued = tokens.issue(grant, client.to_owned()).await?;
     Ok(Json(json!({
         "access_token": issued.text,
         "token_type": "Bearer",

@@ -3,7 +3,6 @@
 mod caller;
 mod endpoint;
 
-use std::io;
 use std::sync::Arc;
 
 use sha2::Digest;
@@ -18,8 +17,10 @@ use tower_customer_auth::StoreError;
 pub(crate) use self::caller::Caller;
 pub(crate) use self::caller::require_access_token;
 pub(crate) use self::endpoint::issue;
+use crate::problem::Problem;
 use crate::random;
 use crate::time::epoch_seconds;
+use crate::writes::Writes;
 
 /// How an access token was come by, and so what it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,6 +52,7 @@ impl Grant {
 #[derive(Clone, Debug)]
 pub(crate) struct AccessTokens {
     pool: SqlitePool,
+    writes: Writes,
     clock: Arc<dyn Clock>,
 }
 
@@ -61,23 +63,24 @@ struct AccessToken {
 }
 
 impl AccessTokens {
-    pub(crate) fn new(pool: SqlitePool, clock: Arc<dyn Clock>) -> Self {
-        Self { pool, clock }
+    pub(crate) fn new(pool: SqlitePool, writes: Writes, clock: Arc<dyn Clock>) -> Self {
+        Self { pool, writes, clock }
     }
 
     /// Issues one, and drops those that have expired.
-    async fn issue(&self, grant: Grant, client: &str) -> Result<AccessToken, IssueError> {
-        let text = random::hex(&random::bytes::<32>()?);
+    async fn issue(&self, grant: Grant, client: String) -> Result<AccessToken, Problem> {
+        let text = random::bytes::<32>().map_err(|error| Problem::unavailable(&error))?;
+        let text = random::hex(&text);
         let now = epoch_seconds(self.clock.now());
         let expires = now + i64::from(LIFETIME_SECONDS);
-        sqlx::query(PRUNE).bind(now).execute(&self.pool).await?;
-        sqlx::query(INSERT)
-            .bind(digest(&text))
-            .bind(client)
-            .bind(grant.name())
-            .bind(expires)
-            .execute(&self.pool)
-            .await?;
+        let insert = sqlx::query(INSERT).bind(digest(&text)).bind(client).bind(grant.name());
+        let insert = insert.bind(expires);
+        let pool = self.pool.clone();
+        let write = async move {
+            sqlx::query(PRUNE).bind(now).execute(&pool).await?;
+            insert.execute(&pool).await
+        };
+        self.writes.carry_out(write).await?;
         Ok(AccessToken { text, expires })
     }
 
@@ -100,15 +103,6 @@ impl ClientAuthenticator for AccessTokens {
             None => ClientDecision::Refused,
         })
     }
-}
-
-/// An access token that could not be issued.
-#[derive(Debug, thiserror::Error)]
-enum IssueError {
-    #[error("the system gives no random bytes")]
-    Random(#[from] io::Error),
-    #[error("the database could not keep the token")]
-    Database(#[from] sqlx::Error),
 }
 
 /// The hash under which a random secret is kept. It needs no salt and no slowness: nobody guesses

@@ -8,6 +8,7 @@ mod customers;
 mod orders;
 mod seeded;
 mod serving;
+mod writes;
 
 use std::path::Path;
 use std::sync::Arc;
