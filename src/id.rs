@@ -173,12 +173,12 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// Identifier of a customer: the `sub` of a token (RFC 7519 section 4.1.2), the seed's `customer_id`.
+    /// Identifier of a customer: the `sub` of a token (RFC 7519 section 4.1.2), the `customer_id` of the issuer's answer.
     CustomerId
 }
 
 identifier! {
-    /// Identifier of a token: its `jti` (RFC 7519 section 4.1.7), the seed's `id`.
+    /// Identifier of a token: its `jti` (RFC 7519 section 4.1.7), the `id` of the issuer's answer.
     ///
     /// # Security
     ///

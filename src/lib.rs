@@ -10,9 +10,11 @@
 //!
 //! # Example
 //!
+//! With the feature `axum`:
+//!
 //! ```
 //! # #[cfg(feature = "axum")]
-//! # fn app() -> Result<axum::Router, tower_customer_auth::ConfigError> {
+//! # fn app() -> Result<axum::Router, Box<dyn std::error::Error>> {
 //! use axum::Router;
 //! use axum::routing::get;
 //! use tower_customer_auth::CustomerAuthLayer;
@@ -24,7 +26,8 @@
 //!     format!("the orders of {customer}")
 //! }
 //!
-//! let keys = KeyRing::hs256("32 bytes or more, `openssl rand -hex 32`")?;
+//! // `openssl rand -hex 32` makes one.
+//! let keys = KeyRing::hs256(std::env::var("CUSTOMER_TOKEN_SECRET")?)?;
 //! let app = Router::new()
 //!     .route("/v2/orders", get(orders))
 //!     .layer(CustomerAuthLayer::required(Verifier::new(keys)));
@@ -58,8 +61,13 @@
 //! | `axum` | extractors of [`CustomerId`], [`VerifiedToken`] and `Option` of each |
 //! | `tracing` | events |
 //! | `metrics` | counters |
-//! | `test-util` | `testing`: a clock turned by hand, tokens of every kind, identities without tokens |
+//! | `test-util` | `testing`: a clock turned by hand, tokens of every kind, identities without tokens; with `issuer` `MemoryCustomers` |
 #![cfg_attr(docsrs, feature(doc_cfg))]
+
+/// The readme's code compiles.
+#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[doc = include_str!("../README.md")]
+struct Readme;
 
 mod clock;
 #[cfg(feature = "issuer")]

@@ -23,7 +23,7 @@ use crate::token::MAX_TOKEN_LEN;
 use crate::token::TokenForm;
 use crate::token::encode;
 
-/// A day, as the seed says: "24 hours from the moment the token is generated".
+/// A day, as the vendor's documentation says: "24 hours from the moment the token is generated".
 const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 const MIN_LIFETIME: Duration = Duration::from_secs(1);
@@ -311,7 +311,7 @@ struct Header<'a> {
     kid: Option<&'a str>,
 }
 
-/// The claims of an issued token, in the order of the seed's samples.
+/// The claims of an issued token, in the order of the vendor's documented samples.
 #[derive(Serialize)]
 struct NewClaims<'a> {
     sub: &'a CustomerId,
@@ -335,7 +335,7 @@ fn not_empty(setting: &'static str, text: String) -> Result<String, ConfigError>
     if text.is_empty() { Err(ConfigError::Empty { setting }) } else { Ok(text) }
 }
 
-/// A random UUID (RFC 9562 section 5.4), as the seed's ids are.
+/// A random UUID (RFC 9562 section 5.4), as the vendor's ids are.
 fn random_token_id() -> Result<TokenId, getrandom::Error> {
     let mut uuid = [0; 16];
     getrandom::fill(&mut uuid)?;
@@ -372,7 +372,7 @@ mod tests {
         String::from_utf8(base64_simd::URL_SAFE_NO_PAD.decode_to_vec(part).unwrap()).unwrap()
     }
 
-    /// The seed's two sample tokens, with what they say.
+    /// The two tokens of the vendor's documentation, with what they say.
     const SAMPLES: [(&str, &str, &str, &str, u64, u64); 2] = [
         (
             "eyJhbGciOiAiSFMyNTYiLCAidHlwIjogIkpXVCJ9.eyJzdWIiOiI3OWNjMDQ4Ni1iYmRmLTQ5MWItYTBhMi03MjIzODNiNjI4OGIiLCJuYW1lIjoiUm9uIFN3YW5zb24iLCJleHAiOjE1MTA2ODQyMDAsImlhdCI6MTUxMDU5NzgwMCwianRpIjoiMzZmMDU5NDAtMGQzOC00MTFhLTg5MDktM2FlYTU4YmMxZjA5In0=.ea948e346d0683803aa4a2c09441bcbf7c79bd9234bed2ce8456ab3af257ea9f",

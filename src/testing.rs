@@ -94,7 +94,7 @@ pub struct TestToken {
 }
 
 impl TestToken {
-    /// Creates a token as the issuer would make it: the seed's customer name and token id, a day to
+    /// Creates a token as the issuer would make it: the name (Ron Swanson) and token id of the vendor's documented sample, a day to
     /// live from `iat` (seconds since 1970) on.
     #[must_use]
     pub fn new(customer_id: &str, iat: u64) -> Self {
@@ -160,7 +160,7 @@ pub fn sign_raw(
 /// Puts the identity of a customer into a request, as the layer does for a good token: for tests of
 /// what stands behind the layer.
 ///
-/// The token it seems to come from has the id of the seed's sample, no name, and lives for a day from
+/// The token it seems to come from has the id of the vendor's documented sample, no name, and lives for a day from
 /// 1970-01-01 on.
 pub fn sign_in<B>(request: &mut Request<B>, customer_id: &CustomerId) {
     let claims = Claims {

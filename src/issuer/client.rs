@@ -80,7 +80,7 @@ impl<C: ClientAuthenticator> ClientAuthenticator for Arc<C> {
 ///
 /// # Security
 ///
-/// A token is random and has at least 16 bytes. With an empty list every request is refused.
+/// Use random tokens of at least 16 bytes; this is not checked. With an empty list every request is refused.
 ///
 /// # Example
 ///

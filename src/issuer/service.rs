@@ -31,22 +31,34 @@ use crate::sign::TokenSigner;
 /// Service that answers `POST /v2/customers/tokens` with a customer's token.
 ///
 /// It never fails, is always ready, and takes any request body; routing by path is its user's. A clone
-/// is a handle to the same issuer. What it checks in which order, and what it answers, is in this
-/// order:
+/// is a handle to the same issuer. The first row that applies decides:
 ///
 /// | what | answer |
 /// |---|---|
 /// | bearer token missing, twice, unknown | 401 `Unable to validate access token`, `WWW-Authenticate: Bearer` |
 /// | another method | 405, `Allow: POST` |
-/// | over 16 KiB | 413 |
+/// | declared over 16 KiB | 413 |
 /// | not `application/json` in UTF-8, or no type | 415 |
+/// | over 16 KiB as it arrives | 413 |
 /// | body not there after 10 s | 408 |
 /// | bad JSON, a member twice, a field missing, empty or wrong, an unknown mechanism | 400, one error a field |
 /// | wrong password, unknown e-mail, no password | 403, one and the same, after the same time |
 /// | more logins at once than can be hashed, a store that can't tell or takes 5 s | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
-/// CORS belongs outside of it: preflights carry no bearer token.
+/// 401 is about the bearer token alone, because the common SDKs renew theirs and repeat on every 401.
+/// A login without `authentication_mechanism` is one by password, as old SDKs send it. Every answer is
+/// JSON, is kept by no cache, and echoes nothing of the request. CORS belongs outside of it:
+/// preflights carry no bearer token.
+///
+/// # Security
+///
+/// A wrong password, an unknown e-mail, a customer without a password and a password of over 1 024
+/// bytes are told apart by nothing: not by the answer's bytes, and not by time, since each costs one
+/// look-up and one hash with today's parameters. One difference is left: a customer whose hash was
+/// made with other parameters takes as long as those say, until the next login replaces the hash.
+///
+/// There is no limit yet to how often a password may be guessed, beyond what the machine can hash.
 ///
 /// # Panics
 ///
@@ -82,12 +94,12 @@ use crate::sign::TokenSigner;
 /// # let customers = Customers;
 ///
 /// let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
-/// let clients = StaticBearer::new(["XXXX"]);
+/// let clients = StaticBearer::new(["b7UrM0Kp2dZf4QhW"]);
 /// let issuer = TokenIssuer::builder(keys, clients).password(PasswordGrant::new(customers)).build()?;
 ///
 /// let login = r#"{"data":{"type":"token","email":"ron@swanson.com","password":"wrong"}}"#;
 /// let request = Request::post("/v2/customers/tokens")
-///     .header("authorization", "Bearer XXXX")
+///     .header("authorization", "Bearer b7UrM0Kp2dZf4QhW")
 ///     .header("content-type", "application/json")
 ///     .body(login.to_owned())?;
 /// let response = issuer.oneshot(request).await?;

@@ -81,12 +81,17 @@ impl CustomerAuthLayer {
 
     /// Creates a layer that passes a request without a token, and refuses one with a bad token: a
     /// customer whose token has expired must not silently become a stranger.
+    ///
+    /// An axum handler behind it takes `Option<CustomerId>`: the extractor of a plain `CustomerId`
+    /// refuses a request without identity.
     pub fn optional(verifier: Verifier) -> Self {
         Self::new(verifier, Mode::Optional)
     }
 
     /// Creates a layer that refuses nothing, for a dry run: a good token gives identity, and what
     /// [`required`](Self::required) would have refused is counted and logged.
+    ///
+    /// An axum handler behind it takes `Option<CustomerId>`, as behind [`optional`](Self::optional).
     pub fn observe(verifier: Verifier) -> Self {
         Self::new(verifier, Mode::Observe)
     }

@@ -19,7 +19,7 @@ use crate::token::Scratch;
 use crate::token::TokenForm;
 use crate::token::UnverifiedToken;
 
-/// A day, as the seed says: "24 hours from the moment the token is generated".
+/// A day, as the vendor's documentation says: "24 hours from the moment the token is generated".
 const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(5);
