@@ -19,9 +19,11 @@ use tower_customer_auth::CustomerUpdate;
 use tower_customer_auth::HashError;
 use tower_customer_auth::HashErrorKind;
 use tower_customer_auth::Secret;
+use tower_customer_auth::VerifiedToken;
 
 use crate::access::Caller;
 use crate::cutoffs::ending_tokens;
+use crate::cutoffs::has_ended;
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::random;
@@ -82,6 +84,7 @@ pub(crate) async fn get(customer: OwnCustomer) -> Json<Value> {
 /// `PUT /v2/customers/:customer`, which changes what it names.
 pub(crate) async fn update(
     customer: OwnCustomer,
+    token: Option<VerifiedToken>,
     State(store): State<Storefront>,
     data: Data,
 ) -> Result<Json<Value>, Problem> {
@@ -107,8 +110,14 @@ pub(crate) async fn update(
     };
     let update = update.password(store.hasher.hash(Secret::from(password)).await?);
     // A password is changed because somebody else may know it, and may have signed in with it.
-    let changed = id.clone();
+    let (changed, pool) = (id.clone(), store.pool.clone());
     let record = ending_tokens(&store, &id, async move {
+        // The hash has taken its time: this may be a thief, and the customer have been faster.
+        if let Some(token) = token
+            && has_ended(&token, &pool).await?
+        {
+            return Err(Problem::forbidden("the customer token has been revoked"));
+        }
         customers.update(&changed, &update).await?.ok_or_else(Problem::not_found)
     });
     Ok(Json(json!({ "data": document(&record.await?) })))

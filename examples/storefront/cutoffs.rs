@@ -11,6 +11,7 @@ use sqlx::Row;
 use sqlx::SqlitePool;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::Revocations;
+use tower_customer_auth::VerifiedToken;
 
 use crate::problem::Problem;
 use crate::state::Storefront;
@@ -55,6 +56,17 @@ where
     writes.carry_out(write).await
 }
 
+/// Tells whether a token that was good when the request came has been ended since, while its
+/// handler was busy. To be asked within a change, because no other one can come between.
+pub(crate) async fn has_ended(
+    token: &VerifiedToken,
+    pool: &SqlitePool,
+) -> Result<bool, sqlx::Error> {
+    let cutoff = sqlx::query_scalar(CUTOFF).bind(token.customer_id().to_string());
+    let cutoff: Option<i64> = cutoff.fetch_optional(pool).await?;
+    Ok(cutoff.is_some_and(|valid_from| epoch_seconds(token.issued_at()) < valid_from))
+}
+
 /// Tells the kept cut-offs to `revocations`, and drops those that no live token is older than.
 pub(crate) async fn replay(
     pool: &SqlitePool,
@@ -96,10 +108,11 @@ async fn finish(
 const BEGIN: &str = "INSERT INTO storefront_changes_begun (customer_id) VALUES (?1)";
 const FORGET: &str = "DELETE FROM storefront_changes_begun WHERE id = ?1";
 const BEGUN: &str = "SELECT id, customer_id FROM storefront_changes_begun";
-// As `Revocations` does: a token issued after one change and before another of the same second is dated
-// by the end of that second, and the second cut-off must reach it.
+// As `Revocations` does: a token issued after one change and before another of the same second is
+// dated by the end of that second, and the second cut-off must reach it.
 const KEEP: &str = "\
     INSERT INTO storefront_token_cutoffs (customer_id, valid_from) VALUES (?1, ?2) \
     ON CONFLICT (customer_id) DO UPDATE SET valid_from = max(valid_from + 1, excluded.valid_from)";
+const CUTOFF: &str = "SELECT valid_from FROM storefront_token_cutoffs WHERE customer_id = ?1";
 const ALL: &str = "SELECT customer_id, valid_from FROM storefront_token_cutoffs";
 const PRUNE: &str = "DELETE FROM storefront_token_cutoffs WHERE valid_from < ?1";

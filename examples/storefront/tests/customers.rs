@@ -176,6 +176,23 @@ async fn tokens_that_a_new_password_ended_stay_ended_after_a_restart() {
 }
 
 #[tokio::test]
+async fn of_two_new_passwords_at_once_the_first_ends_the_token_of_the_second() {
+    let customers = database::open(&Database::Memory).await.unwrap();
+    // Hashes that take their time, so that both tokens have been judged before either is ended.
+    let shop = Shop::over(customers, PasswordHasher::new()).await;
+    let ron = shop.signed_in(RON).await;
+    let passwords = ["of its owner", "of a thief"];
+    let path = ron_path();
+    let changes = passwords.map(|password| ron.put(&path, json!({ "password": password })));
+    let changes = futures_util::future::join_all(changes).await;
+    let statuses: Vec<_> = changes.iter().map(|answer| answer.status.as_u16()).collect();
+    assert!(statuses == [200, 403] || statuses == [403, 200], "{statuses:?}");
+    for (password, status) in passwords.into_iter().zip(statuses) {
+        assert_eq!(ron.login("ron@swanson.com", password).await.status, status);
+    }
+}
+
+#[tokio::test]
 async fn a_token_of_between_two_changes_in_one_second_stays_ended_after_a_restart() {
     let folder = Folder::new();
     let shop = Shop::open_file(&folder.file()).await;
