@@ -55,9 +55,9 @@ pub(crate) async fn requests(request: Request, next: Next) -> Response {
     response
 }
 
-/// The route comes as the program has it, `/v2/customers/{customer}`, and as `-` where there is none:
-/// nothing of what the client wrote is in the line but the method, so that no token, code or e-mail
-/// address can end up in a log.
+/// The route comes as the program has it, `/v2/customers/{customer}`, and as `-` where there is
+/// none: nothing of what the client wrote is in the line but the method, so that no token, code or
+/// e-mail address can end up in a log.
 pub(crate) fn line<B>(method: &Method, response: &Response<B>) -> String {
     let route = response.extensions().get().map_or("-", MatchedPath::as_str);
     format!("{method} {route} {}", response.status().as_u16())

@@ -32,8 +32,8 @@ pub(crate) async fn fill(
         let empty = customers.count().await? == 0;
         sqlx::query(BEGIN).bind(!empty).execute(pool).await?;
     }
-    // Read again: a process that starts at the same time may have begun before this one counted, and
-    // then it is its customers that were counted.
+    // Read again: a process that starts at the same time may have begun before this one counted,
+    // and then it is its customers that were counted.
     if sqlx::query_scalar(IS_DONE).fetch_one(pool).await? {
         return Ok(());
     }

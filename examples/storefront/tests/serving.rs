@@ -1,5 +1,5 @@
-//! Connections, over real sockets. Nothing here waits for a time of its own: each test waits for what
-//! the server does, and `soon` ends one that would wait for ever.
+//! Connections, over real sockets. Nothing here waits for a time of its own: each test waits for
+//! what the server does, and `soon` ends one that would wait for ever.
 
 use std::io;
 use std::net::SocketAddr;
