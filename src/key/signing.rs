@@ -61,8 +61,9 @@ impl SigningKey {
     ///
     /// If the id is not 1 to 128 characters of printable ASCII (`0x21` to `0x7E`).
     #[must_use]
-    pub fn with_id(self, id: impl Into<String>) -> Self {
-        Self { verifying: self.verifying.with_id(id), ..self }
+    pub fn with_id(mut self, id: impl Into<String>) -> Self {
+        self.verifying = self.verifying.with_id(id);
+        self
     }
 
     /// Gives the key an id that comes from outside the program, such as a file.
@@ -70,8 +71,9 @@ impl SigningKey {
     /// # Errors
     ///
     /// [`ConfigError::InvalidKeyId`] if it is not 1 to 128 characters of printable ASCII.
-    pub fn try_with_id(self, id: impl Into<String>) -> Result<Self, ConfigError> {
-        Ok(Self { verifying: self.verifying.try_with_id(id)?, ..self })
+    pub fn try_with_id(mut self, id: impl Into<String>) -> Result<Self, ConfigError> {
+        self.verifying = self.verifying.try_with_id(id)?;
+        Ok(self)
     }
 
     /// Returns the key's id.
