@@ -1,5 +1,6 @@
 //! Mistakes in a configuration.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// A configuration that can't work or would not be safe.
@@ -105,4 +106,38 @@ pub enum ConfigError {
     /// A token issuer that could answer no request.
     #[error("a token issuer needs at least one grant")]
     NoGrants,
+}
+
+impl ConfigError {
+    /// Refuses a duration outside `bounds`.
+    pub(crate) fn check_duration(
+        setting: &'static str,
+        value: Duration,
+        bounds: RangeInclusive<Duration>,
+    ) -> Result<(), Self> {
+        if bounds.contains(&value) {
+            return Ok(());
+        }
+        let (min, max) = bounds.into_inner();
+        Err(Self::DurationOutOfRange { setting, value, min, max })
+    }
+
+    /// Refuses a number outside `bounds`.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn check_number(
+        setting: &'static str,
+        value: u64,
+        bounds: RangeInclusive<u64>,
+    ) -> Result<(), Self> {
+        if bounds.contains(&value) {
+            return Ok(());
+        }
+        let (min, max) = bounds.into_inner();
+        Err(Self::NumberOutOfRange { setting, value, min, max })
+    }
+
+    /// Refuses an empty text.
+    pub(crate) fn check_not_empty(setting: &'static str, text: &str) -> Result<(), Self> {
+        if text.is_empty() { Err(Self::Empty { setting }) } else { Ok(()) }
+    }
 }

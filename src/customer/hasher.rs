@@ -158,16 +158,9 @@ impl PasswordHasherBuilder {
     /// A setting is outside its bounds.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
         let Settings { threads, waiting, wait, .. } = self.0;
-        in_bounds("threads", threads, 1, MAX_THREADS)?;
-        in_bounds("max_waiting", waiting, 0, MAX_WAITING)?;
-        if wait > MAX_WAIT {
-            return Err(ConfigError::DurationOutOfRange {
-                setting: "max_wait",
-                value: wait,
-                min: Duration::ZERO,
-                max: MAX_WAIT,
-            });
-        }
+        ConfigError::check_number("threads", threads as u64, 1..=MAX_THREADS as u64)?;
+        ConfigError::check_number("max_waiting", waiting as u64, 0..=MAX_WAITING as u64)?;
+        ConfigError::check_duration("max_wait", wait, Duration::ZERO..=MAX_WAIT)?;
         Ok(self.0.build())
     }
 }
@@ -200,19 +193,6 @@ impl Default for Settings {
             wait: Duration::from_secs(1),
         }
     }
-}
-
-fn in_bounds(
-    setting: &'static str,
-    value: usize,
-    min: usize,
-    max: usize,
-) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    let [value, min, max] = [value, min, max].map(|n| u64::try_from(n).unwrap_or(u64::MAX));
-    Err(ConfigError::NumberOutOfRange { setting, value, min, max })
 }
 
 const MAX_THREADS: usize = 1024;

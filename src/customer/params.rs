@@ -31,11 +31,14 @@ impl PasswordParams {
     /// More than 1 GiB, 10 passes or 16 lanes; or less work than the cheapest of OWASP's choices: at
     /// least 7 168 KiB, and memory times passes at least 35 840 KiB.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, ConfigError> {
-        in_bounds("passes", passes, 1, MAX_PASSES)?;
-        in_bounds("lanes", lanes, 1, MAX_LANES)?;
+        let check = |setting, value: u32, min: u32, max: u32| {
+            ConfigError::check_number(setting, value.into(), min.into()..=max.into())
+        };
+        check("passes", passes, 1, MAX_PASSES)?;
+        check("lanes", lanes, 1, MAX_LANES)?;
         // `passes` is not zero here. One lane's share is never below argon2's 8 KiB: 7168 / 16.
         let enough_work = MIN_WORK_KIB.div_ceil(passes).max(MIN_MEMORY_KIB);
-        in_bounds("memory_kib", memory_kib, enough_work, MAX_MEMORY_KIB)?;
+        check("memory_kib", memory_kib, enough_work, MAX_MEMORY_KIB)?;
         Ok(Self { memory_kib, passes, lanes })
     }
 
@@ -70,18 +73,6 @@ impl Default for PasswordParams {
     fn default() -> Self {
         Self { memory_kib: 19_456, passes: 2, lanes: 1 }
     }
-}
-
-fn in_bounds(setting: &'static str, value: u32, min: u32, max: u32) -> Result<(), ConfigError> {
-    if (min..=max).contains(&value) {
-        return Ok(());
-    }
-    Err(ConfigError::NumberOutOfRange {
-        setting,
-        value: value.into(),
-        min: min.into(),
-        max: max.into(),
-    })
 }
 
 // The upper bounds hold for stored hashes too: an imported PHC string must be no memory weapon.

@@ -139,14 +139,9 @@ impl TokenIssuerBuilder {
         if let Some(clock) = self.clock {
             signer = signer.clock(clock);
         }
-        for (setting, value) in
-            [("store_timeout", self.store_timeout), ("body_timeout", self.body_timeout)]
-        {
-            let (min, max) = (MIN_TIMEOUT, MAX_TIMEOUT);
-            if !(min..=max).contains(&value) {
-                return Err(ConfigError::DurationOutOfRange { setting, value, min, max });
-            }
-        }
+        let timeouts = MIN_TIMEOUT..=MAX_TIMEOUT;
+        ConfigError::check_duration("store_timeout", self.store_timeout, timeouts.clone())?;
+        ConfigError::check_duration("body_timeout", self.body_timeout, timeouts)?;
         Ok(TokenIssuer::new(Config {
             clients: self.clients,
             password: self.password.ok_or(ConfigError::NoGrants)?,

@@ -149,7 +149,6 @@ fn identify(config: &Config, headers: &HeaderMap) -> Result<Option<VerifiedToken
 /// Takes a header out, and those whose names differ only in `_` for `-`: CGI and its heirs read both as
 /// one variable, so that a client's `X_Customer_Id` would pass for ours.
 fn remove_all_spellings(name: &HeaderName, headers: &mut HeaderMap) {
-    headers.remove(name);
     let fold = |byte| if byte == b'_' { b'-' } else { byte };
     let is_spelling =
         |other: &&HeaderName| other.as_str().bytes().map(fold).eq(name.as_str().bytes().map(fold));

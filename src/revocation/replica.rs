@@ -56,15 +56,13 @@ impl CutOff {
     }
 
     /// The cut-off after one more revocation.
-    const fn and(self, at: Duration) -> Self {
-        let next = Self::new(at);
-        if at.as_nanos() <= self.at.as_nanos() {
+    fn and(self, at: Duration) -> Self {
+        if at <= self.at {
             return self;
         }
         // A later one within the same second: tokens of between the two have the first one's end of
         // the second as their `iat`, and must be refused now.
-        let valid_from =
-            if next.valid_from > self.valid_from { next.valid_from } else { self.valid_from + 1 };
+        let valid_from = ceil_seconds(at).max(self.valid_from.saturating_add(1));
         Self { at, valid_from }
     }
 }

@@ -74,11 +74,7 @@ impl TokenSigner {
     ///
     /// [`ConfigError::DurationOutOfRange`] outside 1 second to 366 days.
     pub fn lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
-        let (min, max) = (MIN_LIFETIME, MAX_LIFETIME);
-        if !(min..=max).contains(&lifetime) {
-            let setting = "lifetime";
-            return Err(ConfigError::DurationOutOfRange { setting, value: lifetime, min, max });
-        }
+        ConfigError::check_duration("lifetime", lifetime, MIN_LIFETIME..=MAX_LIFETIME)?;
         self.lifetime = lifetime;
         Ok(self)
     }
@@ -101,7 +97,9 @@ impl TokenSigner {
     ///
     /// [`ConfigError::Empty`] for an empty string.
     pub fn audience(mut self, audience: impl Into<String>) -> Result<Self, ConfigError> {
-        self.audience = Some(not_empty("audience", audience.into())?);
+        let audience = audience.into();
+        ConfigError::check_not_empty("audience", &audience)?;
+        self.audience = Some(audience);
         Ok(self)
     }
 
@@ -111,7 +109,9 @@ impl TokenSigner {
     ///
     /// [`ConfigError::Empty`] for an empty string.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Result<Self, ConfigError> {
-        self.issuer = Some(not_empty("issuer", issuer.into())?);
+        let issuer = issuer.into();
+        ConfigError::check_not_empty("issuer", &issuer)?;
+        self.issuer = Some(issuer);
         Ok(self)
     }
 
@@ -249,10 +249,6 @@ pub(super) struct NewClaims<'a> {
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     // Invariant: strings and numbers under names that are strings; nothing there can fail.
     serde_json::to_vec(value).expect("plain structs serialize")
-}
-
-fn not_empty(setting: &'static str, text: String) -> Result<String, ConfigError> {
-    if text.is_empty() { Err(ConfigError::Empty { setting }) } else { Ok(text) }
 }
 
 /// A random UUID (RFC 9562 section 5.4), as the vendor's ids are.

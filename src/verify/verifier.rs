@@ -189,24 +189,18 @@ impl VerifierBuilder {
     /// - [`ConfigError::NoTokenForms`] for an empty list of forms,
     /// - [`ConfigError::Empty`] for an empty audience or issuer.
     pub fn build(self) -> Result<Verifier, ConfigError> {
-        let in_range = |setting, value, min, max| {
-            if (min..=max).contains(&value) {
-                Ok(())
-            } else {
-                Err(ConfigError::DurationOutOfRange { setting, value, min, max })
-            }
-        };
-        in_range("leeway", self.leeway, Duration::ZERO, MAX_LEEWAY)?;
-        in_range("clock_skew", self.clock_skew, Duration::ZERO, MAX_CLOCK_SKEW)?;
-        in_range("max_lifetime", self.max_lifetime, Duration::from_secs(1), Duration::MAX)?;
+        let check = ConfigError::check_duration;
+        check("leeway", self.leeway, Duration::ZERO..=MAX_LEEWAY)?;
+        check("clock_skew", self.clock_skew, Duration::ZERO..=MAX_CLOCK_SKEW)?;
+        check("max_lifetime", self.max_lifetime, Duration::from_secs(1)..=Duration::MAX)?;
         if self.forms.is_empty() {
             return Err(ConfigError::NoTokenForms);
         }
-        if self.audiences.iter().any(String::is_empty) {
-            return Err(ConfigError::Empty { setting: "audience" });
+        for audience in &self.audiences {
+            ConfigError::check_not_empty("audience", audience)?;
         }
-        if self.issuer.as_deref() == Some("") {
-            return Err(ConfigError::Empty { setting: "issuer" });
+        if let Some(issuer) = &self.issuer {
+            ConfigError::check_not_empty("issuer", issuer)?;
         }
         Ok(Verifier::of(self))
     }
