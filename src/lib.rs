@@ -55,7 +55,7 @@
 //!
 //! | feature | adds |
 //! | --- | --- |
-//! | `issuer` | `TokenIssuer` and its password grant, `CustomerStore`, `TokenSigner` |
+//! | `issuer` | `TokenIssuer` and its password grant, `CustomerStore` and `IdentityStore`, `TokenSigner` |
 //! | `sqlite` | `SqliteCustomers`, an embedded store (Rust 1.94) |
 //! | `asymmetric` | RS256, PS256, ES256 and EdDSA keys from PEM, DER and JWK; `JwkSetService` |
 //! | `axum` | extractors of [`CustomerId`], [`VerifiedToken`] and `Option` of each |
@@ -94,6 +94,8 @@ mod verify;
 pub use crate::clock::Clock;
 pub use crate::clock::SystemClock;
 #[cfg(feature = "issuer")]
+pub use crate::customer::Admission;
+#[cfg(feature = "issuer")]
 pub use crate::customer::ChangeError;
 #[cfg(feature = "issuer")]
 pub use crate::customer::ChangeErrorKind;
@@ -106,13 +108,29 @@ pub use crate::customer::CustomerStore;
 #[cfg(feature = "issuer")]
 pub use crate::customer::CustomerUpdate;
 #[cfg(feature = "issuer")]
+pub use crate::customer::DuplicateEmail;
+#[cfg(feature = "issuer")]
+pub use crate::customer::EmailHolder;
+#[cfg(feature = "issuer")]
 pub use crate::customer::HashError;
 #[cfg(feature = "issuer")]
 pub use crate::customer::HashErrorKind;
 #[cfg(feature = "issuer")]
+pub use crate::customer::Identity;
+#[cfg(feature = "issuer")]
+pub use crate::customer::IdentityStore;
+#[cfg(feature = "issuer")]
+pub use crate::customer::InvalidIdentity;
+#[cfg(feature = "issuer")]
 pub use crate::customer::InvalidPasswordHash;
+#[cfg(feature = "issuer")]
+pub use crate::customer::LinkDecision;
+#[cfg(feature = "issuer")]
+pub use crate::customer::LinkRefusal;
 #[cfg(all(feature = "issuer", any(test, feature = "test-util")))]
 pub use crate::customer::MemoryCustomers;
+#[cfg(feature = "issuer")]
+pub use crate::customer::Newcomer;
 #[cfg(feature = "issuer")]
 pub use crate::customer::PasswordHash;
 #[cfg(feature = "issuer")]

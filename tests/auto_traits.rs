@@ -45,19 +45,27 @@ fn the_extractors() {
 #[cfg(feature = "issuer")]
 #[test]
 fn the_issuer() {
+    holds::<auth::Admission>();
     holds::<auth::ChangeError>();
     holds::<auth::ChangeErrorKind>();
     holds::<auth::ClientDecision>();
     holds::<auth::Customer>();
     holds::<auth::CustomerRecord>();
     holds::<auth::CustomerUpdate>();
+    holds::<auth::DuplicateEmail>();
+    holds::<auth::EmailHolder>();
     holds::<auth::HashError>();
     holds::<auth::HashErrorKind>();
+    holds::<auth::Identity>();
+    holds::<auth::InvalidIdentity>();
     holds::<auth::InvalidPasswordHash>();
     holds::<auth::IssuedToken>();
     holds::<auth::IssuerBody>();
     holds::<auth::IssuerFuture<()>>();
+    holds::<auth::LinkDecision>();
+    holds::<auth::LinkRefusal>();
     holds::<auth::MemoryCustomers>();
+    holds::<auth::Newcomer>();
     holds::<auth::PasswordGrant>();
     holds::<auth::PasswordHash>();
     holds::<auth::PasswordHasher>();

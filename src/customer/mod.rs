@@ -6,15 +6,17 @@
 //! - [`PasswordHash`] is an argon2id hash as a PHC string, [`PasswordParams`] what it costs.
 //! - [`PasswordHasher`] hashes on a bounded pool of threads of its own, so that a storm of logins
 //!   neither blocks the runtime nor takes all memory.
-//!
-//! A login by another proof than a password (an identity keyed by issuer and subject) asks for other
-//! look-ups, and will have a trait of its own beside [`CustomerStore`]: a store that only knows
-//! passwords stays a whole store.
+//! - [`IdentityStore`] is what a login at a provider asks of a store, where a customer is known by an
+//!   [`Identity`]; [`LinkDecision`] is what becomes of somebody nobody knows yet. A trait of its own: a
+//!   store that only knows passwords stays a whole store.
 
 mod email;
 mod error;
 mod hash;
 mod hasher;
+mod identity;
+mod identity_store;
+mod link;
 #[cfg(any(test, feature = "test-util"))]
 mod memory;
 mod model;
@@ -36,6 +38,15 @@ pub use self::error::StoreError;
 pub use self::hash::PasswordHash;
 pub use self::hasher::PasswordHasher;
 pub use self::hasher::PasswordHasherBuilder;
+pub use self::identity::Identity;
+pub use self::identity::InvalidIdentity;
+pub use self::identity::Newcomer;
+pub use self::identity_store::Admission;
+pub use self::identity_store::IdentityStore;
+pub use self::link::DuplicateEmail;
+pub use self::link::EmailHolder;
+pub use self::link::LinkDecision;
+pub use self::link::LinkRefusal;
 #[cfg(any(test, feature = "test-util"))]
 pub use self::memory::MemoryCustomers;
 pub use self::model::Customer;
