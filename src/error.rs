@@ -103,6 +103,40 @@ pub enum ConfigError {
         /// The setter's name.
         setting: &'static str,
     },
+    /// Text where it must be UTF-8.
+    #[error("{setting} is not UTF-8")]
+    NotText {
+        /// The setter's name.
+        setting: &'static str,
+    },
+    /// A URL that can't be used. Credentials in it are left out.
+    #[error("{setting} {url:?} is not usable: {reason}")]
+    InvalidUrl {
+        /// The setter's name.
+        setting: &'static str,
+        /// What it was given.
+        url: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// An OpenID Connect grant without any profile.
+    #[error("an OpenID Connect grant needs at least one profile")]
+    NoProfiles,
+    /// A profile that no login could choose.
+    #[error("the profile of client {client_id:?} needs at least one redirect URI")]
+    NoRedirectUris {
+        /// The client id.
+        client_id: String,
+    },
+    /// A redirect URI that would choose two profiles, or one twice.
+    #[error("the redirect URI {uri:?} is registered twice")]
+    DuplicateRedirectUri {
+        /// The redirect URI.
+        uri: String,
+    },
+    /// A machine without root certificates, on which no server can be told from another.
+    #[error("no root certificates were found to trust TLS servers by")]
+    NoRootCertificates,
     /// A token issuer that could answer no request.
     #[error("a token issuer needs at least one grant")]
     NoGrants,
@@ -134,6 +168,13 @@ impl ConfigError {
         }
         let (min, max) = bounds.into_inner();
         Err(Self::NumberOutOfRange { setting, value, min, max })
+    }
+
+    /// A URL that can't be used, without its credentials.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn invalid_url(setting: &'static str, url: &str, reason: &'static str) -> Self {
+        let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
+        Self::InvalidUrl { setting, url: shown.to_owned(), reason }
     }
 
     /// Refuses an empty text.

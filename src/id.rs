@@ -89,6 +89,17 @@ macro_rules! identifier {
                 Self(Repr::Uuid(uuid))
             }
 
+            /// Creates a random UUID (version 4, RFC 9562 section 5.4), as the vendor's ids are.
+            #[cfg(feature = "issuer")]
+            #[cfg_attr(not(feature = "oidc"), allow(dead_code, reason = "of one of the two kinds"))]
+            pub(crate) fn random() -> Result<Self, getrandom::Error> {
+                let mut uuid = [0; 16];
+                getrandom::fill(&mut uuid)?;
+                uuid[6] = uuid[6] & 0x0F | 0x40;
+                uuid[8] = uuid[8] & 0x3F | 0x80;
+                Ok(Self::from_uuid_bytes(uuid))
+            }
+
             /// Returns the 16 bytes of an identifier whose text is a canonical UUID.
             #[must_use]
             pub const fn as_uuid_bytes(&self) -> Option<&[u8; 16]> {

@@ -81,6 +81,8 @@ mod issuer;
 mod key;
 mod layer;
 mod observe;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod reject;
 mod revocation;
 mod secret;
@@ -163,6 +165,10 @@ pub use crate::issuer::IssuerBody;
 pub use crate::issuer::IssuerFuture;
 #[cfg(all(feature = "issuer", feature = "asymmetric"))]
 pub use crate::issuer::JwkSetService;
+#[cfg(feature = "oidc")]
+pub use crate::issuer::OidcGrant;
+#[cfg(feature = "oidc")]
+pub use crate::issuer::OidcGrantBuilder;
 #[cfg(feature = "issuer")]
 pub use crate::issuer::PasswordGrant;
 #[cfg(feature = "issuer")]
@@ -182,6 +188,18 @@ pub use crate::layer::CustomerAuthLayer;
 pub use crate::layer::NoIdentity;
 pub use crate::layer::RejectionResponse;
 pub use crate::layer::ResponseFuture;
+#[cfg(feature = "oidc")]
+pub use crate::oidc::ClientAuthMethod;
+#[cfg(feature = "oidc")]
+pub use crate::oidc::HttpClient;
+#[cfg(feature = "oidc")]
+pub use crate::oidc::NoncePolicy;
+#[cfg(feature = "oidc")]
+pub use crate::oidc::OidcError;
+#[cfg(feature = "oidc")]
+pub use crate::oidc::OidcErrorKind;
+#[cfg(feature = "oidc")]
+pub use crate::oidc::OidcProfile;
 pub use crate::reject::Rejection;
 pub use crate::reject::RejectionKind;
 pub use crate::revocation::Revocations;

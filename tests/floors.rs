@@ -7,7 +7,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Module and its floor. Files of one module may use each other.
-const FLOORS: [(&str, u8); 17] = [
+const FLOORS: [(&str, u8); 18] = [
     ("id", 0),
     ("secret", 0),
     ("clock", 0),
@@ -19,6 +19,7 @@ const FLOORS: [(&str, u8); 17] = [
     ("key", 2),
     ("verify", 3),
     ("sign", 3),
+    ("oidc", 3),
     ("reject", 4),
     ("layer", 5),
     ("issuer", 5),

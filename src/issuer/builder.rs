@@ -7,6 +7,8 @@ use std::time::Duration;
 use crate::clock::Clock;
 use crate::error::ConfigError;
 use crate::issuer::ClientAuthenticator;
+#[cfg(feature = "oidc")]
+use crate::issuer::OidcGrant;
 use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuer;
 use crate::issuer::client::DynClientAuthenticator;
@@ -22,6 +24,8 @@ pub struct TokenIssuerBuilder {
     keys: KeyRing,
     clients: Arc<dyn DynClientAuthenticator>,
     password: Option<PasswordGrant>,
+    #[cfg(feature = "oidc")]
+    oidc: Option<OidcGrant>,
     lifetime: Option<Duration>,
     form: Option<TokenForm>,
     audience: Option<String>,
@@ -38,6 +42,8 @@ impl TokenIssuerBuilder {
             keys,
             clients: Arc::new(clients),
             password: None,
+            #[cfg(feature = "oidc")]
+            oidc: None,
             lifetime: None,
             form: None,
             audience: None,
@@ -52,6 +58,14 @@ impl TokenIssuerBuilder {
     /// Sets the grant that answers logins by password. Default: none, such logins are a 400.
     pub fn password(mut self, grant: PasswordGrant) -> Self {
         self.password = Some(grant);
+        self
+    }
+
+    /// Sets the grant that answers logins by OpenID Connect (feature `oidc`). Default: none, such logins
+    /// are a 400.
+    #[cfg(feature = "oidc")]
+    pub fn oidc(mut self, grant: OidcGrant) -> Self {
+        self.oidc = Some(grant);
         self
     }
 
@@ -142,13 +156,19 @@ impl TokenIssuerBuilder {
         let timeouts = MIN_TIMEOUT..=MAX_TIMEOUT;
         ConfigError::check_duration("store_timeout", self.store_timeout, timeouts.clone())?;
         ConfigError::check_duration("body_timeout", self.body_timeout, timeouts)?;
-        Ok(TokenIssuer::new(Config {
+        let config = Config {
             clients: self.clients,
-            password: self.password.ok_or(ConfigError::NoGrants)?,
+            password: self.password,
+            #[cfg(feature = "oidc")]
+            oidc: self.oidc,
             signer,
             store_timeout: self.store_timeout,
             body_timeout: self.body_timeout,
-        }))
+        };
+        if config.mechanisms().is_empty() {
+            return Err(ConfigError::NoGrants);
+        }
+        Ok(TokenIssuer::new(config))
     }
 }
 

@@ -157,15 +157,15 @@ fn read<B: Body>(issuer: &TokenIssuer, request: Request<B>) -> Result<State<B>, 
 }
 
 fn grant<B>(issuer: &TokenIssuer, body: &[u8]) -> Result<State<B>, Refusal> {
-    let login = request::password_login(body)?;
+    let login = request::login(body, issuer.config().mechanisms())?;
     let issuer = issuer.clone();
     let granted = Boxed::new(async move {
         let config = issuer.config();
         // Before the store is asked: a password that is changed from now on is not the one that is
         // checked here, and the change's revocation must reach this login's token.
         let proved_at = config.signer.now();
-        match config.password.login(login, config.store_timeout).await {
-            Ok(customer) => match issuer.issue_at(&customer, proved_at) {
+        match config.login(login, proved_at).await {
+            Ok((customer, proved_at)) => match issuer.issue_at(&customer, proved_at) {
                 // Revoked while the password was being hashed: it may be the customer's no more.
                 Ok(token) if config.signer.is_born_revoked(&token) => Refusal::Credentials.answer(),
                 Ok(token) => response::issued(&token),

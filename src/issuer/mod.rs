@@ -9,6 +9,8 @@ mod client;
 mod future;
 #[cfg(feature = "asymmetric")]
 mod jwk_set;
+#[cfg(feature = "oidc")]
+mod oidc;
 mod password;
 mod request;
 mod response;
@@ -28,6 +30,10 @@ pub use self::client::StaticBearer;
 pub use self::future::IssuerFuture;
 #[cfg(feature = "asymmetric")]
 pub use self::jwk_set::JwkSetService;
+#[cfg(feature = "oidc")]
+pub use self::oidc::OidcGrant;
+#[cfg(feature = "oidc")]
+pub use self::oidc::OidcGrantBuilder;
 pub use self::password::PasswordGrant;
 pub use self::service::TokenIssuer;
 

@@ -16,6 +16,8 @@ use serde::de::value::MapAccessDeserializer;
 use zeroize::Zeroizing;
 
 use crate::issuer::response::Refusal;
+#[cfg(feature = "oidc")]
+use crate::oidc::CodeExchange;
 use crate::reject::ErrorObject;
 use crate::secret::Secret;
 use crate::token::each_member;
@@ -30,9 +32,22 @@ const MAX_EMAIL_LEN: usize = 254;
 const MAX_DEPTH: usize = 16;
 
 /// A login whose fields are all there.
+pub(super) enum Login {
+    Password(PasswordLogin),
+    #[cfg(feature = "oidc")]
+    Oidc(CodeExchange),
+}
+
 pub(super) struct PasswordLogin {
     pub(super) email: Zeroizing<String>,
     pub(super) password: Secret,
+}
+
+/// Which mechanisms are configured.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mechanisms {
+    pub(super) password: bool,
+    pub(super) oidc: bool,
 }
 
 /// Tells whether the body is longer than it may be, as far as the headers say.
@@ -58,8 +73,8 @@ pub(super) fn is_json(headers: &HeaderMap) -> bool {
     })
 }
 
-/// Reads the body of a login by password.
-pub(super) fn password_login(body: &[u8]) -> Result<PasswordLogin, Refusal> {
+/// Reads the body of a login by one of these mechanisms.
+pub(super) fn login(body: &[u8], mechanisms: Mechanisms) -> Result<Login, Refusal> {
     // Strictly first: what two readers may read differently is read by none.
     if !each_member(body, MAX_DEPTH, |_, _| {}) {
         return Err(Refusal::Json);
@@ -74,26 +89,64 @@ pub(super) fn password_login(body: &[u8]) -> Result<PasswordLogin, Refusal> {
         Value::Absent => errors.push(required("type", "type is required")),
         _ => errors.push(invalid("type", "type must be token")),
     }
-    match &fields.authentication_mechanism {
-        Value::Absent => {}
-        Value::Text(mechanism) if mechanism.as_str() == "password" => {}
+    let mechanism = match &fields.authentication_mechanism {
+        Value::Absent => Some("password"),
+        Value::Text(mechanism) => Some(mechanism.as_str()),
+        _ => None,
+    };
+    let login = match mechanism {
+        Some("password") if mechanisms.password => {
+            Login::Password(password_login(*fields, &mut errors))
+        }
+        #[cfg(feature = "oidc")]
+        Some("oidc") if mechanisms.oidc => Login::Oidc(code_exchange(*fields, &mut errors)),
         _ => {
             // Which other fields there must be depends on this one.
-            let detail = "authentication_mechanism must be one that is configured: password";
-            errors.push(invalid("authentication_mechanism", detail));
+            errors.push(invalid("authentication_mechanism", mechanisms.must_be_one()));
             return Err(Refusal::Fields(errors));
         }
-    }
-    let email = EMAIL.text(fields.email, &mut errors);
+    };
+    if errors.is_empty() { Ok(login) } else { Err(Refusal::Fields(errors)) }
+}
+
+fn password_login(fields: Members, errors: &mut Vec<ErrorObject>) -> PasswordLogin {
+    let email = EMAIL.text(fields.email, errors);
     if email.len() > MAX_EMAIL_LEN {
         errors.push(invalid("email", "email must have at most 254 bytes"));
     }
     // No upper bound: a password that nobody can have is a wrong password.
-    let password = PASSWORD.text(fields.password, &mut errors);
-    if errors.is_empty() {
-        Ok(PasswordLogin { email, password: Secret::from(password.as_str()) })
-    } else {
-        Err(Refusal::Fields(errors))
+    let password = PASSWORD.text(fields.password, errors);
+    PasswordLogin { email, password: Secret::from(password.as_str()) }
+}
+
+#[cfg(feature = "oidc")]
+fn code_exchange(fields: Members, errors: &mut Vec<ErrorObject>) -> CodeExchange {
+    let code = CODE.text(fields.oauth_authorization_code, errors);
+    let redirect_uri = REDIRECT_URI.text(fields.oauth_redirect_uri, errors).to_string();
+    let verifier = VERIFIER.text(fields.oauth_code_verifier, errors);
+    // RFC 7636 section 4.1. What can't be a verifier must not cost the provider a request.
+    let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
+    let is_verifier = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
+    // One that isn't there was complained of already.
+    if !verifier.is_empty() && !is_verifier {
+        let detail = "oauth_code_verifier must be 43 to 128 characters of A-Z a-z 0-9 - . _ ~";
+        errors.push(invalid("oauth_code_verifier", detail));
+    }
+    CodeExchange { code, redirect_uri, verifier }
+}
+
+impl Mechanisms {
+    pub(super) fn is_empty(self) -> bool {
+        !self.password && !self.oidc
+    }
+
+    fn must_be_one(self) -> &'static str {
+        match (self.password, self.oidc) {
+            (true, false) => "authentication_mechanism must be one that is configured: password",
+            (false, true) => "authentication_mechanism must be one that is configured: oidc",
+            // Invariant: an issuer has a grant.
+            _ => "authentication_mechanism must be one that is configured: password, oidc",
+        }
     }
 }
 
@@ -125,6 +178,27 @@ const PASSWORD: TextField = TextField {
     no_text: "password must be a string",
 };
 
+#[cfg(feature = "oidc")]
+const CODE: TextField = TextField {
+    name: "oauth_authorization_code",
+    missing: "oauth_authorization_code is required",
+    no_text: "oauth_authorization_code must be a string",
+};
+
+#[cfg(feature = "oidc")]
+const REDIRECT_URI: TextField = TextField {
+    name: "oauth_redirect_uri",
+    missing: "oauth_redirect_uri is required",
+    no_text: "oauth_redirect_uri must be a string",
+};
+
+#[cfg(feature = "oidc")]
+const VERIFIER: TextField = TextField {
+    name: "oauth_code_verifier",
+    missing: "oauth_code_verifier is required",
+    no_text: "oauth_code_verifier must be a string",
+};
+
 fn required(source: &'static str, detail: &'static str) -> ErrorObject {
     ErrorObject { status: 400, source: Some(source), title: "required", detail }
 }
@@ -142,6 +216,12 @@ struct Members {
     authentication_mechanism: Value,
     email: Value,
     password: Value,
+    #[cfg(feature = "oidc")]
+    oauth_authorization_code: Value,
+    #[cfg(feature = "oidc")]
+    oauth_redirect_uri: Value,
+    #[cfg(feature = "oidc")]
+    oauth_code_verifier: Value,
 }
 
 /// A member's value. One of a wrong type is kept as such, because it is an error of the one field

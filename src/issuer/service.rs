@@ -18,10 +18,14 @@ use crate::customer::Customer;
 use crate::issuer::ClientAuthenticator;
 use crate::issuer::IssuerBody;
 use crate::issuer::IssuerFuture;
+#[cfg(feature = "oidc")]
+use crate::issuer::OidcGrant;
 use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuerBuilder;
 use crate::issuer::bearer_token;
 use crate::issuer::client::DynClientAuthenticator;
+use crate::issuer::request::Login;
+use crate::issuer::request::Mechanisms;
 use crate::issuer::response::Refusal;
 use crate::key::KeyRing;
 use crate::sign::IssuedToken;
@@ -112,10 +116,47 @@ pub struct TokenIssuer(Arc<Config>);
 
 pub(super) struct Config {
     pub(super) clients: Arc<dyn DynClientAuthenticator>,
-    pub(super) password: PasswordGrant,
+    pub(super) password: Option<PasswordGrant>,
+    #[cfg(feature = "oidc")]
+    pub(super) oidc: Option<OidcGrant>,
     pub(super) signer: TokenSigner,
     pub(super) store_timeout: Duration,
     pub(super) body_timeout: Duration,
+}
+
+impl Config {
+    pub(super) fn mechanisms(&self) -> Mechanisms {
+        Mechanisms {
+            password: self.password.is_some(),
+            #[cfg(feature = "oidc")]
+            oidc: self.oidc.is_some(),
+            #[cfg(not(feature = "oidc"))]
+            oidc: false,
+        }
+    }
+
+    /// Finds out who logs in, and since when what they proved is known to hold: `begun_at`, or later.
+    pub(super) async fn login(
+        &self,
+        login: Login,
+        begun_at: SystemTime,
+    ) -> Result<(Customer, SystemTime), Refusal> {
+        match (login, &self.password) {
+            (Login::Password(login), Some(grant)) => {
+                Ok((grant.login(login, self.store_timeout).await?, begun_at))
+            }
+            #[cfg(feature = "oidc")]
+            (Login::Oidc(login), _) => match &self.oidc {
+                Some(grant) => {
+                    let clock = self.signer.clock_ref();
+                    grant.login(login, begun_at, clock, self.store_timeout).await
+                }
+                None => Err(Refusal::Fault),
+            },
+            // Invariant: the request was read for the mechanisms that there are.
+            (Login::Password(_), None) => Err(Refusal::Fault),
+        }
+    }
 }
 
 impl TokenIssuer {
@@ -180,7 +221,7 @@ impl<B: Body> Service<Request<B>> for TokenIssuer {
 impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuer")
-            .field("password", &self.0.password)
+            .field("mechanisms", &self.0.mechanisms())
             .field("signer", &self.0.signer)
             .field("store_timeout", &self.0.store_timeout)
             .field("body_timeout", &self.0.body_timeout)

@@ -8,6 +8,8 @@ mod key_text;
 mod private;
 #[cfg(feature = "asymmetric")]
 mod public;
+#[cfg(feature = "oidc")]
+mod public_keys;
 mod ring;
 #[cfg(feature = "asymmetric")]
 mod rsa;
@@ -16,6 +18,8 @@ mod verifying;
 #[cfg(all(test, feature = "asymmetric"))]
 mod wycheproof;
 
+#[cfg(feature = "oidc")]
+pub(crate) use self::public_keys::PublicKeys;
 pub use self::ring::KeyRing;
 pub(crate) use self::ring::Refusal;
 pub use self::signing::SigningKey;

@@ -91,17 +91,8 @@ impl KeyRing {
     /// - [`ConfigError::NoKeys`] for no key,
     /// - [`ConfigError::DuplicateKeyId`] for two keys with one id.
     pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
-        let mut verifying: Vec<Live> = Vec::new();
-        for key in keys {
-            let same_id = |live: &Live| live.key.id().is_some() && live.key.id() == key.id();
-            if let Some(id) = key.id().filter(|_| verifying.iter().any(same_id)) {
-                return Err(ConfigError::DuplicateKeyId { id: id.to_owned() });
-            }
-            verifying.push(Live { key, until: None });
-        }
-        if verifying.is_empty() {
-            return Err(ConfigError::NoKeys);
-        }
+        let keys = distinct(keys)?;
+        let verifying = keys.into_iter().map(|key| Live { key, until: None }).collect();
         Ok(Self::of(Keys { signing: None, verifying }))
     }
 
@@ -231,6 +222,24 @@ impl KeyRing {
         };
         if vouched { Ok(()) } else { Err(Refusal::InvalidSignature) }
     }
+}
+
+/// Takes keys whose ids each name one of them; at least one key.
+pub(super) fn distinct(
+    keys: impl IntoIterator<Item = VerifyingKey>,
+) -> Result<Vec<VerifyingKey>, ConfigError> {
+    let mut distinct: Vec<VerifyingKey> = Vec::new();
+    for key in keys {
+        let same_id = |other: &VerifyingKey| other.id() == key.id();
+        if let Some(id) = key.id().filter(|_| distinct.iter().any(same_id)) {
+            return Err(ConfigError::DuplicateKeyId { id: id.to_owned() });
+        }
+        distinct.push(key);
+    }
+    if distinct.is_empty() {
+        return Err(ConfigError::NoKeys);
+    }
+    Ok(distinct)
 }
 
 impl fmt::Debug for KeyRing {

@@ -5,10 +5,14 @@ use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
 
+#[cfg(feature = "oidc")]
+use super::Refusal;
 use super::hs256::Hs256;
 #[cfg(feature = "asymmetric")]
 use super::public::PublicKey;
 use crate::error::ConfigError;
+#[cfg(feature = "oidc")]
+use crate::token::UnverifiedToken;
 
 /// The longest key id, in characters.
 const MAX_KEY_ID_LEN: usize = 128;
@@ -145,6 +149,16 @@ impl VerifyingKey {
             Algorithm::EdDSA => alg == "EdDSA" || alg == "Ed25519",
             algorithm => alg.parse::<Algorithm>().is_ok_and(|named| named == algorithm),
         }
+    }
+
+    /// Tells whether the token is signed by this key, with its one algorithm; its `kid` is not looked at.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn vouches_for(&self, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+        if !self.is_named(token.unverified_alg()) {
+            return Err(Refusal::DisallowedAlgorithm);
+        }
+        let fits = self.fits(token.signing_input(), token.signature());
+        if fits { Ok(()) } else { Err(Refusal::InvalidSignature) }
     }
 
     /// Checks in constant time whether `signature` is this key's over `signing_input`.

@@ -161,7 +161,7 @@ impl TokenSigner {
         proved_at: SystemTime,
     ) -> Result<IssuedToken, SignError> {
         let key = self.signing_key().map_err(SignError::Key)?;
-        let token_id = random_token_id().map_err(SignError::Random)?;
+        let token_id = TokenId::random().map_err(SignError::Random)?;
         let issued_at = self.issued_at(customer_id, since_epoch(proved_at));
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
         if expires_at > MAX_NUMERIC_DATE {
@@ -220,6 +220,11 @@ impl TokenSigner {
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }
+
+    #[cfg(feature = "oidc")]
+    pub(crate) fn clock_ref(&self) -> &dyn Clock {
+        &*self.clock
+    }
 }
 
 /// The header of an issued token, in this order and without white space.
@@ -249,13 +254,4 @@ pub(super) struct NewClaims<'a> {
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {
     // Invariant: strings and numbers under names that are strings; nothing there can fail.
     serde_json::to_vec(value).expect("plain structs serialize")
-}
-
-/// A random UUID (RFC 9562 section 5.4), as the vendor's ids are.
-pub(super) fn random_token_id() -> Result<TokenId, getrandom::Error> {
-    let mut uuid = [0; 16];
-    getrandom::fill(&mut uuid)?;
-    uuid[6] = uuid[6] & 0x0F | 0x40;
-    uuid[8] = uuid[8] & 0x3F | 0x80;
-    Ok(TokenId::from_uuid_bytes(uuid))
 }

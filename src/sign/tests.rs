@@ -11,7 +11,6 @@ use super::signer::MAX_LIFETIME;
 use super::signer::MIN_LIFETIME;
 use super::signer::NewClaims;
 use super::signer::json;
-use super::signer::random_token_id;
 use crate::clock::Clock;
 use crate::clock::from_epoch;
 use crate::error::ConfigError;
@@ -153,7 +152,7 @@ fn what_is_issued_is_accepted_in_both_forms_with_the_same_ids_and_times() {
 #[test]
 fn token_ids_are_random_uuids_of_version_4() {
     let ids: std::collections::HashSet<TokenId> =
-        (0..1_000).map(|_| random_token_id().unwrap()).collect();
+        (0..1_000).map(|_| TokenId::random().unwrap()).collect();
     assert_eq!(ids.len(), 1_000);
     for id in ids {
         let text = id.to_string();

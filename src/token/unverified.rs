@@ -49,6 +49,14 @@ impl<'a> UnverifiedToken<'a> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(Malformed("the token is longer than 8192 bytes"));
         }
+        Self::parse_any_length(token, scratch)
+    }
+
+    /// As [`parse`](Self::parse), for a token whose length its reader has bounded.
+    pub(crate) fn parse_any_length(
+        token: &'a [u8],
+        scratch: &'a mut Scratch,
+    ) -> Result<Self, Malformed> {
         // Counted without collecting the parts: an attacker may send nothing but dots
         // (CVE-2025-27144, CVE-2025-30204).
         let mut dots =

@@ -1,0 +1,8 @@
+//! Logins by OpenID Connect: whose customer an identity is.
+
+mod builder;
+mod grant;
+mod store;
+
+pub use self::builder::OidcGrantBuilder;
+pub use self::grant::OidcGrant;

@@ -1,0 +1,40 @@
+//! The keys of somebody else's JWK Set.
+
+use super::Refusal;
+use super::VerifyingKey;
+use super::jwk;
+use super::ring::distinct;
+use crate::error::ConfigError;
+use crate::token::UnverifiedToken;
+
+/// Public keys as a provider publishes them, for the tokens that it signs.
+///
+/// A [`KeyRing`](super::KeyRing) is ours: its keys without an id are for tokens without one. A provider's
+/// tokens may lack the `kid` although its keys have one (OpenID Connect Core section 10.1).
+#[derive(Debug)]
+pub(crate) struct PublicKeys(Vec<VerifyingKey>);
+
+impl PublicKeys {
+    /// Reads a JWK Set, with the same refusals as [`KeyRing::from_jwk_set`](super::KeyRing::from_jwk_set).
+    pub(crate) fn from_jwk_set(json: &[u8]) -> Result<Self, ConfigError> {
+        distinct(jwk::read_set(json)?).map(Self)
+    }
+
+    /// Looks for the one key that may vouch for the token, and asks it.
+    pub(crate) fn verify(&self, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+        // NB: before the search, so that no `none` and no HS256 is taken for a key still to be fetched.
+        if !matches!(token.unverified_alg(), "RS256" | "PS256" | "ES256" | "EdDSA" | "Ed25519") {
+            return Err(Refusal::DisallowedAlgorithm);
+        }
+        if let Some(kid) = token.unverified_kid() {
+            let key = self.0.iter().find(|key| key.id() == Some(kid));
+            return key.ok_or(Refusal::UnknownKey)?.vouches_for(token);
+        }
+        // Exactly one that fits: to try them all would let any key sign for any other.
+        let mut fitting = self.0.iter().filter(|key| key.is_named(token.unverified_alg()));
+        match (fitting.next(), fitting.next()) {
+            (Some(key), None) => key.vouches_for(token),
+            _ => Err(Refusal::UnknownKey),
+        }
+    }
+}

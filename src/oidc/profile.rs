@@ -1,0 +1,285 @@
+//! One registration at one provider.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ::url::Url;
+
+use super::url;
+use crate::error::ConfigError;
+use crate::secret::Secret;
+
+/// How a confidential client proves itself at the token endpoint (OpenID Connect Core section 9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ClientAuthMethod {
+    /// `client_secret_basic`: in `Authorization`, form-encoded first (RFC 6749 section 2.3.1).
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the form.
+    Post,
+}
+
+/// What an ID token's `nonce` must be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum NoncePolicy {
+    /// Anything, or nothing: the token endpoint's request has no room for a nonce, and PKCE binds the
+    /// code, and with it the ID token that it is exchanged for, to the front end that began the login.
+    #[default]
+    Ignore,
+    /// The code challenge: BASE64URL(SHA-256(verifier)), RFC 7636 section 4.2. A front end that sends
+    /// its code challenge as `nonce` too is bound by both, and no state is needed to check it.
+    EqualsCodeChallenge,
+}
+
+/// Registration at an OpenID provider: which provider, as which client, for which redirect URIs.
+///
+/// A clone is cheap.
+///
+/// # Example
+///
+/// ```
+/// use tower_customer_auth::OidcProfile;
+///
+/// let profile = OidcProfile::new("https://id.example", "storefront")
+///     .client_secret("5ae6e0b5c7a14c6b")
+///     .redirect_uri("https://shop.example/");
+/// assert_eq!(profile.metadata_url(), "https://id.example/.well-known/openid-configuration");
+/// ```
+#[derive(Clone)]
+#[must_use]
+pub struct OidcProfile(Arc<Settings>);
+
+#[derive(Clone)]
+struct Settings {
+    issuer: String,
+    discovery_url: Option<String>,
+    client_id: String,
+    client_secret: Option<Secret>,
+    auth_method: ClientAuthMethod,
+    redirect_uris: Vec<String>,
+    scopes: Vec<String>,
+    trusted_audiences: Vec<String>,
+    nonce: NoncePolicy,
+    clock_skew: Duration,
+    max_in_flight: usize,
+    http_on_loopback: bool,
+}
+
+impl OidcProfile {
+    /// Creates the profile of a public client, with all defaults and no redirect URI yet.
+    ///
+    /// `issuer` is compared exactly, with the provider's own metadata and with `iss`: a slash at its
+    /// end counts.
+    pub fn new(issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
+        Self(Arc::new(Settings {
+            issuer: issuer.into(),
+            discovery_url: None,
+            client_id: client_id.into(),
+            client_secret: None,
+            auth_method: ClientAuthMethod::Basic,
+            redirect_uris: Vec::new(),
+            scopes: ["openid", "profile", "email"].map(str::to_owned).into(),
+            trusted_audiences: Vec::new(),
+            nonce: NoncePolicy::Ignore,
+            clock_skew: Duration::from_secs(60),
+            max_in_flight: 128,
+            http_on_loopback: false,
+        }))
+    }
+
+    /// Makes the client a confidential one. Default: none, a public client.
+    ///
+    /// A secret of 32 bytes and more also verifies ID tokens that are signed with HS256 (OpenID Connect
+    /// Core section 10.1); by a shorter one, or without, none of that algorithm is accepted.
+    pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
+        self.settings().client_secret = Some(secret.into());
+        self
+    }
+
+    /// Sets how the client proves itself, where it has a secret. Default: [`ClientAuthMethod::Basic`].
+    pub fn auth_method(mut self, method: ClientAuthMethod) -> Self {
+        self.settings().auth_method = method;
+        self
+    }
+
+    /// Adds a redirect URI that is registered with the provider. A login names its own, and so chooses
+    /// the profile; it is compared exactly, byte by byte. Default: none, and at least one is needed.
+    pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
+        self.settings().redirect_uris.push(uri.into());
+        self
+    }
+
+    /// Sets where the provider's metadata is. Default: the issuer, without a slash at its end, and
+    /// `/.well-known/openid-configuration` (OpenID Connect Discovery section 4).
+    pub fn discovery_url(mut self, url: impl Into<String>) -> Self {
+        self.settings().discovery_url = Some(url.into());
+        self
+    }
+
+    /// Sets the scopes that a front end asks for. Default: `openid`, `profile`, `email`. They are for
+    /// its information alone: the exchange of a code names none.
+    pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.settings().scopes = scopes.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Adds an audience that may stand beside the client id in an ID token's `aud`. Default: none; an
+    /// ID token that is for anybody else too is refused (OpenID Connect Core section 3.1.3.7).
+    pub fn trusted_audience(mut self, audience: impl Into<String>) -> Self {
+        self.settings().trusted_audiences.push(audience.into());
+        self
+    }
+
+    /// Sets what an ID token's `nonce` must be. Default: [`NoncePolicy::Ignore`].
+    pub fn nonce(mut self, policy: NoncePolicy) -> Self {
+        self.settings().nonce = policy;
+        self
+    }
+
+    /// Sets how far the provider's clock may be from ours, for `iat` and `nbf`: at most 5 minutes.
+    /// Default: 60 s.
+    pub fn clock_skew(mut self, skew: Duration) -> Self {
+        self.settings().clock_skew = skew;
+        self
+    }
+
+    /// Sets how many logins may wait for this provider at once, 1 to 10 000; one more is answered with
+    /// 503. Default: 128.
+    pub fn max_in_flight(mut self, logins: usize) -> Self {
+        self.settings().max_in_flight = logins;
+        self
+    }
+
+    /// Allows the provider to be reached by `http`, if it is on this very machine: its URLs then name
+    /// an address such as `127.0.0.1`, or `localhost`. For tests and nothing else. Default: `https`
+    /// alone.
+    pub fn dangerously_allow_http_on_loopback(mut self) -> Self {
+        self.settings().http_on_loopback = true;
+        self
+    }
+
+    /// Returns the issuer.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.0.issuer
+    }
+
+    /// Returns the client id.
+    #[must_use]
+    pub fn client_id(&self) -> &str {
+        &self.0.client_id
+    }
+
+    /// Returns the redirect URIs.
+    #[must_use]
+    pub fn redirect_uris(&self) -> &[String] {
+        &self.0.redirect_uris
+    }
+
+    /// Returns the scopes that a front end asks for.
+    #[must_use]
+    pub fn scope_list(&self) -> &[String] {
+        &self.0.scopes
+    }
+
+    /// Returns where the provider's metadata is.
+    #[must_use]
+    pub fn metadata_url(&self) -> String {
+        self.0.discovery_url.clone().unwrap_or_else(|| {
+            let issuer = self.0.issuer.trim_end_matches('/');
+            format!("{issuer}/.well-known/openid-configuration")
+        })
+    }
+
+    pub(super) fn secret(&self) -> Option<&Secret> {
+        self.0.client_secret.as_ref()
+    }
+
+    pub(super) fn method(&self) -> ClientAuthMethod {
+        self.0.auth_method
+    }
+
+    pub(super) fn nonce_policy(&self) -> NoncePolicy {
+        self.0.nonce
+    }
+
+    pub(super) fn skew(&self) -> Duration {
+        self.0.clock_skew
+    }
+
+    pub(super) fn in_flight_limit(&self) -> usize {
+        self.0.max_in_flight
+    }
+
+    pub(super) fn http_on_loopback(&self) -> bool {
+        self.0.http_on_loopback
+    }
+
+    pub(super) fn trusts_audience(&self, audience: &str) -> bool {
+        self.0.trusted_audiences.iter().any(|trusted| trusted == audience)
+    }
+
+    /// Whether the default HTTP client needs roots of trust to reach this provider.
+    pub(crate) fn needs_tls(&self) -> bool {
+        !self.0.issuer.starts_with("http:")
+    }
+
+    /// Checks the profile, and gives the URL of the provider's metadata.
+    pub(super) fn check(&self) -> Result<Url, ConfigError> {
+        let settings = &*self.0;
+        ConfigError::check_not_empty("client_id", &settings.client_id)?;
+        if let Some(secret) = &settings.client_secret {
+            // As such a secret goes into a header and a form, it has to be text.
+            if secret.expose().is_empty() {
+                return Err(ConfigError::Empty { setting: "client_secret" });
+            }
+            if std::str::from_utf8(secret.expose()).is_err() {
+                return Err(ConfigError::NotText { setting: "client_secret" });
+            }
+        }
+        let provider = |setting, text: &str| {
+            url::read(text, settings.http_on_loopback)
+                .map_err(|reason| ConfigError::invalid_url(setting, text, reason))
+        };
+        if provider("issuer", &settings.issuer)?.query().is_some() {
+            return Err(ConfigError::invalid_url("issuer", &settings.issuer, "it has a query"));
+        }
+        if settings.redirect_uris.is_empty() {
+            return Err(ConfigError::NoRedirectUris { client_id: settings.client_id.clone() });
+        }
+        for uri in &settings.redirect_uris {
+            let invalid = |reason| ConfigError::invalid_url("redirect_uri", uri, reason);
+            // Any scheme: an app on a phone has its own (RFC 8252 section 7.1).
+            let parsed = Url::parse(uri).map_err(|_| invalid("it is not an absolute URL"))?;
+            if parsed.fragment().is_some() {
+                return Err(invalid("it has a fragment"));
+            }
+        }
+        ConfigError::check_duration("clock_skew", settings.clock_skew, Duration::ZERO..=MAX_SKEW)?;
+        let in_flight = settings.max_in_flight as u64;
+        ConfigError::check_number("max_in_flight", in_flight, 1..=MAX_IN_FLIGHT)?;
+        provider("discovery_url", &self.metadata_url())
+    }
+
+    fn settings(&mut self) -> &mut Settings {
+        Arc::make_mut(&mut self.0)
+    }
+}
+
+impl fmt::Debug for OidcProfile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OidcProfile")
+            .field("issuer", &self.0.issuer)
+            .field("client_id", &self.0.client_id)
+            .field("client_secret", &self.0.client_secret)
+            .field("auth_method", &self.0.auth_method)
+            .field("redirect_uris", &self.0.redirect_uris)
+            .finish_non_exhaustive()
+    }
+}
+
+const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
+const MAX_IN_FLIGHT: u64 = 10_000;

@@ -1,0 +1,154 @@
+//! The order of a login's steps at its provider.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::Semaphore;
+use zeroize::Zeroizing;
+
+use super::CodeExchange;
+use super::HttpClient;
+use super::OidcError;
+use super::OidcErrorKind;
+use super::OidcProfile;
+use super::SpentCodes;
+use super::exchange::exchange;
+use super::id_token::Expectations;
+use super::id_token::IdTokenError;
+use super::id_token::Person;
+use super::provider::Provider;
+use super::user_info;
+use crate::clock::Clock;
+use crate::clock::since_epoch;
+use crate::customer::Identity;
+use crate::error::ConfigError;
+use crate::key::VerifyingKey;
+
+/// One client of one provider.
+pub(crate) struct RelyingParty {
+    profile: OidcProfile,
+    /// The client secret, for ID tokens that are signed with it.
+    client_key: Option<VerifyingKey>,
+    provider: Arc<Provider>,
+    http: HttpClient,
+    in_flight: Arc<Semaphore>,
+    /// Which client at which provider, in one text.
+    client: String,
+}
+
+/// Somebody who has proved to be this identity.
+pub(crate) struct Proof {
+    pub(crate) identity: Identity,
+    person: Person,
+    access_token: Zeroizing<String>,
+    /// Released when the login is over.
+    _permit: OwnedSemaphorePermit,
+}
+
+/// What the provider says of somebody.
+pub(crate) struct Profiled {
+    pub(crate) email: String,
+    pub(crate) email_verified: bool,
+    pub(crate) name: String,
+}
+
+impl RelyingParty {
+    pub(crate) fn new(profile: OidcProfile, http: HttpClient) -> Result<Self, ConfigError> {
+        let provider = Provider::new(&profile, http.clone())?;
+        // A secret that is too weak for a key is one for the token endpoint alone.
+        let client_key =
+            profile.secret().and_then(|secret| VerifyingKey::hs256(secret.expose()).ok());
+        let in_flight = Arc::new(Semaphore::new(profile.in_flight_limit()));
+        let client = format!("{} {}", profile.issuer(), profile.client_id());
+        Ok(Self { profile, client_key, provider, http, in_flight, client })
+    }
+
+    pub(crate) fn profile(&self) -> &OidcProfile {
+        &self.profile
+    }
+
+    /// Begins to fetch the provider's metadata and keys.
+    pub(crate) fn prefetch(&self) {
+        self.provider.prefetch();
+    }
+
+    /// Returns where a front end sends the customer.
+    pub(crate) async fn authorization_endpoint(&self) -> Result<String, OidcError> {
+        let known = self.provider.known().await?;
+        let endpoint = known.endpoints.authorization.as_ref().map(|url| url.as_str().to_owned());
+        endpoint.ok_or_else(|| OidcError::unavailable("the provider has no authorization endpoint"))
+    }
+
+    /// Trades a code for the identity of whom the provider has issued it for.
+    pub(crate) async fn redeem(
+        &self,
+        login: &CodeExchange,
+        spent: &SpentCodes,
+        clock: &dyn Clock,
+    ) -> Result<Proof, OidcError> {
+        let replayed = || OidcError::new(OidcErrorKind::CodeRefused, "the code was tried before");
+        let crowded = |_| OidcError::new(OidcErrorKind::Overloaded, "too many logins are waiting");
+
+        // 1. A replay never costs the provider anything. Nobody queues: a login that can't begin now would
+        //    only use up its customer's patience.
+        if spent.contains(&self.client, &login.code) {
+            return Err(replayed());
+        }
+        let permit = Arc::clone(&self.in_flight).try_acquire_owned().map_err(crowded)?;
+        let mut known = self.provider.known().await?;
+
+        // 2. The code, exactly once. It is spent from here on, whatever comes of it: a provider that saw
+        //    it and didn't answer may have used it up, and one that sees it twice takes it for stolen.
+        if !spent.spend(&self.client, &login.code) {
+            return Err(replayed());
+        }
+        let tokens = exchange(&self.http, &self.profile, &known.endpoints.token, login).await?;
+
+        // 3. The ID token, by the keys that are known, or by newer ones.
+        let expectations = Expectations {
+            profile: &self.profile,
+            client_key: self.client_key.as_ref(),
+            access_token: &tokens.access_token,
+            verifier: &login.verifier,
+            now: since_epoch(clock.now()),
+        };
+        let (identity, person) = loop {
+            match expectations.judge(&tokens.id_token, &known.keys) {
+                Ok(proven) => break proven,
+                Err(IdTokenError::Refused(error)) => return Err(error),
+                Err(IdTokenError::UnknownKey) => {
+                    let newer = self.provider.known_after(&known).await?;
+                    known = newer.ok_or_else(|| {
+                        OidcError::identity_refused("no key of the provider's fits the ID token")
+                    })?;
+                }
+            }
+        };
+        Ok(Proof { identity, person, access_token: tokens.access_token, _permit: permit })
+    }
+
+    /// Returns what the provider says of somebody, and asks it for what its ID token hasn't said.
+    pub(crate) async fn describe(&self, proof: &mut Proof) -> Result<Profiled, OidcError> {
+        let known = self.provider.known().await?;
+        if let Some(endpoint) =
+            known.endpoints.user_info.as_ref().filter(|_| proof.person.lacks_something())
+        {
+            let subject = proof.identity.subject();
+            let more = user_info::fetch(&self.http, endpoint, &proof.access_token, subject).await?;
+            proof.person = std::mem::take(&mut proof.person).or(more);
+        }
+        let person = &proof.person;
+        Ok(Profiled {
+            email: person.email.clone().unwrap_or_default(),
+            email_verified: person.email.is_some() && person.email_verified,
+            name: person.full_name().unwrap_or_default(),
+        })
+    }
+}
+
+impl fmt::Debug for RelyingParty {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RelyingParty").field("profile", &self.profile).finish_non_exhaustive()
+    }
+}
