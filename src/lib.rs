@@ -56,6 +56,7 @@
 //! | feature | adds |
 //! | --- | --- |
 //! | `issuer` | `TokenIssuer` and its password grant, `CustomerStore` and `IdentityStore`, `TokenSigner` |
+//! | `oidc` | `OidcGrant`: logins by OpenID Connect |
 //! | `sqlite` | `SqliteCustomers`, an embedded store (Rust 1.94) |
 //! | `asymmetric` | RS256, PS256, ES256 and EdDSA keys from PEM, DER and JWK; `JwkSetService` |
 //! | `axum` | extractors of [`CustomerId`], [`VerifiedToken`] and `Option` of each |
@@ -65,7 +66,7 @@
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The readme's code compiles.
-#[cfg(all(doctest, feature = "axum", feature = "sqlite"))]
+#[cfg(all(doctest, feature = "axum", feature = "oidc", feature = "sqlite"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
 

@@ -47,7 +47,8 @@ use crate::sign::TokenSigner;
 /// | body not there after 10 s | 408 |
 /// | bad JSON, a member twice, a field missing, empty or wrong, an unknown mechanism | 400, one error a field |
 /// | wrong password, unknown e-mail, no password | 403, one and the same, after the same time |
-/// | more logins at once than can be hashed, a store that can't tell or takes 5 s | 503, `Retry-After` |
+/// | a code that the provider refuses or that was tried before, an ID token that is not acceptable, a redirect URI of no profile, an e-mail that is taken where that is not allowed | 403, the same |
+/// | more logins at once than can be hashed, or than a provider may have in flight; a store that can't tell or takes 5 s; a provider that is down, takes 5 s, or answers with what can't be read | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
 /// 401 is about the bearer token alone, because the common SDKs renew theirs and repeat on every 401.

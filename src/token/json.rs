@@ -15,7 +15,6 @@ use serde::de::SeqAccess;
 #[derive(Debug, PartialEq)]
 pub(crate) enum Json<'a> {
     Text(Cow<'a, str>),
-    #[cfg_attr(not(feature = "oidc"), expect(dead_code, reason = "no claim of ours is one"))]
     Boolean(bool),
     /// A number without fraction, exponent or sign.
     Integer(u64),
