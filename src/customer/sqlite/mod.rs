@@ -1,17 +1,15 @@
 //! Customers in a SQLite file.
 
+mod migrations;
+mod rows;
+mod statements;
+
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
 
 use sqlx::Row;
-use sqlx::SqlSafeStr;
-use sqlx::error::DatabaseError;
-use sqlx::migrate::Migration;
-use sqlx::migrate::MigrationType;
-use sqlx::migrate::Migrator;
 use sqlx::query::Query;
 use sqlx::sqlite::Sqlite;
 use sqlx::sqlite::SqliteArguments;
@@ -36,6 +34,9 @@ use crate::customer::PasswordHash;
 use crate::customer::StoreError;
 use crate::customer::StoredCustomer;
 use crate::customer::email_key;
+use crate::customer::sqlite::rows::change_error;
+use crate::customer::sqlite::rows::customer;
+use crate::customer::sqlite::rows::record;
 use crate::id::CustomerId;
 
 /// Customers in a SQLite file, embedded in the process.
@@ -48,9 +49,9 @@ use crate::id::CustomerId;
 /// own, so that an application can keep its tables and its migrations in the same file, through
 /// [`pool`](Self::pool).
 ///
-/// Every method is a single statement. One that writes is carried out in a task of its own, after
-/// those before it: a caller who goes away while it waits doesn't stop it, and it never overtakes or
-/// is overtaken, so that a change which was given up can't undo a later one.
+/// Every look-up is a single statement. A write is carried out in a task of its own, after those before
+/// it: a caller who goes away while it waits doesn't stop it, and it never overtakes or is overtaken, so
+/// that a change which was given up can't undo a later one.
 ///
 /// # Example
 ///
@@ -133,7 +134,7 @@ impl SqliteCustomers {
     ///
     /// The database can't be written, or was written by a later version of this crate.
     pub async fn from_pool(pool: SqlitePool) -> Result<Self, StoreError> {
-        migrate(&pool).await?;
+        migrations::migrate(&pool).await?;
         Ok(Self { pool, writer: Arc::default(), clock: SystemClock::shared() })
     }
 
@@ -162,7 +163,7 @@ impl SqliteCustomers {
         customer: &Customer,
         password: Option<&PasswordHash>,
     ) -> Result<CustomerRecord, ChangeError> {
-        let insert = sqlx::query(INSERT)
+        let insert = sqlx::query(statements::INSERT)
             .bind(customer.id().to_string())
             .bind(customer.name().to_owned())
             .bind(customer.email().to_owned())
@@ -180,7 +181,7 @@ impl SqliteCustomers {
     ///
     /// The store could not tell.
     pub async fn get(&self, id: &CustomerId) -> Result<Option<CustomerRecord>, StoreError> {
-        let row = sqlx::query(GET)
+        let row = sqlx::query(statements::GET)
             .bind(id.to_string())
             .fetch_optional(&self.pool)
             .await
@@ -194,7 +195,7 @@ impl SqliteCustomers {
     ///
     /// The store could not tell.
     pub async fn list(&self, limit: u32, offset: u32) -> Result<Vec<CustomerRecord>, StoreError> {
-        let rows = sqlx::query(LIST)
+        let rows = sqlx::query(statements::LIST)
             .bind(limit)
             .bind(offset)
             .fetch_all(&self.pool)
@@ -210,8 +211,10 @@ impl SqliteCustomers {
     ///
     /// The store could not tell.
     pub async fn count(&self) -> Result<u64, StoreError> {
-        let count: i64 =
-            sqlx::query_scalar(COUNT).fetch_one(&self.pool).await.map_err(StoreError::new)?;
+        let count: i64 = sqlx::query_scalar(statements::COUNT)
+            .fetch_one(&self.pool)
+            .await
+            .map_err(StoreError::new)?;
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
@@ -226,7 +229,7 @@ impl SqliteCustomers {
     /// Tokens are verified without a look into the store: revoke the customer's, or they go on being
     /// good until they expire.
     pub async fn delete(&self, id: &CustomerId) -> Result<bool, StoreError> {
-        let delete = sqlx::query(DELETE).bind(id.to_string());
+        let delete = sqlx::query(statements::DELETE).bind(id.to_string());
         Ok(self.write(delete).await.map_err(StoreError::new)?.is_some())
     }
 
@@ -242,7 +245,7 @@ impl SqliteCustomers {
         update: &CustomerUpdate,
     ) -> Result<Option<CustomerRecord>, ChangeError> {
         let CustomerUpdate { name, email, password } = update.clone();
-        let update = sqlx::query(UPDATE)
+        let update = sqlx::query(statements::UPDATE)
             .bind(id.to_string())
             .bind(name)
             .bind(email.clone())
@@ -278,20 +281,29 @@ impl SqliteCustomers {
         &self,
         statement: Query<'static, Sqlite, SqliteArguments>,
     ) -> Result<Option<SqliteRow>, sqlx::Error> {
-        let Self { pool, writer, .. } = self.clone();
+        let pool = self.pool.clone();
+        // NB: not `fetch_one` or `fetch_optional`. SQLite hands out the row that `RETURNING` asks for
+        // before it commits, and those two don't wait for what comes after the row: the change would
+        // be acknowledged before it is on the disk, and other connections would not see it yet.
+        let written = self.in_turn(async move { statement.fetch_all(&pool).await });
+        Ok(written.await?.pop())
+    }
+
+    /// Carries out work that writes, after the work before it, whether or not the caller waits.
+    async fn in_turn<T: Send + 'static>(
+        &self,
+        work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
+    ) -> Result<T, sqlx::Error> {
+        let writer = self.writer.clone();
         // A dropped future doesn't take its statement back: sqlx' thread carries it out whenever the
         // file lets it in, and by then a later change may have been acknowledged.
-        let written = tokio::spawn(async move {
+        let done = tokio::spawn(async move {
             let turn = timeout(ACQUIRE_TIMEOUT, writer.lock()).await;
             let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
-            // NB: not `fetch_one` or `fetch_optional`. SQLite hands out the row that `RETURNING` asks
-            // for before it commits, and those two don't wait for what comes after the row: the change
-            // would be acknowledged before it is on the disk, and other connections would not see it
-            // yet.
-            statement.fetch_all(&pool).await
+            work.await
         });
         // Neither panics nor is aborted, but by the end of the runtime.
-        Ok(written.await.map_err(|_| sqlx::Error::WorkerCrashed)??.pop())
+        done.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 
     fn now(&self) -> i64 {
@@ -301,7 +313,7 @@ impl SqliteCustomers {
 
 impl CustomerStore for SqliteCustomers {
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredCustomer>, StoreError> {
-        let row = sqlx::query(FIND)
+        let row = sqlx::query(statements::FIND)
             .bind(email_key(email))
             .fetch_optional(&self.pool)
             .await
@@ -319,7 +331,7 @@ impl CustomerStore for SqliteCustomers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        let replace = sqlx::query(REPLACE_HASH)
+        let replace = sqlx::query(statements::REPLACE_HASH)
             .bind(id.to_string())
             .bind(old.expose().to_owned())
             .bind(new.expose().to_owned());
@@ -334,94 +346,6 @@ impl fmt::Debug for SqliteCustomers {
             .finish_non_exhaustive()
     }
 }
-
-async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
-    let migrations = MIGRATIONS.map(|(version, description, sql)| {
-        let kind = MigrationType::Simple;
-        Migration::new(version, description.into(), kind, sql.into_sql_str(), false)
-    });
-    let mut migrator = Migrator::with_migrations(migrations.into());
-    // "Dangerous" where a table of that kind exists under another name. Ours never had another.
-    migrator.dangerous_set_table_name(MIGRATIONS_TABLE);
-    // sqlx doesn't lock SQLite while it migrates. Two processes that open one new file at once would
-    // both find it empty; so the second waits here until the first has committed.
-    let mut lock = pool.begin_with("BEGIN IMMEDIATE").await.map_err(StoreError::new)?;
-    migrator.run_direct(None, &mut *lock, false).await.map_err(StoreError::new)?;
-    lock.commit().await.map_err(StoreError::new)
-}
-
-fn customer(row: &SqliteRow) -> Result<Customer, sqlx::Error> {
-    let id: String = row.try_get("id")?;
-    let id = id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Customer::new(id, row.try_get::<String, _>("name")?, row.try_get::<String, _>("email")?))
-}
-
-fn record(row: &SqliteRow) -> Result<CustomerRecord, sqlx::Error> {
-    let time = |column| {
-        let millis = u64::try_from(row.try_get::<i64, _>(column)?).unwrap_or_default();
-        Ok::<_, sqlx::Error>(SystemTime::UNIX_EPOCH + Duration::from_millis(millis))
-    };
-    Ok(CustomerRecord {
-        customer: customer(row)?,
-        has_password: row.try_get("has_password")?,
-        created_at: time("created_at")?,
-        updated_at: time("updated_at")?,
-    })
-}
-
-fn change_error(error: sqlx::Error) -> ChangeError {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    match code.as_deref() {
-        Some(SQLITE_CONSTRAINT_UNIQUE) => ChangeError::DUPLICATE_EMAIL,
-        _ => ChangeError::store(error),
-    }
-}
-
-const FIND: &str = "\
-    SELECT id, name, email, password_hash FROM customer_auth_customers \
-    WHERE email_key = ?1 AND password_hash IS NOT NULL";
-
-const GET: &str = "\
-    SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
-    FROM customer_auth_customers WHERE id = ?1";
-
-// By the row's number, and not by the time, which the clock may turn back.
-const LIST: &str = "\
-    SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
-    FROM customer_auth_customers ORDER BY rowid LIMIT ?1 OFFSET ?2";
-
-const COUNT: &str = "SELECT count(*) FROM customer_auth_customers";
-
-const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1 RETURNING id";
-
-// An id that is taken writes nothing, so that it is told first where the e-mail is taken as well.
-const INSERT: &str = "\
-    INSERT INTO customer_auth_customers \
-    (id, name, email, email_key, password_hash, created_at, updated_at) \
-    SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?6 \
-    WHERE NOT EXISTS (SELECT 1 FROM customer_auth_customers WHERE id = ?1) \
-    RETURNING id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at";
-
-const UPDATE: &str = "\
-    UPDATE customer_auth_customers SET \
-    name = coalesce(?2, name), \
-    email = coalesce(?3, email), \
-    email_key = coalesce(?4, email_key), \
-    password_hash = coalesce(?5, password_hash), \
-    updated_at = ?6 \
-    WHERE id = ?1 \
-    RETURNING id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at";
-
-const REPLACE_HASH: &str = "\
-    UPDATE customer_auth_customers SET password_hash = ?3 \
-    WHERE id = ?1 AND password_hash = ?2 RETURNING id";
-
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "customers", include_str!("../../migrations/sqlite/0001_customers.sql"))];
-const MIGRATIONS_TABLE: &str = "customer_auth_migrations";
-
-// A result code of SQLite. The only unique index is the one over the e-mails of logins.
-const SQLITE_CONSTRAINT_UNIQUE: &str = "2067";
 
 // Together well under the 5 s that the issuer gives a store.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
