@@ -168,10 +168,18 @@ fn no_token_and_no_secret_is_in_logs_debug_or_answers_t36() {
 
 #[cfg(feature = "issuer")]
 mod logins {
+    use std::fmt::Debug;
+
+    use tower_customer_auth::Admission;
     use tower_customer_auth::Customer;
     use tower_customer_auth::CustomerStore;
+    use tower_customer_auth::DuplicateEmail;
+    use tower_customer_auth::Identity;
+    use tower_customer_auth::IdentityStore;
     use tower_customer_auth::KeyRing;
+    use tower_customer_auth::LinkDecision;
     use tower_customer_auth::MemoryCustomers;
+    use tower_customer_auth::Newcomer;
     use tower_customer_auth::PasswordGrant;
     use tower_customer_auth::PasswordHash;
     use tower_customer_auth::PasswordHasher;
@@ -298,6 +306,46 @@ mod logins {
                 counter("issued", 1),
             ]
         );
+    }
+
+    /// Does all that a store of identities can do, and fail at; answers `Debug` of everything.
+    async fn sign_in(store: impl IdentityStore + Debug) -> String {
+        let newcomer = |subject: &str, id: &str| {
+            let identity = Identity::new("https://login.example", subject).unwrap();
+            let customer = Customer::new(id.parse().unwrap(), "Swanson", "ron@swanson.com");
+            Newcomer::new(identity, customer).email_verified(true)
+        };
+        let (first, second) = (newcomer("hidden-1", "1"), newcomer("hidden-2", "2"));
+        let created = store.create(&first, true).await.unwrap();
+        let fault = store.create(&newcomer("hidden-3", "1"), false).await.unwrap_err();
+        let holder = store.email_holder("ron@swanson.com").await.unwrap();
+        let linked = store.link(&second, first.customer().id()).await.unwrap();
+        let stale = store.link(&second, first.customer().id()).await.unwrap();
+        let found = store.find_by_identity(second.identity()).await.unwrap();
+        assert_eq!(found.as_ref(), Some(first.customer()));
+        assert_eq!(stale, Admission::Stale);
+        let invalid = Identity::new("", "hidden").unwrap_err();
+        let decision = LinkDecision::of(DuplicateEmail::ApiOnly, None, true, &holder);
+        format!(
+            "{store:?} {first:?} {created:?} {fault:?} {fault} {holder:?} {linked:?} {found:?} \
+             {invalid:?} {invalid} {decision:?}"
+        )
+    }
+
+    #[test]
+    fn stores_of_identities_tell_no_subject_and_no_e_mail() {
+        let shown = Arc::new(Mutex::new(String::new()));
+        let record = shown.clone();
+        let (events, counters) = captured(async move {
+            let mut shown = sign_in(MemoryCustomers::new()).await;
+            #[cfg(feature = "sqlite")]
+            {
+                let store = tower_customer_auth::SqliteCustomers::open(":memory:").await.unwrap();
+                shown.push_str(&sign_in(store).await);
+            }
+            *record.lock().unwrap() = shown;
+        });
+        check_told(&events, &counters, &shown.lock().unwrap());
     }
 
     #[cfg(feature = "sqlite")]

@@ -23,7 +23,8 @@ use crate::customer::Customer;
 /// let identity = Identity::new("https://login.example", "248289761001")?;
 /// assert_eq!(identity.issuer(), "https://login.example");
 /// assert_eq!(identity.subject(), "248289761001");
-/// assert_ne!(Identity::new("https://login.example", "a")?, Identity::new("https://login.example", "A")?);
+/// let other = Identity::new("https://login.example", "248289761001 ")?;
+/// assert_ne!(identity, other);
 /// # Ok::<(), tower_customer_auth::InvalidIdentity>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]

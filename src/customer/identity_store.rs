@@ -32,8 +32,8 @@ use crate::id::CustomerId;
 ///    - whose present address is the one asked for, but for the case of ASCII letters, *and*
 ///    - *all* of whose identities, if there are any, came with that same address verified.
 ///
-///    Of several such customers it is the one with a password; where none has one, none is. Whoever
-///    is to be asked for and is not such a customer, is [`NotLinkable`](EmailHolder::NotLinkable).
+///    Of several such customers it is the one with a password; where none has one, none is. An
+///    address that somebody has, and nobody linkable, is [`NotLinkable`](EmailHolder::NotLinkable).
 /// 5. A customer's identities go when the customer goes.
 /// 6. `Err` says that the store could not tell. A login is then answered with 503 and `Retry-After`.
 /// 7. Futures may be dropped at any await, because clients hang up. A write goes on or is undone, but
@@ -46,9 +46,9 @@ use crate::id::CustomerId;
 ///
 /// - **A password.** So [`link`](Self::link) takes it away, in the same step; and who calls it revokes
 ///   the customer's tokens.
-/// - **An identity of a provider that verifies nothing**, or of one where the attacker's own address
-///   was verified, before the customer took the victim's. An identity can't be told to be an
-///   attacker's, so such a customer is never linked to.
+/// - **An identity of a provider that verifies nothing**, or one with which the attacker's own address
+///   was verified, before the customer took the victim's. Which identity is an attacker's can't be
+///   told, so such a customer is never linked to.
 /// - **Another spelling.** A few foreign letters have an ASCII lower case (the Kelvin sign becomes
 ///   `k`), and are another person's mailbox. They count as the same address where a duplicate is to
 ///   be avoided, and as another one where an account is to be handed over.
@@ -91,6 +91,22 @@ use crate::id::CustomerId;
 ///     }
 ///     Ok(None)
 /// }
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # use tower_customer_auth::Identity;
+/// # use tower_customer_auth::MemoryCustomers;
+/// # let store = MemoryCustomers::new();
+/// # let newcomer = |id: &str| {
+/// #     let identity = Identity::new("https://login.example", "248289761001")?;
+/// #     let customer = Customer::new(id.parse()?, "Ron Swanson", "ron@swanson.com");
+/// #     Ok::<_, Box<dyn std::error::Error>>(Newcomer::new(identity, customer))
+/// # };
+/// # let first = admit(&store, DuplicateEmail::Disallowed, &newcomer("1")?).await?;
+/// # let second = admit(&store, DuplicateEmail::Disallowed, &newcomer("2")?).await?;
+/// # assert_eq!(first, Some(Customer::new("1".parse()?, "Ron Swanson", "ron@swanson.com")));
+/// # assert_eq!(second, first);
+/// # Ok(())
+/// # }
 /// ```
 pub trait IdentityStore: Send + Sync + 'static {
     /// Finds the customer an identity belongs to.

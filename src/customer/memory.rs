@@ -11,11 +11,16 @@ use std::time::SystemTime;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::customer::Admission;
 use crate::customer::ChangeError;
 use crate::customer::Customer;
 use crate::customer::CustomerRecord;
 use crate::customer::CustomerStore;
 use crate::customer::CustomerUpdate;
+use crate::customer::EmailHolder;
+use crate::customer::Identity;
+use crate::customer::IdentityStore;
+use crate::customer::Newcomer;
 use crate::customer::PasswordHash;
 use crate::customer::StoreError;
 use crate::customer::StoredCustomer;
@@ -50,8 +55,14 @@ use crate::id::CustomerId;
 /// ```
 #[derive(Clone)]
 pub struct MemoryCustomers {
-    rows: Arc<Mutex<BTreeMap<CustomerId, Row>>>,
+    tables: Arc<Mutex<Tables>>,
     clock: Arc<dyn Clock>,
+}
+
+#[derive(Default)]
+struct Tables {
+    customers: BTreeMap<CustomerId, Row>,
+    identities: BTreeMap<Identity, Link>,
 }
 
 #[derive(Clone)]
@@ -62,11 +73,17 @@ struct Row {
     updated_at: SystemTime,
 }
 
+/// Whose an identity is, and the address that the provider had verified when it was added.
+struct Link {
+    customer: CustomerId,
+    verified_email: Option<String>,
+}
+
 impl MemoryCustomers {
     /// Creates an empty store.
     #[must_use]
     pub fn new() -> Self {
-        Self { rows: Arc::default(), clock: SystemClock::shared() }
+        Self { tables: Arc::default(), clock: SystemClock::shared() }
     }
 
     /// Sets the clock that tells when a customer was inserted and changed.
@@ -88,7 +105,7 @@ impl MemoryCustomers {
         password: Option<&PasswordHash>,
     ) -> Result<CustomerRecord, ChangeError> {
         let now = self.now();
-        let mut rows = self.lock();
+        let rows = &mut self.lock().customers;
         if rows.contains_key(customer.id()) {
             return Err(ChangeError::DUPLICATE_ID);
         }
@@ -98,7 +115,7 @@ impl MemoryCustomers {
             created_at: now,
             updated_at: now,
         };
-        put(&mut rows, row)
+        put(rows, row)
     }
 
     /// Returns a customer.
@@ -107,7 +124,7 @@ impl MemoryCustomers {
     ///
     /// None: other stores have some.
     pub async fn get(&self, id: &CustomerId) -> Result<Option<CustomerRecord>, StoreError> {
-        Ok(self.lock().get(id).map(record))
+        Ok(self.lock().customers.get(id).map(record))
     }
 
     /// Changes some of a customer's attributes. `None` says that there is no such customer.
@@ -121,7 +138,7 @@ impl MemoryCustomers {
         update: &CustomerUpdate,
     ) -> Result<Option<CustomerRecord>, ChangeError> {
         let now = self.now();
-        let mut rows = self.lock();
+        let rows = &mut self.lock().customers;
         let Some(mut row) = rows.get(id).cloned() else {
             return Ok(None);
         };
@@ -132,7 +149,7 @@ impl MemoryCustomers {
             row.phc = Some(password.expose().to_owned());
         }
         row.updated_at = now;
-        put(&mut rows, row).map(Some)
+        put(rows, row).map(Some)
     }
 
     /// Sets a customer's password, whatever the present one is. Tells whether there is such a
@@ -151,16 +168,32 @@ impl MemoryCustomers {
         Ok(self.update(id, &update).await?.is_some())
     }
 
+    /// Deletes a customer and the customer's identities. Tells whether there was one.
+    ///
+    /// # Errors
+    ///
+    /// None: other stores have some.
+    ///
+    /// # Security
+    ///
+    /// Tokens are verified without a look into the store: revoke the customer's, or they go on being
+    /// good until they expire.
+    pub async fn delete(&self, id: &CustomerId) -> Result<bool, StoreError> {
+        let mut tables = self.lock();
+        tables.identities.retain(|_, link| link.customer != *id);
+        Ok(tables.customers.remove(id).is_some())
+    }
+
     /// Puts text where a hash belongs, as a careless import does.
     #[cfg(test)]
     pub(crate) async fn spoil_password(&self, id: &CustomerId) {
-        if let Some(row) = self.lock().get_mut(id) {
+        if let Some(row) = self.lock().customers.get_mut(id) {
             row.phc = Some("spoiled".to_owned());
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<CustomerId, Row>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn now(&self) -> SystemTime {
@@ -174,7 +207,7 @@ impl MemoryCustomers {
 impl CustomerStore for MemoryCustomers {
     async fn find_by_email(&self, email: &str) -> Result<Option<StoredCustomer>, StoreError> {
         let key = email_key(email);
-        Ok(self.lock().values().find_map(|row| {
+        Ok(self.lock().customers.values().find_map(|row| {
             let phc = row.phc.clone()?;
             (email_key(row.customer.email()) == key)
                 .then(|| StoredCustomer::from_phc(row.customer.clone(), phc))
@@ -187,7 +220,7 @@ impl CustomerStore for MemoryCustomers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        let mut rows = self.lock();
+        let rows = &mut self.lock().customers;
         let Some(row) = rows.get_mut(id) else {
             return Ok(false);
         };
@@ -196,6 +229,95 @@ impl CustomerStore for MemoryCustomers {
             row.phc = Some(new.expose().to_owned());
         }
         Ok(is_old)
+    }
+}
+
+impl IdentityStore for MemoryCustomers {
+    async fn find_by_identity(&self, identity: &Identity) -> Result<Option<Customer>, StoreError> {
+        let tables = self.lock();
+        let link = tables.identities.get(identity);
+        let row = link.and_then(|link| tables.customers.get(&link.customer));
+        Ok(row.map(|row| row.customer.clone()))
+    }
+
+    async fn email_holder(&self, email: &str) -> Result<EmailHolder, StoreError> {
+        Ok(self.lock().holder(email))
+    }
+
+    async fn create(
+        &self,
+        newcomer: &Newcomer,
+        email_must_be_free: bool,
+    ) -> Result<Admission, StoreError> {
+        let now = self.now();
+        let mut tables = self.lock();
+        let customer = newcomer.customer();
+        let taken = email_must_be_free && tables.holder(customer.email()) != EmailHolder::Nobody;
+        if taken || tables.identities.contains_key(newcomer.identity()) {
+            return Ok(Admission::Stale);
+        }
+        if tables.customers.contains_key(customer.id()) {
+            return Err(StoreError::new("another customer has the newcomer's identifier"));
+        }
+        let row = Row { customer: customer.clone(), phc: None, created_at: now, updated_at: now };
+        tables.customers.insert(customer.id().clone(), row);
+        tables.add(newcomer, customer.id());
+        Ok(Admission::Admitted(customer.clone()))
+    }
+
+    async fn link(&self, newcomer: &Newcomer, id: &CustomerId) -> Result<Admission, StoreError> {
+        let now = self.now();
+        let mut tables = self.lock();
+        let linkable = EmailHolder::Linkable(id.clone());
+        if !newcomer.has_verified_email()
+            || tables.holder(newcomer.customer().email()) != linkable
+            || tables.identities.contains_key(newcomer.identity())
+        {
+            return Ok(Admission::Stale);
+        }
+        // Invariant: the holder of the e-mail is there.
+        let Some(row) = tables.customers.get_mut(id) else {
+            return Ok(Admission::Stale);
+        };
+        if row.phc.take().is_some() {
+            row.updated_at = now;
+        }
+        let customer = row.customer.clone();
+        tables.add(newcomer, id);
+        Ok(Admission::Admitted(customer))
+    }
+}
+
+impl Tables {
+    fn holder(&self, email: &str) -> EmailHolder {
+        let key = email_key(email);
+        let holders = self
+            .customers
+            .values()
+            .filter(|row| !key.is_empty() && email_key(row.customer.email()) == key);
+        let (linkable, others): (Vec<&Row>, Vec<&Row>) =
+            holders.partition(|row| self.may_be_linked(row, email));
+        let with_password = linkable.iter().find(|row| row.phc.is_some());
+        match (with_password, &*linkable) {
+            (Some(row), _) | (None, [row]) => EmailHolder::Linkable(row.customer.id().clone()),
+            (None, []) if others.is_empty() => EmailHolder::Nobody,
+            _ => EmailHolder::NotLinkable,
+        }
+    }
+
+    fn may_be_linked(&self, row: &Row, email: &str) -> bool {
+        let mut identities =
+            self.identities.values().filter(|link| link.customer == *row.customer.id());
+        // Not by their keys: foreign letters that become ASCII ones are another person's.
+        let same = |other: &str| other.eq_ignore_ascii_case(email);
+        same(row.customer.email())
+            && identities.all(|link| link.verified_email.as_deref().is_some_and(same))
+    }
+
+    fn add(&mut self, newcomer: &Newcomer, id: &CustomerId) {
+        let verified = newcomer.has_verified_email().then(|| newcomer.customer().email());
+        let link = Link { customer: id.clone(), verified_email: verified.map(str::to_owned) };
+        self.identities.insert(newcomer.identity().clone(), link);
     }
 }
 
@@ -208,7 +330,7 @@ impl Default for MemoryCustomers {
 impl fmt::Debug for MemoryCustomers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MemoryCustomers")
-            .field("customers", &self.lock().len())
+            .field("customers", &self.lock().customers.len())
             .finish_non_exhaustive()
     }
 }

@@ -23,6 +23,8 @@ pub(super) async fn migrate(pool: &SqlitePool) -> Result<(), StoreError> {
     lock.commit().await.map_err(StoreError::new)
 }
 
-const MIGRATIONS: [(i64, &str, &str); 1] =
-    [(1, "customers", include_str!("../../../migrations/sqlite/0001_customers.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "customers", include_str!("../../../migrations/sqlite/0001_customers.sql")),
+    (2, "identities", include_str!("../../../migrations/sqlite/0002_identities.sql")),
+];
 const MIGRATIONS_TABLE: &str = "customer_auth_migrations";

@@ -1,5 +1,6 @@
 //! Customers in a SQLite file.
 
+mod identities;
 mod migrations;
 mod rows;
 mod statements;
@@ -218,7 +219,7 @@ impl SqliteCustomers {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Deletes a customer. Tells whether there was one.
+    /// Deletes a customer and the customer's identities. Tells whether there was one.
     ///
     /// # Errors
     ///

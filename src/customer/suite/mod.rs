@@ -2,8 +2,11 @@
 //! each store.
 
 mod customers;
+mod identities;
 #[cfg(feature = "sqlite")]
 mod sqlite;
+#[cfg(feature = "sqlite")]
+mod sqlite_identities;
 
 #[cfg(feature = "sqlite")]
 use std::path::PathBuf;

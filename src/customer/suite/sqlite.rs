@@ -29,7 +29,7 @@ fn ron() -> Customer {
     Customer::new(id(RON), "Ron Swanson", "ron@swanson.com")
 }
 
-async fn pragma(store: &SqliteCustomers, sql: &'static str) -> String {
+pub(super) async fn pragma(store: &SqliteCustomers, sql: &'static str) -> String {
     let row = sqlx::query(sql).fetch_one(store.pool()).await.unwrap();
     row.try_get::<String, _>(0)
         .or_else(|_| row.try_get::<i64, _>(0).map(|n| n.to_string()))
@@ -109,7 +109,7 @@ async fn an_applications_own_migrations_live_in_the_same_file() {
     let again = SqliteCustomers::from_pool(store.pool().clone()).await.unwrap();
     own.run(again.pool()).await.unwrap();
     assert_eq!(pragma(&again, "SELECT count(*) FROM _sqlx_migrations").await, "1");
-    assert_eq!(pragma(&again, "SELECT count(*) FROM customer_auth_migrations").await, "1");
+    assert_eq!(pragma(&again, "SELECT count(*) FROM customer_auth_migrations").await, "2");
 }
 
 #[tokio::test]
