@@ -80,6 +80,19 @@ fn the_issuer() {
     holds::<auth::TokenSigner>();
 }
 
+#[cfg(feature = "oidc")]
+#[test]
+fn the_openid_connect_grant() {
+    holds::<auth::ClientAuthMethod>();
+    holds::<auth::HttpClient>();
+    holds::<auth::NoncePolicy>();
+    holds::<auth::OidcError>();
+    holds::<auth::OidcErrorKind>();
+    holds::<auth::OidcGrant>();
+    holds::<auth::OidcGrantBuilder>();
+    holds::<auth::OidcProfile>();
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn the_stores() {

@@ -240,8 +240,11 @@ impl<'a> IdTokenClaims<'a> {
 impl Person {
     /// Takes a claim of OpenID Connect Core section 5.1.
     pub(super) fn read(&mut self, claim: &str, value: Json<'_>) {
+        // It will be shown: no line breaks, no escape sequences.
         let text = |value| match value {
-            Json::Text(text) if !text.is_empty() => Some(text.into_owned()),
+            Json::Text(text) if !text.is_empty() && !text.contains(char::is_control) => {
+                Some(text.into_owned())
+            }
             _ => None,
         };
         match claim {
