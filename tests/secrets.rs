@@ -337,12 +337,12 @@ mod logins {
         let shown = Arc::new(Mutex::new(String::new()));
         let record = shown.clone();
         let (events, counters) = captured(async move {
-            let mut shown = sign_in(MemoryCustomers::new()).await;
+            let shown = sign_in(MemoryCustomers::new()).await;
             #[cfg(feature = "sqlite")]
-            {
+            let shown = {
                 let store = tower_customer_auth::SqliteCustomers::open(":memory:").await.unwrap();
-                shown.push_str(&sign_in(store).await);
-            }
+                shown + &sign_in(store).await
+            };
             *record.lock().unwrap() = shown;
         });
         check_told(&events, &counters, &shown.lock().unwrap());
