@@ -32,8 +32,9 @@ use crate::id::CustomerId;
 ///    - whose present address is the one asked for, but for the case of ASCII letters, *and*
 ///    - *all* of whose identities, if there are any, came with that same address verified.
 ///
-///    Of several such customers it is the one with a password; where none has one, none is. An
-///    address that somebody has, and nobody linkable, is [`NotLinkable`](EmailHolder::NotLinkable).
+///    Of several such customers it is the one with identities; without any such, the one with a
+///    password. Where two are alike it is none of them, and the answer is
+///    [`NotLinkable`](EmailHolder::NotLinkable), as it is where only others have the address.
 /// 5. A customer's identities go when the customer goes.
 /// 6. `Err` says that the store could not tell. A login is then answered with 503 and `Retry-After`.
 /// 7. Futures may be dropped at any await, because clients hang up. A write goes on or is undone, but

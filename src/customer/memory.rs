@@ -288,6 +288,19 @@ impl IdentityStore for MemoryCustomers {
     }
 }
 
+/// How good a customer's claim to an e-mail is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Claim {
+    /// It must not be linked.
+    None,
+    /// The customer is there.
+    Bare,
+    /// Somebody has registered with it.
+    Password,
+    /// A provider has verified it.
+    Proven,
+}
+
 impl Tables {
     fn holder(&self, email: &str) -> EmailHolder {
         let key = email_key(email);
@@ -295,23 +308,33 @@ impl Tables {
             .customers
             .values()
             .filter(|row| !key.is_empty() && email_key(row.customer.email()) == key);
-        let (linkable, others): (Vec<&Row>, Vec<&Row>) =
-            holders.partition(|row| self.may_be_linked(row, email));
-        let with_password = linkable.iter().find(|row| row.phc.is_some());
-        match (with_password, &*linkable) {
-            (Some(row), _) | (None, [row]) => EmailHolder::Linkable(row.customer.id().clone()),
-            (None, []) if others.is_empty() => EmailHolder::Nobody,
-            _ => EmailHolder::NotLinkable,
+        let mut claims: Vec<(Claim, &CustomerId)> =
+            holders.map(|row| (self.claim(row, email), row.customer.id())).collect();
+        claims.sort_unstable();
+        match *claims {
+            [] => EmailHolder::Nobody,
+            [.., (Claim::None, _)] => EmailHolder::NotLinkable,
+            // Of two that are equally good nobody can tell whose it is.
+            [.., (next, _), (best, _)] if next == best => EmailHolder::NotLinkable,
+            [.., (_, id)] => EmailHolder::Linkable(id.clone()),
         }
     }
 
-    fn may_be_linked(&self, row: &Row, email: &str) -> bool {
-        let mut identities =
-            self.identities.values().filter(|link| link.customer == *row.customer.id());
+    fn claim(&self, row: &Row, email: &str) -> Claim {
+        let identities: Vec<&Link> =
+            self.identities.values().filter(|link| link.customer == *row.customer.id()).collect();
         // Not by their keys: foreign letters that become ASCII ones are another person's.
         let same = |other: &str| other.eq_ignore_ascii_case(email);
-        same(row.customer.email())
-            && identities.all(|link| link.verified_email.as_deref().is_some_and(same))
+        let proven = |link: &&Link| link.verified_email.as_deref().is_some_and(same);
+        if !same(row.customer.email()) || !identities.iter().all(proven) {
+            Claim::None
+        } else if !identities.is_empty() {
+            Claim::Proven
+        } else if row.phc.is_some() {
+            Claim::Password
+        } else {
+            Claim::Bare
+        }
     }
 
     fn add(&mut self, newcomer: &Newcomer, id: &CustomerId) {

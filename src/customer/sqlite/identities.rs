@@ -158,13 +158,10 @@ async fn holder(
     let Some(first) = rows.first() else {
         return Ok(EmailHolder::Nobody);
     };
-    // The linkable are first, and the one with a password is the first of them.
-    let another = match rows.get(1) {
-        Some(second) => second.try_get("linkable")?,
-        None => false,
-    };
-    let chosen = first.try_get("linkable")? && (first.try_get("has_password")? || !another);
-    if !chosen {
+    // The best claim is first. Of two that are equally good nobody can tell whose it is.
+    let best: i64 = first.try_get("claim")?;
+    let next = rows.get(1).map_or(Ok(0), |second| second.try_get("claim"))?;
+    if best <= next {
         return Ok(EmailHolder::NotLinkable);
     }
     let id: String = first.try_get("id")?;

@@ -43,17 +43,22 @@ pub(super) const FIND_BY_IDENTITY: &str = "\
     SELECT id, name, email FROM customer_auth_identities \
     JOIN customer_auth_customers ON id = customer_id WHERE issuer = ?1 AND subject = ?2";
 
-// Two are enough to tell. To be linked, an address must be the same but for the case of ASCII letters,
+// Two are enough to tell. How good a customer's claim to the address is: 3 by identities, 2 by a password,
+// 1 by being there, 0 for whom it may not be linked to. To be linked, an address must be the same but for the case of ASCII letters,
 // which is all that NOCASE knows: under the key foreign letters become ASCII ones. `IS NOT` is true of
 // a NULL too: that identity came with no verified address.
 pub(super) const EMAIL_HOLDER: &str = "\
-    SELECT id, password_hash IS NOT NULL AS has_password, \
-    email = ?2 COLLATE NOCASE AND NOT EXISTS ( \
-        SELECT 1 FROM customer_auth_identities \
-        WHERE customer_id = id AND verified_email IS NOT ?2 COLLATE NOCASE \
-    ) AS linkable \
+    SELECT id, CASE \
+        WHEN email <> ?2 COLLATE NOCASE OR EXISTS ( \
+            SELECT 1 FROM customer_auth_identities \
+            WHERE customer_id = id AND verified_email IS NOT ?2 COLLATE NOCASE \
+        ) THEN 0 \
+        WHEN EXISTS (SELECT 1 FROM customer_auth_identities WHERE customer_id = id) THEN 3 \
+        WHEN password_hash IS NOT NULL THEN 2 \
+        ELSE 1 \
+    END AS claim \
     FROM customer_auth_customers WHERE email_key = ?1 AND ?1 <> '' \
-    ORDER BY linkable DESC, has_password DESC LIMIT 2";
+    ORDER BY claim DESC LIMIT 2";
 
 // An identity that is somebody's writes nothing, so that it is told first where the id is taken as well:
 // this very create may have succeeded before, unheard.
@@ -106,6 +111,9 @@ mod tests {
                      customer_auth_customers_email (email_key=?)",
                     "CORRELATED SCALAR SUBQUERY 1",
                     "SEARCH customer_auth_identities USING INDEX \
+                     customer_auth_identities_customer (customer_id=?)",
+                    "CORRELATED SCALAR SUBQUERY 2",
+                    "SEARCH customer_auth_identities USING COVERING INDEX \
                      customer_auth_identities_customer (customer_id=?)",
                     "USE TEMP B-TREE FOR ORDER BY",
                 ],

@@ -320,14 +320,25 @@ macro_rules! identity_store_suite {
             }
 
             #[tokio::test]
-            async fn of_several_the_one_with_a_password_is_linkable() {
+            async fn of_several_the_one_with_a_proven_claim_comes_before_the_one_with_a_password() {
                 let (store, _guard) = $open.await;
-                // Not the order of the ids.
-                create(&store, &verified("z", "z", EMAIL)).await;
+                // Not the order of the ids. A password is what anybody may have registered with since.
+                let bare = Customer::new(id("a"), "Bare", EMAIL);
+                store.insert(&bare, None).await.unwrap();
                 store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                create(&store, &verified("a", "a", EMAIL)).await;
                 create(&store, &unverified("b", "b", EMAIL)).await;
                 assert_eq!(holder(&store, EMAIL).await, linkable(RON));
+                create(&store, &verified("z", "z", EMAIL)).await;
+                assert_eq!(holder(&store, EMAIL).await, linkable("z"));
+            }
+
+            #[tokio::test]
+            async fn of_two_with_an_equal_claim_none_is_linkable() {
+                let (store, _guard) = $open.await;
+                store.insert(&ron(), Some(&hash("p"))).await.unwrap();
+                create(&store, &verified("a", "a", EMAIL)).await;
+                create(&store, &verified("z", "z", EMAIL)).await;
+                assert_eq!(holder(&store, EMAIL).await, EmailHolder::NotLinkable);
             }
 
             #[tokio::test]
@@ -409,11 +420,12 @@ macro_rules! identity_store_suite {
                 let leslie = Customer::new(id(LESLIE), "", EMAIL);
                 store.insert(&leslie, Some(&hash("p"))).await.unwrap();
                 let newcomer = verified("new", "new", EMAIL);
-                let stale = store.link(&newcomer, &id(RON)).await.unwrap();
+                let stale = store.link(&newcomer, &id(LESLIE)).await.unwrap();
                 assert_eq!(stale, Admission::Stale);
-                assert_eq!(logs_in(&store, EMAIL).await, Some(leslie.clone()));
-                let linked = store.link(&newcomer, &id(LESLIE)).await.unwrap();
-                assert_eq!(linked, Admission::Admitted(leslie));
+                assert_eq!(logs_in(&store, EMAIL).await, Some(leslie));
+                let linked = store.link(&newcomer, &id(RON)).await.unwrap();
+                let first = Customer::new(id(RON), "Newcomer", EMAIL);
+                assert_eq!(linked, Admission::Admitted(first));
             }
 
             #[tokio::test]
