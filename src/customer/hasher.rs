@@ -70,7 +70,9 @@ impl PasswordHasher {
     /// Outside a tokio runtime with its timer enabled.
     pub async fn hash(&self, password: Secret) -> Result<PasswordHash, HashError> {
         let params = self.params;
-        self.pool.run(move || PasswordHash::compute(&password, params)).await?
+        self.pool
+            .run(move |workspace| PasswordHash::compute_in(workspace, &password, params))
+            .await?
     }
 
     /// Tells whether `hash` is one of `password`.
@@ -83,7 +85,7 @@ impl PasswordHasher {
     ///
     /// Outside a tokio runtime with its timer enabled.
     pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool, HashError> {
-        self.pool.run(move || hash.verify(&password)).await?
+        self.pool.run(move |workspace| hash.verify_in(workspace, &password)).await?
     }
 
     /// Returns today's parameters.

@@ -21,6 +21,7 @@ use tokio::sync::oneshot;
 use tokio::time::timeout;
 
 use crate::customer::HashError;
+use crate::customer::hash::Workspace;
 
 /// A handle. The threads start when there is work for them, and end with the last handle.
 #[derive(Clone)]
@@ -39,16 +40,18 @@ impl Pool {
     /// one that has begun finishes.
     pub(crate) async fn run<T: Send + 'static>(
         &self,
-        job: impl FnOnce() -> T + Send + 'static,
+        job: impl FnOnce(&mut Workspace) -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let shared = &self.0.0;
         let (sender, mut receiver) = oneshot::channel();
         let ticket = Ticket(Arc::new(AtomicU8::new(QUEUED)));
         let job = Job {
             stage: ticket.0.clone(),
-            work: Box::new(move || {
-                // A panic is the caller's to see as an error; the thread has other jobs to do.
-                let outcome = catch_unwind(AssertUnwindSafe(job)).map_err(panic_message);
+            work: Box::new(move |workspace| {
+                // A panic is the caller's to see as an error; the thread has other jobs to do. What a
+                // job leaves in its workspace means nothing to the next.
+                let outcome = catch_unwind(AssertUnwindSafe(|| job(workspace)));
+                let outcome = outcome.map_err(panic_message);
                 Box::new(move || {
                     // Nobody may be waiting any more.
                     drop(sender.send(outcome));
@@ -139,7 +142,7 @@ struct Job {
 }
 
 /// What computes, and returns what tells the caller.
-type Work = Box<dyn FnOnce() -> Box<dyn FnOnce()> + Send>;
+type Work = Box<dyn FnOnce(&mut Workspace) -> Box<dyn FnOnce()> + Send>;
 
 enum Admission {
     Started,
@@ -178,6 +181,7 @@ impl Shared {
     }
 
     fn work(&self) {
+        let mut workspace = Workspace::default();
         let mut state = self.lock();
         loop {
             if state.closed {
@@ -191,7 +195,7 @@ impl Shared {
             if advance(&job.stage, RUNNING) {
                 state.running += 1;
                 drop(state);
-                let deliver = (job.work)();
+                let deliver = (job.work)(&mut workspace);
                 // First the place, then the outcome: who has it may come back at once.
                 self.lock().running -= 1;
                 deliver();
@@ -249,7 +253,7 @@ mod tests {
         let (busy, is_busy) = oneshot::channel();
         let pool = pool.clone();
         tokio::spawn(async move {
-            pool.run(move || {
+            pool.run(move |_| {
                 busy.send(()).unwrap();
                 until.recv().ok();
             })
@@ -268,12 +272,12 @@ mod tests {
         let pool = Pool::new(2, 16, LONG);
         assert_eq!(pool.threads(), 0);
         for number in 0..4 {
-            assert_eq!(pool.run(move || number).await.ok(), Some(number));
+            assert_eq!(pool.run(move |_| number).await.ok(), Some(number));
             assert_eq!(pool.threads(), 1);
         }
         let _one = occupy(&pool).await;
         let _two = occupy(&pool).await;
-        assert_eq!(pool.run(|| 5).now_or_never().map(|_| ()), None);
+        assert_eq!(pool.run(|_| 5).now_or_never().map(|_| ()), None);
         assert_eq!(pool.threads(), 2);
     }
 
@@ -283,7 +287,7 @@ mod tests {
         let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
         let jobs = (0..64).map(|_| {
             let (now, most) = (now.clone(), most.clone());
-            pool.run(move || {
+            pool.run(move |_| {
                 most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
                 thread::yield_now();
                 now.fetch_sub(1, Ordering::SeqCst);
@@ -299,10 +303,10 @@ mod tests {
     async fn refuses_at_once_what_finds_the_queue_full() {
         let pool = Pool::new(1, 2, LONG);
         let release = occupy(&pool).await;
-        let (mut one, mut two) = (Box::pin(pool.run(|| 1)), Box::pin(pool.run(|| 2)));
+        let (mut one, mut two) = (Box::pin(pool.run(|_| 1)), Box::pin(pool.run(|_| 2)));
         assert_eq!((&mut one).now_or_never().map(|_| ()), None);
         assert_eq!((&mut two).now_or_never().map(|_| ()), None);
-        assert_eq!(pool.run(|| 3).now_or_never().map(kind), Some(Some(HashErrorKind::Overloaded)));
+        assert_eq!(pool.run(|_| 3).now_or_never().map(kind), Some(Some(HashErrorKind::Overloaded)));
         drop(release);
         assert_eq!((one.await.ok(), two.await.ok()), (Some(1), Some(2)));
     }
@@ -312,7 +316,7 @@ mod tests {
         let pool = Pool::new(1, 16, Duration::from_secs(1));
         let release = occupy(&pool).await;
         let begun = tokio::time::Instant::now();
-        assert_eq!(kind(pool.run(|| ()).await), Some(HashErrorKind::Overloaded));
+        assert_eq!(kind(pool.run(|_| ()).await), Some(HashErrorKind::Overloaded));
         assert_eq!(begun.elapsed(), Duration::from_secs(1));
         assert_eq!(pool.waiting(), 0);
         drop(release);
@@ -321,7 +325,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_job_that_finds_a_thread_free_has_no_limit() {
         let pool = Pool::new(1, 0, Duration::ZERO);
-        assert_eq!(pool.run(|| 1).await.ok(), Some(1));
+        assert_eq!(pool.run(|_| 1).await.ok(), Some(1));
     }
 
     #[tokio::test]
@@ -331,13 +335,13 @@ mod tests {
         let ran = Arc::new(AtomicUsize::new(0));
         let mut abandoned = Box::pin({
             let ran = ran.clone();
-            pool.run(move || ran.fetch_add(1, Ordering::SeqCst))
+            pool.run(move |_| ran.fetch_add(1, Ordering::SeqCst))
         });
         assert_eq!((&mut abandoned).now_or_never().map(|_| ()), None);
         assert_eq!(pool.waiting(), 1);
         drop(abandoned);
         assert_eq!(pool.waiting(), 0);
-        let mut next = Box::pin(pool.run(|| 2));
+        let mut next = Box::pin(pool.run(|_| 2));
         assert_eq!((&mut next).now_or_never().map(|_| ()), None);
         drop(release);
         assert_eq!(next.await.ok(), Some(2));
@@ -348,10 +352,10 @@ mod tests {
     async fn a_panic_is_an_error_of_its_caller_alone() {
         let pool = Pool::new(1, 4, LONG);
         for _ in 0..3 {
-            let outcome = pool.run(|| panic!("a panic on purpose")).await;
+            let outcome = pool.run(|_| panic!("a panic on purpose")).await;
             assert_eq!(kind::<()>(outcome), Some(HashErrorKind::Failed));
         }
-        assert_eq!(pool.run(|| 7).await.ok(), Some(7));
+        assert_eq!(pool.run(|_| 7).await.ok(), Some(7));
         assert_eq!(pool.threads(), 1);
     }
 
@@ -363,7 +367,7 @@ mod tests {
         let shared = Arc::downgrade(&pool.0.0);
         drop(pool);
         drop((one, two));
-        assert_eq!(clone.run(|| 1).await.ok(), Some(1));
+        assert_eq!(clone.run(|_| 1).await.ok(), Some(1));
         drop(clone);
         // The threads hold the last references; there is nothing to wait on but themselves.
         while shared.strong_count() > 0 {

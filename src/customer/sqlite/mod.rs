@@ -123,7 +123,9 @@ impl SqliteCustomers {
         } else {
             pool.max_connections(MAX_CONNECTIONS)
         };
-        Self::from_pool(pool.connect_with(options).await.map_err(StoreError::new)?).await
+        let pool = pool.connect_lazy_with(options);
+        first_connection(&pool).await.map_err(StoreError::new)?;
+        Self::from_pool(pool).await
     }
 
     /// Keeps the customers in a pool's database, and brings the crate's tables there up to date.
@@ -340,6 +342,18 @@ impl CustomerStore for SqliteCustomers {
     }
 }
 
+/// Waits for a start as no login would: the file is to be made, and the disk may be busy.
+async fn first_connection(pool: &SqlitePool) -> Result<(), sqlx::Error> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match pool.acquire().await {
+            Err(sqlx::Error::PoolTimedOut) if tries < MAX_FIRST_TRIES => {}
+            first => return first.map(drop),
+        }
+    }
+}
+
 impl fmt::Debug for SqliteCustomers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteCustomers")
@@ -353,3 +367,5 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 // SQLite has one writer at a time; more connections than this would only wait for it.
 const MAX_CONNECTIONS: u32 = 4;
+// Of the acquire timeout each.
+const MAX_FIRST_TRIES: u32 = 10;

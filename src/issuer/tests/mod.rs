@@ -254,7 +254,7 @@ async fn occupy(hasher: &PasswordHasher) -> mpsc::Sender<()> {
     tokio::spawn(async move {
         hasher
             .pool()
-            .run(move || {
+            .run(move |_| {
                 busy.send(()).unwrap();
                 until.recv().ok();
             })
