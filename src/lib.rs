@@ -62,7 +62,7 @@
 //! | `axum` | extractors of [`CustomerId`], [`VerifiedToken`] and `Option` of each |
 //! | `tracing` | events |
 //! | `metrics` | counters |
-//! | `test-util` | `testing`: a clock turned by hand, tokens of every kind, identities without tokens; with `issuer` `MemoryCustomers` |
+//! | `test-util` | `testing`: a clock turned by hand, tokens of every kind, identities without tokens; with `issuer` `MemoryCustomers`; with `oidc` an OpenID provider that does what it is told |
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The readme's code compiles.

@@ -104,3 +104,15 @@ fn the_stores() {
 fn the_published_keys() {
     holds::<auth::JwkSetService>();
 }
+
+#[cfg(feature = "oidc")]
+#[test]
+fn the_scripted_provider() {
+    holds::<auth::testing::Consent>();
+    holds::<auth::testing::Endpoint>();
+    holds::<auth::testing::Fault>();
+    holds::<auth::testing::IdToken>();
+    holds::<auth::testing::ScriptedBody>();
+    holds::<auth::testing::ScriptedProvider>();
+    holds::<auth::testing::TokenRequest>();
+}

@@ -1,0 +1,57 @@
+//! Test kit (feature `test-util`): a clock that is turned by hand, tokens of every kind, identities
+//! without tokens, and with the feature `oidc` an OpenID provider that does what it is told
+//! (`ScriptedProvider`).
+//!
+//! # Example
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::SigningKey;
+//! use tower_customer_auth::TokenForm;
+//! use tower_customer_auth::Verifier;
+//! use tower_customer_auth::VerifyErrorKind;
+//! use tower_customer_auth::testing::ManualClock;
+//! use tower_customer_auth::testing::TestToken;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let clock = Arc::new(ManualClock::at_epoch_seconds(1_510_597_800));
+//! let key = SigningKey::hs256("0123456789abcdef0123456789abcdef")?;
+//! let verifier = Verifier::builder(KeyRing::new(key.clone())).clock(clock.clone()).build()?;
+//!
+//! let token = TestToken::new("79cc0486-bbdf-491b-a0a2-722383b6288b", 1_510_597_800);
+//! let token = token.sign(&key, TokenForm::Legacy);
+//! assert_eq!(verifier.verify(token.as_bytes())?.name(), Some("Ron Swanson"));
+//!
+//! clock.advance(Duration::from_secs(86_400));
+//! let refused = verifier.verify(token.as_bytes()).unwrap_err();
+//! assert_eq!(refused.kind(), VerifyErrorKind::Expired);
+//! # Ok(())
+//! # }
+//! ```
+
+mod clock;
+mod identity;
+#[cfg(feature = "oidc")]
+mod provider;
+mod token;
+
+pub use self::clock::ManualClock;
+pub use self::identity::sign_in;
+#[cfg(feature = "oidc")]
+pub use self::provider::Consent;
+#[cfg(feature = "oidc")]
+pub use self::provider::Endpoint;
+#[cfg(feature = "oidc")]
+pub use self::provider::Fault;
+#[cfg(feature = "oidc")]
+pub use self::provider::IdToken;
+#[cfg(feature = "oidc")]
+pub use self::provider::ScriptedBody;
+#[cfg(feature = "oidc")]
+pub use self::provider::ScriptedProvider;
+#[cfg(feature = "oidc")]
+pub use self::provider::TokenRequest;
+pub use self::token::TestToken;
+pub use self::token::sign_raw;

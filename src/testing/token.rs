@@ -1,0 +1,79 @@
+//! Tokens of every kind, good and bad.
+
+use serde_json::Map;
+use serde_json::Value;
+
+use crate::key::SigningKey;
+use crate::token;
+use crate::token::TokenForm;
+
+/// Token with any claims and any header, good ones to begin with.
+#[derive(Clone, Debug)]
+pub struct TestToken {
+    header: Map<String, Value>,
+    claims: Map<String, Value>,
+}
+
+impl TestToken {
+    /// Creates a token as the issuer would make it: the name (Ron Swanson) and token id of the vendor's documented sample, a day to
+    /// live from `iat` (seconds since 1970) on.
+    #[must_use]
+    pub fn new(customer_id: &str, iat: u64) -> Self {
+        let mut header = Map::new();
+        header.insert("alg".into(), "HS256".into());
+        header.insert("typ".into(), "JWT".into());
+        let mut claims = Map::new();
+        claims.insert("sub".into(), customer_id.into());
+        claims.insert("name".into(), "Ron Swanson".into());
+        claims.insert("exp".into(), (iat + 86_400).into());
+        claims.insert("iat".into(), iat.into());
+        claims.insert("jti".into(), "36f05940-0d38-411a-8909-3aea58bc1f09".into());
+        Self { header, claims }
+    }
+
+    /// Sets a claim to any JSON value.
+    #[must_use]
+    pub fn claim(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.claims.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Takes a claim out.
+    #[must_use]
+    pub fn without(mut self, name: &str) -> Self {
+        self.claims.remove(name);
+        self
+    }
+
+    /// Sets a member of the header to any JSON value. The legacy form has only its one header.
+    #[must_use]
+    pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.header.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Writes and signs the token. The key's id, where it has one, is not put in: see
+    /// [`header`](Self::header).
+    #[must_use]
+    pub fn sign(&self, key: &SigningKey, form: TokenForm) -> String {
+        let header = Value::from(self.header.clone()).to_string();
+        sign_raw(key, form, &header, Value::from(self.claims.clone()).to_string())
+    }
+}
+
+/// Writes and signs a token of any text. The legacy form has only its one header, whatever
+/// `header` says.
+///
+/// # Panics
+///
+/// If the machine has no randomness that the key's algorithm needs.
+#[must_use]
+pub fn sign_raw(
+    key: &SigningKey,
+    form: TokenForm,
+    header: &str,
+    claims: impl AsRef<[u8]>,
+) -> String {
+    token::encode(form, header.as_bytes(), claims.as_ref(), |signing_input| key.sign(signing_input))
+        .expect("randomness to sign with")
+}
