@@ -162,10 +162,7 @@ impl Provider {
         flight.outcome = Some(outcome.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            let fetched = match timeout(FETCH_TIMEOUT, this.fetch_now(why)).await {
-                Ok(fetched) => fetched,
-                Err(_) => Err(OidcError::slow()),
-            };
+            let fetched = this.fetch_now(why).await;
             match &fetched {
                 Ok(known) => this.known.store(Some(Arc::clone(known))),
                 Err(error) => observe::fault("an OpenID provider's keys were not fetched", error),
@@ -227,7 +224,8 @@ impl Provider {
         let mut request = Request::new(Full::default());
         *request.uri_mut() = url::to_uri(url).ok_or_else(unusable)?;
         request.headers_mut().insert(ACCEPT, HeaderValue::from_static("application/json"));
-        let response = self.http.send(request).await?;
+        let response = timeout(REQUEST_TIMEOUT, self.http.send(request)).await;
+        let response = response.unwrap_or_else(|_| Err(OidcError::slow()))?;
         if response.status() != StatusCode::OK {
             return Err(OidcError::unavailable(
                 "the provider answered with another status than 200",
@@ -296,8 +294,9 @@ async fn refresh(provider: Weak<Provider>) {
     }
 }
 
-/// How long both requests of a fetch may take.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long each request of a fetch may take: less than a login waits by default, so that whoever waits
+/// for one that hangs fails with it, and whoever comes next begins anew.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// How long past their lifetime keys are good while the provider doesn't give newer ones.
 const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
