@@ -86,11 +86,12 @@ impl Expectations<'_> {
             _ => keys.verify(&token),
         };
         vouched.map_err(|refusal| match (refusal, token.unverified_kid()) {
-            // A provider that gives its keys no names rotates as well.
-            (Refusal::UnknownKey, _) | (Refusal::InvalidSignature, None) => {
+            (Refusal::UnknownKey, _) => IdTokenError::UnknownKey,
+            // A provider that gives its keys no names rotates as well; our own secret stays what it is.
+            (Refusal::InvalidSignature, None) if token.unverified_alg() != "HS256" => {
                 IdTokenError::UnknownKey
             }
-            (Refusal::InvalidSignature, Some(_)) => refused("the ID token's signature is wrong"),
+            (Refusal::InvalidSignature, _) => refused("the ID token's signature is wrong"),
             (Refusal::DisallowedAlgorithm, _) => refused("the ID token's algorithm is not allowed"),
         })?;
 
