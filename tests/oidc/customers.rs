@@ -1,0 +1,244 @@
+//! Whose customer an identity becomes: each branch of the decision, from a code to a token.
+
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use tower_customer_auth::Customer;
+use tower_customer_auth::CustomerStore;
+use tower_customer_auth::HttpClient;
+use tower_customer_auth::MemoryCustomers;
+use tower_customer_auth::OidcGrant;
+use tower_customer_auth::PasswordGrant;
+use tower_customer_auth::PasswordHash;
+use tower_customer_auth::PasswordHasher;
+use tower_customer_auth::PasswordParams;
+use tower_customer_auth::Secret;
+use tower_customer_auth::VerifyErrorKind;
+use tower_customer_auth::testing::Consent;
+use tower_customer_auth::testing::Endpoint;
+use tower_customer_auth::testing::Fault;
+
+use crate::kit::Answer;
+use crate::kit::CHALLENGE;
+use crate::kit::CLIENT;
+use crate::kit::REDIRECT;
+use crate::kit::Shop;
+use crate::kit::consent_of;
+use crate::kit::profile;
+use crate::kit::provider;
+
+const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
+const EMAIL: &str = "ron@swanson.com";
+
+fn allowing() -> Shop {
+    Shop::of(&provider())
+}
+
+fn linking() -> Shop {
+    Shop::with(&provider(), profile(), |grant, revocations| {
+        grant.link_by_verified_email(revocations.clone())
+    })
+}
+
+fn refusing() -> Shop {
+    Shop::with(&provider(), profile(), |grant, _| grant.refuse_duplicate_email())
+}
+
+fn password() -> PasswordHash {
+    let params = PasswordParams::worthless_but_fast();
+    PasswordHash::compute(&Secret::from("mysecretpassword"), params).unwrap()
+}
+
+/// Somebody registers with a password.
+async fn register(shop: &Shop) -> Customer {
+    let ron = Customer::new(RON.parse().unwrap(), "Ron", EMAIL);
+    shop.customers.insert(&ron, Some(&password())).await.unwrap();
+    ron
+}
+
+async fn has_password(shop: &Shop, id: &str) -> bool {
+    shop.customers.get(&id.parse().unwrap()).await.unwrap().unwrap().has_password()
+}
+
+fn unverified(subject: &str) -> Consent {
+    consent_of(subject).claim("email_verified", false)
+}
+
+#[tokio::test(start_paused = true)]
+async fn known_an_identity_is_its_customers_whatever_has_become_of_the_email() {
+    for shop in [allowing(), linking(), refusing()] {
+        let first = shop.sign_in_by(consent_of("leslie").claim("email", "leslie@pawnee.gov")).await;
+        register(&shop).await;
+        let again = shop.sign_in_by(consent_of("leslie")).await;
+        assert_eq!(again.customer(), first.customer());
+        assert_eq!(shop.email_of(first.customer()).await, "leslie@pawnee.gov");
+        assert!(has_password(&shop, RON).await);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_where_the_policy_allows_one_email_to_many() {
+    let shop = allowing();
+    register(&shop).await;
+    let newcomer = shop.sign_in().await;
+    assert_ne!(newcomer.customer(), RON);
+    assert_eq!(shop.email_of(newcomer.customer()).await, EMAIL);
+    assert!(!has_password(&shop, newcomer.customer()).await);
+    assert!(has_password(&shop, RON).await);
+    let found = shop.customers.find_by_email(EMAIL).await.unwrap().unwrap();
+    assert_eq!(found.customer().id().to_string(), RON, "the one with the password");
+    let another = shop.sign_in_by(consent_of("leslie")).await;
+    assert_ne!(another.customer(), newcomer.customer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_where_linking_is_on_and_nobody_has_the_email() {
+    let shop = linking();
+    let newcomer = shop.sign_in().await;
+    assert_eq!(shop.email_of(newcomer.customer()).await, EMAIL);
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_where_linking_is_on_and_the_email_is_not_verified() {
+    let shop = linking();
+    register(&shop).await;
+    let newcomer = shop.sign_in_by(unverified("ron")).await;
+    assert_ne!(newcomer.customer(), RON);
+    assert!(has_password(&shop, RON).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_where_linking_is_on_and_the_customer_came_by_an_unverified_email() {
+    let shop = linking();
+    // Prepared by somebody who waits for the address' owner.
+    let hijacker = shop.sign_in_by(unverified("hijacker")).await;
+    let owner = shop.sign_in_by(consent_of("ron")).await;
+    assert_ne!(owner.customer(), hijacker.customer());
+    let again = shop.sign_in_by(consent_of("ron")).await;
+    assert_eq!(again.customer(), owner.customer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn link_takes_the_password_away_and_revokes_earlier_tokens() {
+    let shop = linking();
+    let ron = register(&shop).await;
+    let earlier = shop.issuer.issue(&ron).unwrap();
+    assert_eq!(shop.verify(earlier.token()).unwrap().customer_id().to_string(), RON);
+    // Within the earlier token's very second.
+    shop.clock.advance(Duration::from_millis(1));
+    let token = shop.token(consent_of("ron")).await;
+    let verified = shop.verify(&token).unwrap();
+    assert_eq!(verified.customer_id().to_string(), RON, "the token of the login itself is good");
+    assert_eq!(verified.name(), Some("Ron"), "name and e-mail stay the customer's own");
+    assert_eq!(shop.verify(earlier.token()).unwrap_err(), VerifyErrorKind::Revoked);
+    assert!(!has_password(&shop, RON).await);
+    assert!(shop.customers.find_by_email(EMAIL).await.unwrap().is_none());
+
+    // From then on it is the identity's, and nothing is revoked any more.
+    assert_eq!(shop.sign_in().await.customer(), RON);
+    assert_eq!(shop.verify(&token).unwrap().token_id(), verified.token_id());
+    // Another account at the provider, with the same verified e-mail, is linked too.
+    assert_eq!(shop.sign_in_by(consent_of("ron at work")).await.customer(), RON);
+}
+
+#[tokio::test(start_paused = true)]
+async fn link_by_an_email_of_userinfo() {
+    let shop = linking();
+    register(&shop).await;
+    let sparse = || Consent::new(CLIENT, REDIRECT, CHALLENGE, "ron").id_token_claim("name", "Ron");
+    let verified = sparse().userinfo_claim("email", EMAIL).userinfo_claim("email_verified", true);
+    assert_eq!(shop.sign_in_by(verified).await.customer(), RON);
+
+    // What the ID token says of an e-mail that userinfo names is nothing.
+    let shop = linking();
+    register(&shop).await;
+    let mixed = sparse().id_token_claim("email_verified", true).userinfo_claim("email", EMAIL);
+    assert_ne!(shop.sign_in_by(mixed).await.customer(), RON);
+}
+
+#[tokio::test(start_paused = true)]
+async fn refuse_where_the_email_is_taken() {
+    let shop = refusing();
+    register(&shop).await;
+    for consent in
+        [consent_of("ron"), unverified("ron"), consent_of("ron").claim("email", "RON@swanson.com")]
+    {
+        assert_eq!(shop.sign_in_by(consent).await, Answer::Refused);
+    }
+    assert!(has_password(&shop, RON).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn create_where_duplicates_are_refused_and_nobody_has_the_email() {
+    let shop = refusing();
+    let first = shop.sign_in().await;
+    assert_eq!(shop.sign_in().await, first, "known");
+    assert_eq!(shop.sign_in_by(consent_of("leslie")).await, Answer::Refused, "taken by now");
+}
+
+#[tokio::test(start_paused = true)]
+async fn those_without_an_email_are_nobodys_duplicates() {
+    for shop in [allowing(), linking(), refusing()] {
+        let nameless = |subject| Consent::new(CLIENT, REDIRECT, CHALLENGE, subject);
+        let one = shop.sign_in_by(nameless("one")).await;
+        let other = shop.sign_in_by(nameless("other").claim("email_verified", true)).await;
+        assert_ne!(one.customer(), other.customer());
+        assert_eq!(shop.email_of(one.customer()).await, "");
+        assert_eq!(shop.provider.requests(Endpoint::Userinfo), 2);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_first_logins_at_once_make_one_customer() {
+    for shop in [allowing(), linking(), refusing()] {
+        shop.provider.fail(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
+        let answers = join_all((0..50).map(|_| shop.sign_in())).await;
+        for answer in &answers {
+            assert_eq!(answer.customer(), answers[0].customer());
+        }
+        let shown = format!("{:?}", shop.customers);
+        assert!(shown.contains("customers: 1,"), "{shown}");
+    }
+}
+
+#[tokio::test]
+async fn no_password_opens_the_account_of_who_came_by_a_provider() {
+    let provider = provider();
+    let params = PasswordParams::worthless_but_fast();
+    let customers = MemoryCustomers::new();
+    let hasher = PasswordHasher::builder().params(params).build().unwrap();
+    let grant = PasswordGrant::new(customers.clone()).hasher(hasher);
+    let shop = Shop::whole(
+        &provider,
+        |_, _| {
+            OidcGrant::builder(customers.clone())
+                .http_client(HttpClient::new(provider.clone()))
+                .profile(profile())
+        },
+        |issuer| issuer.password(grant),
+    );
+    assert!(matches!(shop.sign_in().await, Answer::SignedIn { .. }));
+    let data = |password: &str| serde_json::json!({ "type": "token", "email": EMAIL, "password": password });
+    assert_eq!(shop.post(data("")).await, Answer::Invalid(vec!["password".to_owned()]));
+    for password in ["mysecretpassword", "ron", " "] {
+        assert_eq!(shop.post(data(password)).await, Answer::Refused, "{password}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_name_is_the_best_that_the_provider_knows() {
+    for (claims, expected) in [
+        (&[("name", "Ron Swanson"), ("given_name", "Ronald")][..], Some("Ron Swanson")),
+        (&[("given_name", "Ron"), ("family_name", "Swanson")], Some("Ron Swanson")),
+        (&[("preferred_username", "duke_silver")], Some("duke_silver")),
+    ] {
+        let shop = allowing();
+        let consent = Consent::new(CLIENT, REDIRECT, CHALLENGE, "ron").claim("email", EMAIL);
+        let consent =
+            claims.iter().fold(consent, |consent, (name, value)| consent.claim(name, *value));
+        let answer = shop.sign_in_by(consent).await;
+        let customer = answer.customer().to_owned();
+        let name = expected.map(str::to_owned);
+        assert_eq!(answer, Answer::SignedIn { customer, name }, "{claims:?}");
+    }
+}
