@@ -33,6 +33,7 @@ use crate::orders;
 use crate::problem::Problem;
 use crate::settings;
 use crate::state::Storefront;
+use crate::web;
 
 /// The whole store as one service.
 pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, log: bool) -> Router {
@@ -65,6 +66,7 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
         // The issuer reads bodies itself, and looks at the access token itself, and at no customer
         // token: whoever holds one that has expired is here to get another.
         .route_service("/v2/customers/tokens", issuer)
+        .merge(web::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
             let title = "Method Not Allowed";

@@ -50,6 +50,7 @@ mod state;
 mod tests;
 mod time;
 mod try_it;
+mod web;
 mod writes;
 
 use std::error::Error;

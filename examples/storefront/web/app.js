@@ -1,0 +1,70 @@
+// The page: somebody signs in, sees what is theirs, and signs out.
+
+import { showAddresses } from './addresses.js';
+import { Stale, call, signOut, whenSessionIsOver } from './api.js';
+import { button, byId, element, say } from './dom.js';
+import { explain } from './messages.js';
+import { showOrders } from './orders.js';
+import { beginSession, endSession } from './session.js';
+import { prepareSignIn, resetSignIn } from './sign-in.js';
+
+const OVER = 'Your time here is over, so you have been signed out. Sign in to go on.';
+
+function enter({ id, endsAt }) {
+  resetSignIn();
+  show('signed-in', 'Your account');
+  say('');
+  byId('greeting').focus();
+  beginSession(endsAt, () => leave(OVER));
+  showDetails(id);
+  showAddresses(id);
+  showOrders();
+}
+
+/** Forgets everything about who was here. */
+function leave(text) {
+  signOut();
+  endSession();
+  for (const id of ['details', 'addresses', 'orders']) byId(id).replaceChildren();
+  byId('greeting').textContent = 'Your account';
+  resetSignIn();
+  show('signed-out', 'Sign in');
+  say(text);
+  byId('sign-in-title').focus();
+}
+
+function show(view, title) {
+  for (const id of ['signed-in', 'signed-out']) byId(id).hidden = id !== view;
+  byId('sign-out').hidden = view !== 'signed-in';
+  document.title = `${title} · Storefront`;
+  window.scrollTo(0, 0);
+}
+
+async function showDetails(id) {
+  const place = byId('details');
+  place.replaceChildren(element('p', { class: 'note' }, 'One moment…'));
+  try {
+    const { data: customer } = await call(`/v2/customers/${id}`);
+    byId('greeting').textContent = `Hello, ${customer.name}`;
+    const pairs = [
+      ['Name', customer.name],
+      ['E-mail', customer.email || 'None'],
+      ['You sign in', customer.password ? 'with a password' : 'with a provider'],
+    ];
+    place.replaceChildren(element('dl', {}, ...pairs.flatMap(([term, value]) =>
+      [element('dt', {}, term), element('dd', { translate: 'no' }, value)])));
+  } catch (error) {
+    if (error instanceof Stale) return;
+    place.replaceChildren(
+      element('div', { class: 'alert', role: 'alert' }, `What the store knows of you could not be shown. ${explain(error)}`),
+      button({ class: 'secondary' }, () => showDetails(id), 'Try again'));
+  }
+}
+
+const isSignedIn = () => !byId('signed-in').hidden;
+
+byId('sign-out').addEventListener('click', () => leave('You are signed out.'));
+whenSessionIsOver(() => leave(OVER));
+// A browser may keep a page that was left, and show it again to whoever presses Back.
+window.addEventListener('pagehide', () => { if (isSignedIn()) leave(''); });
+prepareSignIn(enter);
