@@ -1,11 +1,17 @@
 //! What the environment says.
 
+mod oidc;
+
 use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
 use tower_customer_auth::Secret;
 use tower_customer_auth::TokenForm;
+
+pub(crate) use self::oidc::AuthMethod;
+pub(crate) use self::oidc::Nonce;
+pub(crate) use self::oidc::Provider;
 
 /// How the storefront runs. An empty variable counts as unset.
 #[derive(Debug)]
@@ -20,6 +26,8 @@ pub(crate) struct Config {
     pub(crate) token_form: TokenForm,
     /// `STOREFRONT_LOG`: whether to write one line a request to standard error.
     pub(crate) log: bool,
+    /// `STOREFRONT_OIDC_…`: whom customers may sign in with, if not by password.
+    pub(crate) provider: Option<Provider>,
 }
 
 /// Where the data is.
@@ -43,17 +51,13 @@ impl Config {
     }
 
     fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidVariable> {
-        let set = |name: &str| variable(name).filter(|value| !value.is_empty());
-        let text = |name: &'static str| {
-            let value = set(name).map(OsString::into_string).transpose();
-            value.map_err(|_| invalid(name, "is not UTF-8"))
-        };
-        let database = match set("STOREFRONT_DB") {
+        let variables = Variables(&variable);
+        let database = match variables.set("STOREFRONT_DB") {
             Some(name) if name == ":memory:" => Database::Memory,
             Some(name) => Database::File(name.into()),
             None => Database::File("storefront.sqlite3".into()),
         };
-        let token_form = match text("STOREFRONT_TOKEN_FORM")?.as_deref() {
+        let token_form = match variables.text("STOREFRONT_TOKEN_FORM")?.as_deref() {
             None | Some("compact") => TokenForm::Compact,
             Some("legacy") => TokenForm::Legacy,
             Some(other) => {
@@ -61,21 +65,38 @@ impl Config {
                 return Err(invalid("STOREFRONT_TOKEN_FORM", problem));
             }
         };
-        let log = match text("STOREFRONT_LOG")?.as_deref() {
-            None | Some("0") => false,
-            Some("1") => true,
-            Some(other) => {
-                return Err(invalid("STOREFRONT_LOG", format_args!("is 0 or 1, not {other:?}")));
-            }
-        };
+        let addr = variables.text("STOREFRONT_ADDR")?;
         Ok(Self {
-            addr: text("STOREFRONT_ADDR")?.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
+            addr: addr.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             database,
             // Any bytes are a key: they are not asked to be text.
-            secret: set("STOREFRONT_SECRET").map(|bytes| bytes.into_encoded_bytes().into()),
+            secret: variables.set("STOREFRONT_SECRET").map(|key| key.into_encoded_bytes().into()),
             token_form,
-            log,
+            log: variables.switch("STOREFRONT_LOG")?,
+            provider: Provider::read(&variables)?,
         })
+    }
+}
+
+/// The environment, of which nothing is kept but what is asked for.
+struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
+
+impl Variables<'_> {
+    fn set(&self, name: &str) -> Option<OsString> {
+        self.0(name).filter(|value| !value.is_empty())
+    }
+
+    fn text(&self, name: &'static str) -> Result<Option<String>, InvalidVariable> {
+        let value = self.set(name).map(OsString::into_string).transpose();
+        value.map_err(|_| invalid(name, "is not UTF-8"))
+    }
+
+    fn switch(&self, name: &'static str) -> Result<bool, InvalidVariable> {
+        match self.text(name)?.as_deref() {
+            None | Some("0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(other) => Err(invalid(name, format_args!("is 0 or 1, not {other:?}"))),
+        }
     }
 }
 
