@@ -51,6 +51,8 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
         .route("/v2/orders", get(orders::list))
         .route("/v2/orders/{order}", get(orders::get))
         .route("/v2/settings/customer-authentication", get(settings::get))
+        .route("/v2/authentication-realms/{realm}/oidc-profiles", get(settings::profiles))
+        .route("/v2/authentication-realms/{realm}/oidc-profiles/{profile}", get(settings::profile))
         // 403 and not the layer's 401: the JavaScript SDK answers each 401 by fetching another
         // access token and repeating the call, four times in all. A customer whose token has
         // expired would wait 7 s for the page that asks them to sign in.

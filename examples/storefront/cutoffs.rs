@@ -4,13 +4,16 @@
 //! stolen a token would get it back with the next restart. So the cut-off of each customer is kept
 //! in the storefront's database and told to the [`Revocations`] at the start.
 
+use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
 use sqlx::Row;
 use sqlx::SqlitePool;
+use tower_customer_auth::Clock;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::Revocations;
+use tower_customer_auth::StoreError;
 use tower_customer_auth::VerifiedToken;
 
 use crate::problem::Problem;
@@ -54,6 +57,29 @@ where
         changed
     };
     writes.carry_out(write).await
+}
+
+/// Carries out a change which somebody else ends the earlier tokens for, in memory, and keeps the
+/// cut-off of it; unless it tells that nothing was changed.
+///
+/// To be carried out as [`ending_tokens`] is: as one of the [`Writes`](crate::writes::Writes).
+pub(crate) async fn kept_with<T>(
+    pool: SqlitePool,
+    clock: Arc<dyn Clock>,
+    customer: CustomerId,
+    change: impl Future<Output = Result<(T, bool), StoreError>>,
+) -> Result<T, Problem> {
+    let id = customer.to_string();
+    let begun = sqlx::query(BEGIN).bind(&id).execute(&pool).await?.last_insert_rowid();
+    let outcome = change.await;
+    match &outcome {
+        Ok((_, false)) => {
+            sqlx::query(FORGET).bind(begun).execute(&pool).await?;
+        }
+        // Behind a fault nobody knows whether the change happened.
+        Ok((_, true)) | Err(_) => finish(&pool, begun, &id, clock.now()).await?,
+    }
+    Ok(outcome?.0)
 }
 
 /// Tells whether a token that was good when the request came has been ended since, while its

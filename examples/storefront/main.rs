@@ -35,6 +35,7 @@ mod customers;
 mod cutoffs;
 mod database;
 mod json;
+mod linking;
 mod log;
 mod orders;
 mod page;
@@ -64,7 +65,10 @@ use std::time::Duration;
 use axum::Router;
 use tokio::net::TcpListener;
 use tower_customer_auth::Clock;
+use tower_customer_auth::ConfigError;
+use tower_customer_auth::DuplicateEmail;
 use tower_customer_auth::KeyRing;
+use tower_customer_auth::OidcGrant;
 use tower_customer_auth::PasswordGrant;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::Revocations;
@@ -77,6 +81,8 @@ use tower_customer_auth::Verifier;
 use crate::access::AccessTokens;
 use crate::config::Config;
 use crate::config::Database;
+use crate::config::Provider;
+use crate::linking::LinkingCustomers;
 use crate::serve::Patience;
 use crate::serve::serve;
 use crate::state::Storefront;
@@ -105,7 +111,8 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let keys = keys(&config)?;
     let customers = database::open(&config.database).await?;
     let pool = customers.pool().clone();
-    let parts = Parts { keys, customers, hasher: PasswordHasher::new(), clock: system_clock() };
+    let (hasher, clock) = (PasswordHasher::new(), system_clock());
+    let parts = Parts { keys, customers, hasher, clock, provider: config.provider };
     let router = parts.assemble(config.token_form, config.log).await?;
 
     // Before anybody is told that there is a server: whoever waits for that may stop it at once.
@@ -140,6 +147,7 @@ struct Parts {
     customers: SqliteCustomers,
     hasher: PasswordHasher,
     clock: Arc<dyn Clock>,
+    provider: Option<Provider>,
 }
 
 impl Parts {
@@ -150,7 +158,7 @@ impl Parts {
         token_form: TokenForm,
         log: bool,
     ) -> Result<Router, Box<dyn Error + Send + Sync>> {
-        let Self { keys, customers, hasher, clock } = self;
+        let Self { keys, customers, hasher, clock, provider } = self;
         seed::fill(&customers, &hasher).await?;
         let pool = customers.pool().clone();
         let revocations = Revocations::in_memory();
@@ -162,17 +170,44 @@ impl Parts {
             .revocations(revocations.clone())
             .clock(Arc::clone(&clock))
             .build()?;
-        let issuer = TokenIssuer::builder(keys, access_tokens.clone())
+        let mut issuer = TokenIssuer::builder(keys, access_tokens.clone())
             .password(PasswordGrant::new(customers.clone()).hasher(hasher.clone()))
             .revocations(revocations.clone())
             .form(token_form)
             .lifetime(TOKEN_LIFETIME)
-            .clock(Arc::clone(&clock))
-            .build()?;
+            .clock(Arc::clone(&clock));
+        let oidc = provider.map(|provider| {
+            let (customers, writes) = (customers.clone(), writes.clone());
+            let customers = LinkingCustomers { customers, writes, clock: Arc::clone(&clock) };
+            oidc(&provider, customers, &revocations)
+        });
+        let oidc = oidc.transpose()?;
+        if let Some(grant) = &oidc {
+            issuer = issuer.oidc(grant.clone());
+        }
+        let issuer = issuer.build()?;
         let store =
-            Storefront { pool, writes, customers, access_tokens, hasher, revocations, clock };
+            Storefront { pool, writes, customers, access_tokens, hasher, revocations, oidc, clock };
         Ok(app::app(store, verifier, issuer, log))
     }
+}
+
+/// Sign-ins at a provider, of which it is found out already now where its pages and keys are.
+fn oidc(
+    provider: &Provider,
+    customers: LinkingCustomers,
+    revocations: &Revocations,
+) -> Result<OidcGrant, ConfigError> {
+    let grant = OidcGrant::builder(customers).profile(provider.profile());
+    let grant = match provider.duplicate_email {
+        DuplicateEmail::ApiOnly => grant.link_by_verified_email(revocations.clone()),
+        DuplicateEmail::Disallowed => grant.refuse_duplicate_email(),
+        // What a grant does by itself.
+        _ => grant,
+    };
+    let grant = grant.build()?;
+    grant.prefetch();
+    Ok(grant)
 }
 
 /// Comes with SIGTERM or Ctrl-C.

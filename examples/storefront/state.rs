@@ -6,6 +6,7 @@ use std::time::SystemTime;
 use axum::extract::FromRef;
 use sqlx::SqlitePool;
 use tower_customer_auth::Clock;
+use tower_customer_auth::OidcGrant;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::Revocations;
 use tower_customer_auth::SqliteCustomers;
@@ -22,6 +23,8 @@ pub(crate) struct Storefront {
     pub(crate) access_tokens: AccessTokens,
     pub(crate) hasher: PasswordHasher,
     pub(crate) revocations: Revocations,
+    /// Where there is a provider to sign in with.
+    pub(crate) oidc: Option<OidcGrant>,
     pub(crate) clock: Arc<dyn Clock>,
 }
 

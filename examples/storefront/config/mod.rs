@@ -9,8 +9,6 @@ use std::path::PathBuf;
 use tower_customer_auth::Secret;
 use tower_customer_auth::TokenForm;
 
-pub(crate) use self::oidc::AuthMethod;
-pub(crate) use self::oidc::Nonce;
 pub(crate) use self::oidc::Provider;
 
 /// How the storefront runs. An empty variable counts as unset.

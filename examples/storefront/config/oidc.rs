@@ -2,7 +2,10 @@
 
 use std::fmt;
 
+use tower_customer_auth::ClientAuthMethod;
 use tower_customer_auth::DuplicateEmail;
+use tower_customer_auth::NoncePolicy;
+use tower_customer_auth::OidcProfile;
 use tower_customer_auth::Secret;
 
 use crate::config::InvalidVariable;
@@ -13,38 +16,38 @@ use crate::config::invalid;
 #[derive(Debug)]
 pub(crate) struct Provider {
     /// `STOREFRONT_OIDC_ISSUER`: its name for itself, a URL.
-    pub(crate) issuer: String,
+    issuer: String,
     /// `STOREFRONT_OIDC_CLIENT_ID`: its name for the store.
-    pub(crate) client_id: String,
+    client_id: String,
     /// `STOREFRONT_OIDC_CLIENT_SECRET`, and `STOREFRONT_OIDC_AUTH_METHOD`, which tells how it is
     /// sent. A public client has none.
-    pub(crate) client_secret: Option<(Secret, AuthMethod)>,
+    client_secret: Option<(Secret, ClientAuthMethod)>,
     /// `STOREFRONT_OIDC_REDIRECT_URI`: where it sends the browser back to.
-    pub(crate) redirect_uri: String,
+    redirect_uri: String,
     /// `STOREFRONT_OIDC_INSECURE_LOOPBACK`: whether `http://` will do for one on this machine.
-    pub(crate) insecure_loopback: bool,
+    insecure_loopback: bool,
+    /// `STOREFRONT_OIDC_NONCE`: what the nonce of an ID token has to be. The SDKs send none, and PKCE
+    /// binds their sign-ins; the store's own page sends its code challenge.
+    nonce: NoncePolicy,
     /// `STOREFRONT_OIDC_DUPLICATE_EMAIL`: what becomes of a newcomer whose e-mail is known.
     pub(crate) duplicate_email: DuplicateEmail,
-    /// `STOREFRONT_OIDC_NONCE`: what the nonce of an ID token has to be.
-    pub(crate) nonce: Nonce,
-}
-
-/// How a client shows its secret (OpenID Connect Core 1.0 section 9).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum AuthMethod {
-    Basic,
-    Post,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Nonce {
-    /// The SDKs send none: PKCE binds their sign-ins.
-    Ignored,
-    /// As the store's own page sends it.
-    CodeChallenge,
 }
 
 impl Provider {
+    /// What the crate makes of it.
+    pub(crate) fn profile(&self) -> OidcProfile {
+        let mut profile = OidcProfile::new(&self.issuer, &self.client_id)
+            .redirect_uri(&self.redirect_uri)
+            .nonce(self.nonce);
+        if let Some((secret, method)) = &self.client_secret {
+            profile = profile.client_secret(secret.clone()).auth_method(*method);
+        }
+        if self.insecure_loopback {
+            profile = profile.dangerously_allow_http_on_loopback();
+        }
+        profile
+    }
+
     /// Reads the variables; `None` without an issuer.
     pub(super) fn read(variables: &Variables<'_>) -> Result<Option<Self>, InvalidVariable> {
         let Some(issuer) = variables.text(ISSUER)? else {
@@ -60,8 +63,8 @@ impl Provider {
         };
         let method = match variables.text(AUTH_METHOD)?.as_deref() {
             None => None,
-            Some("client_secret_basic") => Some(AuthMethod::Basic),
-            Some("client_secret_post") => Some(AuthMethod::Post),
+            Some("client_secret_basic") => Some(ClientAuthMethod::Basic),
+            Some("client_secret_post") => Some(ClientAuthMethod::Post),
             Some(other) => {
                 let expected = "client_secret_basic or client_secret_post";
                 return Err(unknown(AUTH_METHOD, expected, other));
@@ -70,7 +73,7 @@ impl Provider {
         // Any bytes are a secret.
         let secret = variables.set(CLIENT_SECRET).map(|bytes| bytes.into_encoded_bytes().into());
         let client_secret = match (secret, method) {
-            (Some(secret), method) => Some((secret, method.unwrap_or(AuthMethod::Basic))),
+            (Some(secret), method) => Some((secret, method.unwrap_or(ClientAuthMethod::Basic))),
             (None, Some(_)) => {
                 return Err(invalid(AUTH_METHOD, format_args!("needs {CLIENT_SECRET}")));
             }
@@ -85,8 +88,8 @@ impl Provider {
             }
         };
         let nonce = match variables.text(NONCE)?.as_deref() {
-            None => Nonce::Ignored,
-            Some("code_challenge") => Nonce::CodeChallenge,
+            None => NoncePolicy::Ignore,
+            Some("code_challenge") => NoncePolicy::EqualsCodeChallenge,
             Some(other) => return Err(unknown(NONCE, "code_challenge or unset", other)),
         };
         Ok(Some(Self {
@@ -160,7 +163,7 @@ mod tests {
         assert!(provider.client_secret.is_none());
         assert!(!provider.insecure_loopback);
         assert_eq!(provider.duplicate_email, DuplicateEmail::Allowed);
-        assert_eq!(provider.nonce, Nonce::Ignored);
+        assert_eq!(provider.nonce, NoncePolicy::Ignore);
     }
 
     #[test]
@@ -174,10 +177,10 @@ mod tests {
         ]);
         let provider = provider.unwrap().unwrap();
         let (secret, method) = provider.client_secret.as_ref().unwrap();
-        assert_eq!((secret.expose(), *method), (&b"hunter2"[..], AuthMethod::Post));
+        assert_eq!((secret.expose(), *method), (&b"hunter2"[..], ClientAuthMethod::Post));
         assert!(provider.insecure_loopback);
         assert_eq!(provider.duplicate_email, DuplicateEmail::ApiOnly);
-        assert_eq!(provider.nonce, Nonce::CodeChallenge);
+        assert_eq!(provider.nonce, NoncePolicy::EqualsCodeChallenge);
         assert!(!format!("{provider:?}").contains("hunter2"));
         let disallowed = read(&[(DUPLICATE_EMAIL, "disallowed")]).unwrap().unwrap();
         assert_eq!(disallowed.duplicate_email, DuplicateEmail::Disallowed);
@@ -186,7 +189,7 @@ mod tests {
     #[test]
     fn a_secret_is_sent_as_basic_unless_told_otherwise_and_an_empty_one_is_none() {
         let provider = read(&[(CLIENT_SECRET, "hunter2")]).unwrap().unwrap();
-        assert_eq!(provider.client_secret.unwrap().1, AuthMethod::Basic);
+        assert_eq!(provider.client_secret.unwrap().1, ClientAuthMethod::Basic);
         assert!(read(&[(CLIENT_SECRET, "")]).unwrap().unwrap().client_secret.is_none());
     }
 

@@ -71,7 +71,8 @@ impl Shop {
         let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
         let pool = customers.pool().clone();
         let customers = customers.clock(clock.clone());
-        let parts = Parts { keys: keys.clone(), customers, hasher, clock: clock.clone() };
+        let parts =
+            Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider: None };
         let router = parts.assemble(TokenForm::Compact, false).await.unwrap();
         Self { router, clock, keys, pool }
     }
