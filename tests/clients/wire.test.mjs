@@ -147,7 +147,7 @@ describe('on the wire', { timeout: 60_000 }, () => {
 
   const fallbacks = {
     'an unknown path': [404, { path: '/v2/nothing' }],
-    'the root': [404, { path: '/' }],
+    'the root of the API': [404, { path: '/v2' }],
     'a method that is not served': [405, { method: 'PATCH', path: '/v2/orders' }],
     'a GET of the login': [405, { path: '/v2/customers/tokens' }],
     'a login of 17 KiB': [413, { method: 'POST', path: '/v2/customers/tokens', body: loginBody('a@b.c', 'x'.repeat(17 * 1024)) }],

@@ -8,6 +8,8 @@ mod customers;
 mod orders;
 mod seeded;
 mod serving;
+mod settings;
+mod web;
 mod writes;
 
 use std::path::Path;
@@ -35,7 +37,9 @@ use tower_customer_auth::TokenSigner;
 use tower_customer_auth::testing::ManualClock;
 
 use crate::Parts;
+use crate::config::Config;
 use crate::config::Database;
+use crate::config::Provider;
 use crate::database;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
@@ -65,14 +69,34 @@ impl Shop {
         Self::over(customers, hasher.build().unwrap()).await
     }
 
+    /// A store with a provider, by its variables.
+    async fn with_provider(variables: &[(&str, &str)]) -> Self {
+        let read = |name: &str| {
+            let mut found = variables.iter().filter(|(known, _)| *known == name);
+            Some(found.next()?.1.into())
+        };
+        let provider = Config::read(read).unwrap().provider;
+        let customers = database::open(&Database::Memory).await.unwrap();
+        let hasher = PasswordHasher::builder().params(PasswordParams::worthless_but_fast());
+        Self::assemble(customers, hasher.build().unwrap(), provider).await
+    }
+
     async fn over(customers: SqliteCustomers, hasher: PasswordHasher) -> Self {
+        Self::assemble(customers, hasher, None).await
+    }
+
+    async fn assemble(
+        customers: SqliteCustomers,
+        hasher: PasswordHasher,
+        provider: Option<Provider>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at_epoch_seconds(START));
         clock.advance(Duration::from_millis(250));
         let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
         let pool = customers.pool().clone();
         let customers = customers.clock(clock.clone());
         let parts =
-            Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider: None };
+            Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider };
         let router = parts.assemble(TokenForm::Compact, false).await.unwrap();
         Self { router, clock, keys, pool }
     }
