@@ -35,7 +35,7 @@ async fn provider() -> SocketAddr {
         "kty": "EC",
         "crv": "P-256",
         "x": "f83OJ3D2xF1Bg8vub9tLe1gHMzV76e8Tus9uPHvRVEU",
-        "y": "x0_FzGAJAtKUlYbYVkHdd2OThg5FhAQA-cyC2uErQOw",
+        "y": "x_FEzRu9m36HLN_tue659LNpXW6pCyStikYjKIWI5a0",
     }] });
     let routes = Router::new()
         .route("/.well-known/openid-configuration", get(async || axum::Json(metadata)))

@@ -47,28 +47,33 @@ async function byPassword() {
     byId(missing[0][0]).focus();
     return;
   }
-  await attempt(submit, 'Signing in…', { authentication_mechanism: 'password', email: email.trim(), password }, {
+  const status = await attempt({ authentication_mechanism: 'password', email: email.trim(), password }, {
     400: 'The store can’t use this e-mail address and password. Look them over, and try again.',
     403: 'This e-mail address and this password don’t belong together. Look them over, and try again.',
   });
+  if (status === 403) {
+    for (const name of ['email', 'password']) byId(name).setAttribute('aria-invalid', 'true');
+    byId('password').focus();
+    byId('password').select();
+  }
 }
 
-/** One attempt, whose failure is told here; `special` has words for some statuses. */
-async function attempt(pressed, doing, credentials, special) {
-  setBusy(pressed, doing);
+/**
+ * One attempt, whose failure is told here; `special` has words for some statuses. Resolves with the
+ * status of a refusal.
+ */
+async function attempt(credentials, special) {
+  setBusy(submit, 'Signing in…');
   try {
     const customer = await signIn(credentials);
-    setReady(pressed);
+    setReady(submit);
     signedIn(customer);
   } catch (error) {
-    setReady(pressed);
+    setReady(submit);
     fail(error, special);
-    if (error instanceof Refused && error.status === 403 && pressed === submit) {
-      for (const name of ['email', 'password']) byId(name).setAttribute('aria-invalid', 'true');
-      password.focus();
-      password.select();
-    }
+    return error.status;
   }
+  return undefined;
 }
 
 // ------------------------------------------------------------------------------------------ providers
@@ -114,7 +119,7 @@ async function byAnswer({ name, credentials, failure }) {
     return;
   }
   say(`Signing you in with ${name}…`);
-  await attempt(submit, 'Signing in…', credentials, {
+  await attempt(credentials, {
     403: `The store could not accept what ${name} said of you. Please begin again.`,
     503: unreachable(name),
   });
