@@ -1,8 +1,9 @@
 //! A small store whose customers sign in with `tower-customer-auth`.
 //!
 //! It serves what the JavaScript SDKs of the original API ask for, so that a shop's page written
-//! for that API can be pointed at it: access tokens, registration, login by e-mail and password,
-//! the customer's own record, addresses and orders.
+//! for that API can be pointed at it: access tokens, registration, login by e-mail and password or
+//! at an OpenID provider, the customer's own record, addresses and orders. At `/` it has a page of
+//! its own, of which `docs/browser.md` tells.
 //!
 //! ```sh
 //! cargo run --release --all-features --example storefront
@@ -18,6 +19,14 @@
 //! | `STOREFRONT_SECRET` | made and kept in `DB.secret`, mode 0600 | the key of the customer tokens, 32 bytes or more |
 //! | `STOREFRONT_TOKEN_FORM` | `compact` | how customer tokens are written, `compact` or `legacy`; both are accepted |
 //! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, route, status |
+//! | `STOREFRONT_OIDC_ISSUER` | | the OpenID provider that customers may sign in with |
+//! | `STOREFRONT_OIDC_CLIENT_ID` | | the store's client id there; needed with an issuer |
+//! | `STOREFRONT_OIDC_REDIRECT_URI` | | where it sends the browser back to; needed with an issuer. For the page at `/`: the store's origin and a slash |
+//! | `STOREFRONT_OIDC_CLIENT_SECRET` | | the client's secret; a public client has none |
+//! | `STOREFRONT_OIDC_AUTH_METHOD` | `client_secret_basic` | how the secret is shown; or `client_secret_post` |
+//! | `STOREFRONT_OIDC_NONCE` | | with `code_challenge`, an ID token needs the nonce that the page sends. The SDKs send none |
+//! | `STOREFRONT_OIDC_DUPLICATE_EMAIL` | `allowed` | what becomes of a newcomer with a customer's e-mail: `allowed`, `api_only` or `disallowed` |
+//! | `STOREFRONT_OIDC_INSECURE_LOOPBACK` | `0` | with `1`, an issuer on this machine may do without `https` |
 //!
 //! An empty variable counts as unset. An empty database is filled with two customers, their
 //! addresses and orders, and two API clients, whose passwords and secrets stand in `seed.rs`: they

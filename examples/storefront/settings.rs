@@ -56,7 +56,10 @@ pub(crate) async fn profiles(
     for (grant, profile) in of_realm(&path, &store)? {
         let asked = timeout(LIST_PATIENCE, endpoint(grant, profile)).await;
         let mut element = document(profile);
-        element["links"] = asked.ok().and_then(Result::ok).map_or(json!({}), links);
+        element["links"] = match asked {
+            Ok(Ok(endpoint)) => links(endpoint.as_deref()),
+            _ => json!({}),
+        };
         list.push(element);
     }
     Ok(Json(json!({ "data": list })))
@@ -74,7 +77,7 @@ pub(crate) async fn profile(
     let (grant, profile) = found.next().ok_or_else(Problem::not_found)?;
     let endpoint = endpoint(grant, profile).await;
     let endpoint = endpoint.map_err(|error| Problem::unavailable(&error))?;
-    Ok(Json(json!({ "data": document(profile), "links": links(endpoint) })))
+    Ok(Json(json!({ "data": document(profile), "links": links(endpoint.as_deref()) })))
 }
 
 /// The profiles of the realm that the path names, each with the grant that it belongs to.
@@ -96,7 +99,7 @@ async fn endpoint(grant: &OidcGrant, profile: &OidcProfile) -> Result<Option<Str
     grant.authorization_endpoint(redirect_uri).await
 }
 
-fn links(endpoint: Option<String>) -> Value {
+fn links(endpoint: Option<&str>) -> Value {
     json!({ "authorization-endpoint": endpoint })
 }
 

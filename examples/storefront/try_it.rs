@@ -1,4 +1,4 @@
-//! The lines that are printed at the start, to be pasted into a shell.
+//! The lines that are printed at the start: where the shop's page is, and what to paste into a shell.
 
 use std::fmt;
 
@@ -11,11 +11,16 @@ pub(crate) struct TryIt<'a> {
 impl fmt::Display for TryIt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let origin = self.origin;
-        f.write_str("\n# To try it, paste this into another terminal.\n")?;
+        write!(f, "\n# Open {origin}/ in a browser, and sign in as {EMAIL} with {PASSWORD}.")?;
+        f.write_str("\n# Or paste this into another terminal.\n")?;
         writeln!(f, "API={origin}")?;
         f.write_str(LINES)
     }
 }
+
+/// Of a seeded customer.
+const EMAIL: &str = "ron@swanson.com";
+const PASSWORD: &str = "mysecretpassword";
 
 const LINES: &str = r#"
 # An access token, as a page of the shop fetches it.

@@ -394,7 +394,7 @@ describe('the page', { timeout: 240_000 }, () => {
     await field('Postcode').fill('');
     await field('County').fill('  ');
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByText('2 fields can’t stay as they are.').waitFor();
+    await page.getByText('2 fields need another look.').waitFor();
     assert.equal(await errorOf('Postcode'), 'Postcode is needed.');
     assert.equal(await errorOf('County'), 'County is needed.');
     assert.equal(await field('Postcode').getAttribute('aria-invalid'), 'true');
@@ -403,7 +403,7 @@ describe('the page', { timeout: 240_000 }, () => {
     await field('County').fill('Wamapoke');
     await field('Postcode').fill('4'.repeat(33));
     await page.getByRole('button', { name: 'Save' }).click();
-    await page.getByText('1 field can’t stay as it is.').waitFor();
+    await page.getByText('1 field needs another look.').waitFor();
     assert.equal(await errorOf('Postcode'), 'Postcode must have at most 32 characters.');
     assert.equal(await errorOf('County'), '');
     assert.equal(await focused(page), await field('Postcode').getAttribute('id'));
@@ -476,7 +476,7 @@ describe('the page', { timeout: 240_000 }, () => {
       await page.getByRole('button', { name: 'Change the address Office' }).click();
       await page.getByLabel('Postcode').fill('');
       await page.getByRole('button', { name: 'Save' }).click();
-      await page.getByText('1 field can’t stay as it is.').waitFor();
+      await page.getByText('1 field needs another look.').waitFor();
       assert.deepEqual(await barriers(page), []);
       await picture(page, `${colorScheme}-editing`);
       await page.getByRole('button', { name: 'Sign out' }).click();

@@ -48,7 +48,9 @@ impl Config {
         Self::read(|name| std::env::var_os(name))
     }
 
-    pub(crate) fn read(variable: impl Fn(&str) -> Option<OsString>) -> Result<Self, InvalidVariable> {
+    pub(crate) fn read(
+        variable: impl Fn(&str) -> Option<OsString>,
+    ) -> Result<Self, InvalidVariable> {
         let variables = Variables(&variable);
         let database = match variables.set("STOREFRONT_DB") {
             Some(name) if name == ":memory:" => Database::Memory,

@@ -5,6 +5,7 @@ mod addresses;
 mod around;
 mod bodies;
 mod customers;
+mod linking;
 mod orders;
 mod seeded;
 mod serving;
@@ -95,8 +96,7 @@ impl Shop {
         let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
         let pool = customers.pool().clone();
         let customers = customers.clock(clock.clone());
-        let parts =
-            Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider };
+        let parts = Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider };
         let router = parts.assemble(TokenForm::Compact, false).await.unwrap();
         Self { router, clock, keys, pool }
     }

@@ -87,7 +87,7 @@ function edit(card, address, path) {
   const complain = (errors) => {
     for (const { name } of FIELDS) mark(id(name), errors.get(name) ?? '');
     const first = FIELDS.find(({ name }) => errors.has(name));
-    alert.textContent = first ? `${counted(errors.size, 'field')} can’t stay as ${errors.size === 1 ? 'it is' : 'they are'}.` : '';
+    alert.textContent = first ? `${counted(errors.size, 'field')} ${errors.size === 1 ? 'needs' : 'need'} another look.` : '';
     if (first) byId(id(first.name)).focus();
   };
 

@@ -89,6 +89,8 @@ async function offerProviders() {
     providers = profiles.map((profile) => button({ class: 'secondary wide' },
       (pressed) => byProvider(pressed, `${path}/${profile.id}`), `Continue with ${profile.name}`));
     byId('provider-list').replaceChildren(...providers.map((one) => element('li', {}, one)));
+    // They come later than the rest, perhaps after an attempt after which the store wants to be left alone.
+    if (isBusy(submit)) providers.forEach((one) => setBusy(one, one.textContent));
     byId('providers').hidden = providers.length === 0;
   } catch {
     // Whatever it was, an attempt to sign in will meet it too, and tell.
