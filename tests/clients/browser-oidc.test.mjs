@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import http from 'node:http';
 import { once } from 'node:events';
 import { after, afterEach, before, describe, test } from 'node:test';
-import { NOTHING, barriers, everythingIsShown, kept, launch, open, picture } from './browser.mjs';
+import { NOTHING, alert, barriers, everythingIsShown, kept, launch, open, picture } from './browser.mjs';
 import { startProvider } from './provider.mjs';
 import { startRecorder, startStorefront } from './support.mjs';
 
@@ -52,7 +52,6 @@ describe('the page and a provider', { timeout: 240_000 }, () => {
     return opened.page;
   };
   const continueWith = (page) => page.getByRole('button', { name: `Continue with ${new URL(provider.issuer).host}` });
-  const alert = (page) => page.locator('#sign-in-alert');
   const logins = () => front.takenWhole().filter(({ method, url }) => method === 'POST' && url === LOGIN);
   /** Goes to the provider; resolves with what the page asked it for. */
   const leave = async (page) => {

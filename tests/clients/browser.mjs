@@ -6,6 +6,7 @@ import { mkdirSync, readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { BACK_OFFICE, accessToken, request } from './support.mjs';
 
 const axe = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8');
 /** Where pictures of the page go, for people to look at; none are made where it is not set. */
@@ -24,8 +25,11 @@ export function launch() {
   });
 }
 
-/** Opens the storefront at `origin` in a context of its own; `quiet` asserts that nothing went wrong in it. */
-export async function open(browser, origin, { clock, at = '/', ...options } = {}) {
+/**
+ * Opens the storefront at `origin` in a context of its own; `quiet` asserts that nothing went wrong in it. With `clock`,
+ * time is turned by hand; `before` is done to the page before it is opened.
+ */
+export async function open(browser, origin, { clock, before, at = '/', ...options } = {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, ...options });
   context.setDefaultTimeout(15_000);
   const violations = [];
@@ -42,6 +46,7 @@ export async function open(browser, origin, { clock, at = '/', ...options } = {}
     if (['error', 'warning'].includes(message.type()) && !expected && page.url().startsWith(origin)) mistakes.push(message.text());
   });
   if (clock) await page.clock.install();
+  await before?.(page);
   await page.goto(origin + at);
   return {
     context,
@@ -57,11 +62,18 @@ export async function open(browser, origin, { clock, at = '/', ...options } = {}
   };
 }
 
+export const email = (page) => page.getByLabel('E-mail address');
+export const password = (page) => page.getByLabel('Password', { exact: true });
+export const submit = (page) => page.getByRole('button', { name: 'Sign in', exact: true });
+export const alert = (page) => page.locator('#sign-in-alert');
+export const status = (page) => page.getByRole('status');
+export const title = (page) => page.getByRole('heading', { level: 1 });
+
 /** Signs in by password, and resolves once everything is shown. */
-export async function signInAs(page, { email, password }) {
-  await page.getByLabel('E-mail address').fill(email);
-  await page.getByLabel('Password', { exact: true }).fill(password);
-  await page.getByRole('button', { name: 'Sign in', exact: true }).click();
+export async function signInAs(page, person) {
+  await email(page).fill(person.email);
+  await password(page).fill(person.password);
+  await submit(page).click();
   await everythingIsShown(page);
 }
 
@@ -71,6 +83,34 @@ export async function everythingIsShown(page) {
   await page.locator('#details dl').waitFor();
   await page.locator('#addresses .address, #addresses .note:not(:text("Looking"))').first().waitFor();
   await page.locator('#orders .order, #orders .note:not(:text("Looking"))').first().waitFor();
+}
+
+/** What the store's back office can do. */
+export function backOffice(origin) {
+  const office = async (method, path, data) => {
+    const bearer = await accessToken(origin, BACK_OFFICE);
+    const answer = await request(origin, {
+      method,
+      path,
+      headers: { authorization: `Bearer ${bearer}`, 'content-type': 'application/json' },
+      body: data && JSON.stringify({ data }),
+    });
+    assert.ok(answer.status < 300, answer.text);
+    return answer.status === 204 ? undefined : answer.json.data;
+  };
+  let registered = 0;
+  /** Somebody new, so that no test sees what another changed. */
+  const register = async (name = 'Ann Perkins', address = {}) => {
+    registered += 1;
+    const person = { name, email: `ann${registered}@pawnee.example`, password: 'a long enough one' };
+    const { id } = await office('POST', '/v2/customers', { type: 'customer', ...person });
+    await office('POST', `/v2/customers/${id}/addresses`, {
+      type: 'address', name: 'Home', first_name: 'Ann', last_name: 'Perkins', line_1: '3 Elm Street', city: 'Pawnee',
+      county: 'Wamapoke', postcode: '47998', country: 'US', ...address,
+    });
+    return { ...person, id };
+  };
+  return { office, register };
 }
 
 /** What axe-core, Deque's accessibility engine, holds against the page as it is now: WCAG 2.2 AA and good practice. */

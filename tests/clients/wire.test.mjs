@@ -25,6 +25,8 @@ const CALLS = [
   ['GET', '/v2/orders'],
   ['GET', `/v2/orders/${NOBODY}`],
   ['GET', '/v2/settings/customer-authentication'],
+  ['GET', `/v2/authentication-realms/${NOBODY}/oidc-profiles`],
+  ['GET', `/v2/authentication-realms/${NOBODY}/oidc-profiles/${NOBODY}`],
 ];
 
 describe('on the wire', { timeout: 60_000 }, () => {

@@ -91,7 +91,6 @@ function edit(card, address, path) {
     if (first) byId(id(first.name)).focus();
   };
 
-  form.addEventListener('keydown', (event) => { if (event.key === 'Escape' && !isBusy(save)) cancel.click(); });
   form.addEventListener('submit', async (event) => {
     event.preventDefault();
     if (isBusy(save)) return;

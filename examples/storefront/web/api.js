@@ -89,7 +89,8 @@ function accessToken() {
     method: 'POST',
     body: new URLSearchParams({ grant_type: 'implicit', client_id: CLIENT_ID }),
   }).then(({ status, headers, body }) => {
-    if (status !== 200) throw refusal(status, headers, body);
+    // A refusal here says nothing of the customer: only "not now" keeps its meaning.
+    if (status !== 200) throw refusal([429, 503].includes(status) ? status : 500, headers, body);
     return body.access_token;
   });
   const asked = access;

@@ -86,15 +86,28 @@ async function offerProviders() {
     const realm = settings.relationships['authentication-realm'].data.id;
     const path = `/v2/authentication-realms/${realm}/oidc-profiles`;
     const { data: profiles } = await call(path);
-    providers = profiles.map((profile) => button({ class: 'secondary wide' },
-      (pressed) => byProvider(pressed, `${path}/${profile.id}`), `Continue with ${profile.name}`));
-    byId('provider-list').replaceChildren(...providers.map((one) => element('li', {}, one)));
-    // They come later than the rest, perhaps after an attempt after which the store wants to be left alone.
-    if (isBusy(submit)) providers.forEach((one) => setBusy(one, one.textContent));
-    byId('providers').hidden = providers.length === 0;
+    offer(profiles.map((profile) => button({ class: 'secondary wide' },
+      (pressed) => byProvider(pressed, `${path}/${profile.id}`), `Continue with ${profile.name}`)));
   } catch {
-    // Whatever it was, an attempt to sign in will meet it too, and tell.
+    // Those who have no password need a way on; what is wrong, the next attempt tells.
+    offer([button({ class: 'secondary wide' }, lookAgain, 'Look for other ways to sign in')]);
   }
+}
+
+function offer(buttons) {
+  providers = buttons;
+  byId('provider-list').replaceChildren(...providers.map((one) => element('li', {}, one)));
+  byId('providers').hidden = providers.length === 0;
+  // They come later than the rest, perhaps after an attempt after which the store wants to be left alone.
+  if (isBusy(submit)) providers.forEach((one) => setBusy(one, one.textContent));
+}
+
+async function lookAgain(pressed) {
+  if (isBusy(pressed)) return;
+  setBusy(pressed, 'Looking…');
+  await offerProviders();
+  // The button that was pressed has gone.
+  (providers[0] ?? byId('email')).focus();
 }
 
 async function byProvider(pressed, path) {

@@ -1,0 +1,223 @@
+// The storefront's page in a real browser: what a customer sees and changes, and that everybody can.
+
+import assert from 'node:assert/strict';
+import { after, afterEach, before, describe, test } from 'node:test';
+import {
+  alert, backOffice, barriers, email, everythingIsShown, focused, launch, open, password, picture, signInAs, status,
+  submit,
+} from './browser.mjs';
+import { RON, startStorefront } from './support.mjs';
+
+describe('an account on the page', { timeout: 240_000 }, () => {
+  let storefront, office, register, browser, opened;
+  before(async () => {
+    storefront = await startStorefront();
+    ({ office, register } = backOffice(storefront.origin));
+    browser = await launch();
+  });
+  after(async () => {
+    await browser?.close();
+    await storefront?.stop();
+  });
+  afterEach(async () => {
+    await opened?.close();
+    opened = undefined;
+  });
+
+  const visit = async (options) => {
+    opened = await open(browser, storefront.origin, options);
+    return opened.page;
+  };
+  // ---------------------------------------------------------------------------------------- orders, addresses
+
+  test('shows orders with their items, ten at a time', async () => {
+    const page = await visit();
+    await signInAs(page, RON);
+    const newest = page.locator('.order').first();
+    assert.match(await newest.locator('h3').textContent(), /^[A-Z][a-z]+ \d{1,2}, \d{4}$/);
+    assert.deepEqual(await newest.locator('.items span:first-child').allTextContents(), ['1 × Ring binder', '2 × Maple board', '3 × Waffle iron']);
+    assert.equal(await newest.locator('.total .price').textContent(), '$247.46');
+    for (const shown of [20, 30, 40, 45]) {
+      await page.getByRole('button', { name: 'Show more orders' }).click();
+      await status(page).getByText(`Showing ${shown} of 45 orders.`).waitFor();
+      assert.equal(await page.locator('.order').count(), shown);
+      // Where the new ones begin.
+      const first = page.locator('.order').nth(Math.floor((shown - 1) / 10) * 10).locator('h3');
+      assert.ok(await first.evaluate((heading) => heading === document.activeElement));
+    }
+    assert.equal(await page.getByRole('button', { name: 'Show more orders' }).count(), 0);
+    opened.quiet();
+  });
+
+  test('says so to whoever has neither orders nor addresses', async () => {
+    const person = await register();
+    const [{ id }] = await office('GET', `/v2/customers/${person.id}/addresses`);
+    await office('DELETE', `/v2/customers/${person.id}/addresses/${id}`);
+    const page = await visit();
+    await signInAs(page, person);
+    await page.getByText('You have not given an address yet.').waitFor();
+    await page.getByText('You have not ordered anything yet.').waitFor();
+    opened.quiet();
+  });
+
+  test('changes an address, and sends only what was changed', async () => {
+    const person = await register();
+    const page = await visit();
+    await signInAs(page, person);
+    await page.getByRole('button', { name: 'Change the address Home' }).click();
+    assert.equal(await focused(page), await page.getByRole('heading', { name: 'Change “Home”' }).getAttribute('id'));
+    await page.getByLabel('Street and number').fill('  4 Elm Street ');
+    await page.getByLabel('A word to whoever delivers').fill('Mind the dog.\nIt is small.');
+    const [sent] = await Promise.all([
+      page.waitForRequest((one) => one.method() === 'PUT'),
+      page.getByRole('button', { name: 'Save' }).click(),
+    ]);
+    await status(page).getByText('The address “Home” is saved.').waitFor();
+    const data = { type: 'address', line_1: '4 Elm Street', instructions: 'Mind the dog.\nIt is small.' };
+    assert.deepEqual(sent.postDataJSON(), { data });
+    assert.equal(await focused(page), 'Change the address Home');
+    const [stored] = await office('GET', `/v2/customers/${person.id}/addresses`);
+    assert.deepEqual([stored.line_1, stored.instructions, stored.city], [data.line_1, data.instructions, 'Pawnee']);
+    opened.quiet();
+  });
+
+  test('tells by the field what an address can\'t have, whoever finds it out', async () => {
+    const person = await register();
+    const page = await visit();
+    await signInAs(page, person);
+    await page.getByRole('button', { name: 'Change the address Home' }).click();
+    const field = (name) => page.getByLabel(name, { exact: true });
+    const errorOf = async (name) => page.locator(`#${await field(name).getAttribute('aria-describedby')}`).textContent();
+    // What the page sees by itself.
+    await field('Postcode').fill('');
+    await field('County').fill('  ');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('2 fields need another look.').waitFor();
+    assert.equal(await errorOf('Postcode'), 'Postcode is needed.');
+    assert.equal(await errorOf('County'), 'County is needed.');
+    assert.equal(await field('Postcode').getAttribute('aria-invalid'), 'true');
+    assert.equal(await focused(page), await field('Postcode').getAttribute('id'));
+    // What the store alone knows.
+    await field('County').fill('Wamapoke');
+    await field('Postcode').fill('4'.repeat(33));
+    await page.getByRole('button', { name: 'Save' }).click();
+    await page.getByText('1 field needs another look.').waitFor();
+    assert.equal(await errorOf('Postcode'), 'Postcode must have at most 32 characters.');
+    assert.equal(await errorOf('County'), '');
+    assert.equal(await focused(page), await field('Postcode').getAttribute('id'));
+    await field('Postcode').fill('47999');
+    await page.getByRole('button', { name: 'Save' }).click();
+    await status(page).getByText('The address “Home” is saved.').waitFor();
+    opened.quiet();
+  });
+
+  // ---------------------------------------------------------------------------------------- for everybody
+
+  test('can be used by the keyboard alone, and shows where one is', async () => {
+    const person = await register();
+    const page = await visit();
+    const tab = async (expected) => {
+      await page.keyboard.press('Tab');
+      assert.equal(await focused(page), expected);
+      const outline = await page.evaluate(() => {
+        const { outlineStyle, outlineWidth } = getComputedStyle(document.activeElement);
+        return `${outlineStyle} ${outlineWidth}`;
+      });
+      assert.equal(outline, 'solid 3px', expected);
+    };
+    await tab('Skip to the content');
+    await tab('email');
+    await page.keyboard.type(person.email);
+    await tab('password');
+    await page.keyboard.type(person.password);
+    await tab('show-password');
+    await tab('Sign in');
+    await page.keyboard.press('Enter');
+    await everythingIsShown(page);
+    assert.equal(await focused(page), 'greeting');
+    await tab('Change the address Home');
+    await page.keyboard.press('Space');
+    for (let fields = 0; fields < 4; fields += 1) await page.keyboard.press('Tab');
+    assert.ok(await page.getByLabel('Company').evaluate((one) => one === document.activeElement));
+    await page.keyboard.type('Pawnee General');
+    await page.keyboard.press('Enter');
+    await status(page).getByText('The address “Home” is saved.').waitFor();
+    await page.getByText('Pawnee General').waitFor();
+    assert.equal(await focused(page), 'Change the address Home');
+    await page.keyboard.press('Space');
+    await page.keyboard.press('Tab');
+    await page.keyboard.type('Away');
+    for (let fields = 0; fields < 14; fields += 1) await page.keyboard.press('Tab');
+    assert.equal(await focused(page), 'Cancel');
+    await page.keyboard.press('Enter');
+    assert.equal(await status(page).textContent(), 'Nothing was changed.');
+    assert.equal(await focused(page), 'Change the address Home');
+    await page.keyboard.press('Shift+Tab');
+    assert.equal(await focused(page), 'sign-out');
+    await page.keyboard.press('Enter');
+    assert.equal(await focused(page), 'sign-in-title');
+    opened.quiet();
+  });
+
+  for (const colorScheme of ['light', 'dark']) {
+    test(`has no barrier that axe-core finds, on ${colorScheme} ground`, async () => {
+      const page = await visit({ colorScheme });
+      assert.deepEqual(await barriers(page), []);
+      await picture(page, `${colorScheme}-signed-out`);
+      await email(page).fill(RON.email);
+      await password(page).fill('saxophone');
+      await submit(page).click();
+      await alert(page).getByText(/belong together/).waitFor();
+      assert.deepEqual(await barriers(page), []);
+      await picture(page, `${colorScheme}-error`);
+      await signInAs(page, RON);
+      assert.deepEqual(await barriers(page), []);
+      await picture(page, `${colorScheme}-signed-in`);
+      await page.getByRole('button', { name: 'Change the address Office' }).click();
+      await page.getByLabel('Postcode').fill('');
+      await page.getByRole('button', { name: 'Save' }).click();
+      await page.getByText('1 field needs another look.').waitFor();
+      assert.deepEqual(await barriers(page), []);
+      await picture(page, `${colorScheme}-editing`);
+      await page.getByRole('button', { name: 'Sign out' }).click();
+      assert.deepEqual(await barriers(page), []);
+      await picture(page, `${colorScheme}-signed-out-again`);
+      opened.quiet();
+    });
+  }
+
+  for (const [what, { width, text = 1, colorScheme }] of Object.entries({
+    'on a screen of 320 pixels': { width: 320, colorScheme: 'light' },
+    'on a screen of 320 pixels, dark': { width: 320, colorScheme: 'dark' },
+    'with text of twice the size': { width: 640, text: 2, colorScheme: 'light' },
+  })) {
+    test(`has nothing that runs out of it ${what}`, async () => {
+      const page = await visit({ colorScheme, viewport: { width, height: 700 } });
+      const name = `${width}-${colorScheme}`;
+      await page.evaluate((size) => { document.documentElement.style.fontSize = `${size}%`; }, text * 100);
+      const fits = async () => {
+        const wide = await page.evaluate(() => document.documentElement.scrollWidth);
+        assert.equal(wide, width);
+      };
+      await fits();
+      await picture(page, `${name}-signed-out`);
+      await signInAs(page, RON);
+      await fits();
+      await picture(page, `${name}-signed-in`);
+      await page.getByRole('button', { name: 'Change the address Office' }).click();
+      await fits();
+      await picture(page, `${name}-editing`);
+      opened.quiet();
+    });
+  }
+
+  test('moves nothing for whoever asks for that', async () => {
+    const page = await visit({ reducedMotion: 'reduce' });
+    const moving = () => page.evaluate(() => [...document.querySelectorAll('*')]
+      .filter((one) => getComputedStyle(one).transitionDuration !== '0s' || getComputedStyle(one).animationName !== 'none').length);
+    assert.equal(await moving(), 0);
+    await page.emulateMedia({ reducedMotion: 'no-preference' });
+    assert.notEqual(await moving(), 0);
+    opened.quiet();
+  });
+});
