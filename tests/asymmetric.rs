@@ -51,6 +51,11 @@ fn pem(label: &str, der: &[u8]) -> String {
     format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
 }
 
+fn pem_to_der(pem: &str) -> Vec<u8> {
+    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
+    base64_simd::STANDARD.decode_to_vec(base64).unwrap()
+}
+
 static RSA: LazyLock<String> = LazyLock::new(|| {
     let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
     pem("PRIVATE KEY", pair.as_der().unwrap().as_ref())
@@ -285,11 +290,24 @@ fn keys_are_read_from_pem_and_der_of_their_own_kind_alone() {
             assert_eq!(read.err(), expected, "{algorithm:?} as {other:?}");
         }
     }
+    for algorithm in ALGORITHMS {
+        let der = pem_to_der(&private_pem(algorithm));
+        for other in ALGORITHMS {
+            let read = SigningKey::from_der(other, &der);
+            let is_rsa = |algorithm| matches!(algorithm, Algorithm::RS256 | Algorithm::PS256);
+            let fits = algorithm == other || is_rsa(algorithm) && is_rsa(other);
+            let reason = "it is no private key of the algorithm's kind";
+            let expected = (!fits).then_some(ConfigError::InvalidKey { reason });
+            assert_eq!(read.err(), expected, "{algorithm:?} as {other:?}");
+        }
+        let ring = KeyRing::verify_only([signing_key(algorithm).verifying_key()]).unwrap();
+        let same = SigningKey::from_der(algorithm, der).unwrap().verifying_key();
+        assert_eq!(ring.retire(&same), Ok(true), "both spell one key");
+    }
     let algorithm = Algorithm::HS256;
-    assert_eq!(
-        SigningKey::from_pem(algorithm, RSA.as_str()).unwrap_err(),
-        ConfigError::UnsupportedAlgorithm { algorithm }
-    );
+    let unsupported = ConfigError::UnsupportedAlgorithm { algorithm };
+    assert_eq!(SigningKey::from_pem(algorithm, RSA.as_str()).unwrap_err(), unsupported);
+    assert_eq!(SigningKey::from_der(algorithm, "").unwrap_err(), unsupported);
     // RFC 8410 section 10.1.
     let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
     let key = VerifyingKey::from_pem(Algorithm::EdDSA, pem).unwrap();
@@ -302,6 +320,49 @@ fn keys_are_read_from_pem_and_der_of_their_own_kind_alone() {
     let same = VerifyingKey::from_der(Algorithm::EdDSA, der).unwrap();
     let ring = KeyRing::verify_only([key]).unwrap();
     assert_eq!(ring.retire(&same), Ok(true), "both spell one key");
+}
+
+#[test]
+fn an_ed25519_key_is_called_what_it_was_told_to_be() {
+    for (key, name) in [
+        (signing_key(Algorithm::EdDSA), "EdDSA"),
+        (signing_key(Algorithm::EdDSA).fully_specified(), "Ed25519"),
+        (signing_key(Algorithm::ES256).fully_specified(), "ES256"),
+    ] {
+        let keys = KeyRing::new(key.with_id("k1"));
+        let issued = TokenSigner::new(keys.clone()).unwrap();
+        let issued = issued.sign(&CUSTOMER.parse().unwrap(), None).unwrap();
+        let header = issued.token().split('.').next().unwrap();
+        let header = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(header).unwrap();
+        assert_eq!(serde_json::from_slice::<Value>(&header).unwrap()["alg"], name);
+
+        let published = keys.to_jwk_set(SystemTime::now());
+        let set: Value = serde_json::from_str(&published).unwrap();
+        assert_eq!(set["keys"][0]["alg"], name);
+        let theirs = KeyRing::from_jwk_set(&published).unwrap();
+        let verified = Verifier::new(theirs.clone()).verify(issued.token().as_bytes()).unwrap();
+        assert_eq!(verified.token_id(), issued.token_id(), "{name}");
+        assert_eq!(theirs.to_jwk_set(SystemTime::now()), published);
+    }
+}
+
+#[test]
+fn a_thumbprint_names_a_key_whatever_else_is_said_of_it() {
+    // RFC 7638 section 3.1.
+    let rsa = json!({
+        "kty": "RSA",
+        "n": "0vx7agoebGcQSuuPiLJXZptN9nndrQmbXEps2aiAFbWhM78LhWx4cbbfAAtVT86zwu1RK7aPFFxuhDR1L6tSoc_BJECPebWKRXjBZCiFV4n3oknjhMstn64tZ_2W-5JsGY4Hc5n9yBXArwl93lqt7_RN5w6Cf0h4QyQ5v-65YGjQR0_FDW2QvzqY368QQMicAtaSqzs8KJZgnYb9c7d0zgdAZHzu6qMQvRL5hajrn1n91CbOpbISD08qNLyrdkt-bFTWhAI4vMQFh6WeZu0fM4lFd2NcRwr3XPksINHaQ-G_xBniIqbw0Ls1jF44-csFCur-kEgU8awapJzKnqDKgw",
+        "e": "AQAB", "alg": "RS256", "kid": "2011-04-29"
+    });
+    let rsa = VerifyingKey::from_jwk(rsa.to_string()).unwrap();
+    let expected = "NzbLsXh8uDCcd-6MNwXF4W_7noWXFZAfHkxZsRGC9Xs";
+    assert_eq!(rsa.thumbprint().as_deref(), Some(expected));
+    // RFC 8037 appendix A.3.
+    let ed25519 = json!({ "kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo" });
+    let ed25519 = VerifyingKey::from_jwk(ed25519.to_string()).unwrap();
+    let expected = "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k";
+    assert_eq!(ed25519.thumbprint().as_deref(), Some(expected));
+    assert_eq!(VerifyingKey::hs256(SECRET).unwrap().thumbprint(), None);
 }
 
 #[test]

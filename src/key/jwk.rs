@@ -1,5 +1,7 @@
 //! JSON Web Keys (RFC 7517), read and published.
 
+use std::collections::BTreeMap;
+
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::AlgorithmParameters;
@@ -7,6 +9,8 @@ use jsonwebtoken::jwk::EllipticCurve;
 use jsonwebtoken::jwk::Jwk;
 use serde_json::Value;
 use serde_json::json;
+use sha2::Digest;
+use sha2::Sha256;
 
 use super::VerifyingKey;
 use super::public::Numbers;
@@ -100,6 +104,8 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
         DecodingKey::from_jwk(&jwk).map_err(|_| refused("a number of the JWK is not base64url"))?;
     let numbers = Numbers::of(&key, algorithm).map_err(Unusable::Refused)?;
     let key = VerifyingKey::public(PublicKey::new(algorithm, numbers).map_err(Unusable::Refused)?);
+    // Published again, it says what it said.
+    let key = if text("alg")? == Some("Ed25519") { key.fully_specified() } else { key };
     match text("kid")? {
         Some(id) => key.try_with_id(id).map_err(Unusable::Refused),
         None => Ok(key),
@@ -108,20 +114,37 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
 
 /// Writes a public key; `None` for an HMAC key, which is never published.
 pub(super) fn write(key: &VerifyingKey) -> Option<Value> {
-    let public = key.as_public()?;
-    let base64 = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
-    let mut jwk = match public.numbers() {
-        Numbers::Rsa { n, e } => json!({ "kty": "RSA", "n": base64(n), "e": base64(e) }),
-        Numbers::P256(point) => {
-            let (x, y) = point[1..].split_at(32);
-            json!({ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) })
-        }
-        Numbers::Ed25519(point) => json!({ "kty": "OKP", "crv": "Ed25519", "x": base64(point) }),
-    };
+    let mut jwk = required_members(key)?;
     jwk["use"] = "sig".into();
     jwk["alg"] = key.alg().into();
     if let Some(id) = key.id() {
         jwk["kid"] = id.into();
     }
     Some(jwk)
+}
+
+/// RFC 7638: the hash of the required members, in the order of their names and without white space.
+pub(super) fn thumbprint(key: &VerifyingKey) -> Option<String> {
+    let members: BTreeMap<_, _> = match required_members(key)? {
+        Value::Object(members) => members.into_iter().collect(),
+        _ => return None,
+    };
+    // Invariant: these are strings under names that are strings; nothing there can fail.
+    let text = serde_json::to_vec(&members).expect("a map of strings serializes");
+    Some(base64(&Sha256::digest(text)))
+}
+
+fn required_members(key: &VerifyingKey) -> Option<Value> {
+    Some(match key.as_public()?.numbers() {
+        Numbers::Rsa { n, e } => json!({ "kty": "RSA", "n": base64(n), "e": base64(e) }),
+        Numbers::P256(point) => {
+            let (x, y) = point[1..].split_at(32);
+            json!({ "kty": "EC", "crv": "P-256", "x": base64(x), "y": base64(y) })
+        }
+        Numbers::Ed25519(point) => json!({ "kty": "OKP", "crv": "Ed25519", "x": base64(point) }),
+    })
+}
+
+fn base64(bytes: &[u8]) -> String {
+    base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes)
 }

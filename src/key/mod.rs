@@ -7,6 +7,8 @@ mod key_text;
 #[cfg(feature = "asymmetric")]
 mod private;
 #[cfg(feature = "asymmetric")]
+mod private_jwk;
+#[cfg(feature = "asymmetric")]
 mod public;
 #[cfg(feature = "oidc")]
 mod public_keys;

@@ -4,9 +4,12 @@
     expect(dead_code, unused_imports, reason = "a build that issues nothing only reads them")
 )]
 
+use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeyPairComponents;
 use aws_lc_rs::signature;
 use aws_lc_rs::signature::EcdsaKeyPair;
+use aws_lc_rs::signature::EcdsaSigningAlgorithm;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::RsaKeyPair;
@@ -29,40 +32,84 @@ impl PrivateKey {
         algorithm: Algorithm,
         pem: &[u8],
     ) -> Result<(Self, PublicKey), ConfigError> {
-        let not_pem =
-            |_| ConfigError::InvalidKey { reason: "it is not PEM of the algorithm's kind" };
+        let der = match algorithm {
+            Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_pem(pem),
+            Algorithm::ES256 => EncodingKey::from_ec_pem(pem),
+            Algorithm::EdDSA => EncodingKey::from_ed_pem(pem),
+            _ => return Err(ConfigError::UnsupportedAlgorithm { algorithm }),
+        };
+        let der = der.map_err(|_| ConfigError::InvalidKey {
+            reason: "it is not PEM of the algorithm's kind",
+        })?;
+        // jsonwebtoken has taken the PKCS#1 out of an RSA key's PKCS#8.
+        Self::read(algorithm, der.as_bytes(), RsaKeyPair::from_der)
+    }
+
+    /// Reads PKCS#8 (RFC 5958); gives the public half with it.
+    pub(super) fn from_der(
+        algorithm: Algorithm,
+        pkcs8: &[u8],
+    ) -> Result<(Self, PublicKey), ConfigError> {
+        Self::read(algorithm, pkcs8, RsaKeyPair::from_pkcs8)
+    }
+
+    fn read(
+        algorithm: Algorithm,
+        der: &[u8],
+        read_rsa: fn(&[u8]) -> Result<RsaKeyPair, KeyRejected>,
+    ) -> Result<(Self, PublicKey), ConfigError> {
         let rejected =
             |_| ConfigError::InvalidKey { reason: "it is no private key of the algorithm's kind" };
         let (key, numbers) = match algorithm {
             Algorithm::RS256 | Algorithm::PS256 => {
-                let der = EncodingKey::from_rsa_pem(pem).map_err(not_pem)?;
-                let pair = RsaKeyPair::from_der(der.as_bytes()).map_err(rejected)?;
+                let pair = read_rsa(der).map_err(rejected)?;
                 let numbers = Numbers::rsa(pair.public_key());
-                let padding: &dyn signature::RsaEncoding = if algorithm == Algorithm::RS256 {
-                    &signature::RSA_PKCS1_SHA256
-                } else {
-                    &signature::RSA_PSS_SHA256
-                };
-                (Self::Rsa { pair, padding }, numbers)
+                (Self::rsa(algorithm, pair), numbers)
             }
             Algorithm::ES256 => {
-                let der = EncodingKey::from_ec_pem(pem).map_err(not_pem)?;
-                let kind = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-                let pair = EcdsaKeyPair::from_pkcs8(kind, der.as_bytes()).map_err(rejected)?;
+                let pair = EcdsaKeyPair::from_pkcs8(P256, der).map_err(rejected)?;
                 let numbers = Numbers::P256(pair.public_key().as_ref().to_vec());
                 (Self::P256(pair), numbers)
             }
             Algorithm::EdDSA => {
-                let der = EncodingKey::from_ed_pem(pem).map_err(not_pem)?;
                 // Without a public half inside (PKCS#8 version 1) there is nothing to check it against.
-                let pair =
-                    Ed25519KeyPair::from_pkcs8_maybe_unchecked(der.as_bytes()).map_err(rejected)?;
+                let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(rejected)?;
                 let numbers = Numbers::Ed25519(pair.public_key().as_ref().to_vec());
                 (Self::Ed25519(pair), numbers)
             }
             _ => return Err(ConfigError::UnsupportedAlgorithm { algorithm }),
         };
         Ok((key, PublicKey::new(algorithm, numbers)?))
+    }
+
+    /// Puts a key together from all its numbers, which have to fit each other.
+    pub(super) fn from_rsa_numbers(
+        algorithm: Algorithm,
+        numbers: &KeyPairComponents<&[u8]>,
+    ) -> Result<Self, ConfigError> {
+        let pair = RsaKeyPair::from_components(numbers).map_err(|_| UNFIT)?;
+        Ok(Self::rsa(algorithm, pair))
+    }
+
+    /// Puts a key together from its number and its public point, which has to be that number's.
+    pub(super) fn from_p256_numbers(number: &[u8], point: &[u8]) -> Result<Self, ConfigError> {
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(P256, number, point);
+        Ok(Self::P256(pair.map_err(|_| UNFIT)?))
+    }
+
+    /// Puts a key together from its seed and its public point, which has to be that seed's.
+    pub(super) fn from_ed25519_seed(seed: &[u8], point: &[u8]) -> Result<Self, ConfigError> {
+        let pair = Ed25519KeyPair::from_seed_and_public_key(seed, point);
+        Ok(Self::Ed25519(pair.map_err(|_| UNFIT)?))
+    }
+
+    fn rsa(algorithm: Algorithm, pair: RsaKeyPair) -> Self {
+        let padding: &dyn signature::RsaEncoding = if algorithm == Algorithm::RS256 {
+            &signature::RSA_PKCS1_SHA256
+        } else {
+            &signature::RSA_PSS_SHA256
+        };
+        Self::Rsa { pair, padding }
     }
 
     /// Signs as RFC 7518 section 3 writes it; `None` when the machine has no randomness for it.
@@ -80,3 +127,8 @@ impl PrivateKey {
         }
     }
 }
+
+static P256: &EcdsaSigningAlgorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
+
+const UNFIT: ConfigError =
+    ConfigError::InvalidKey { reason: "its private part does not fit its public one" };

@@ -130,7 +130,7 @@ impl Numbers {
     }
 }
 
-fn without_leading_zeros(number: &[u8]) -> &[u8] {
+pub(super) fn without_leading_zeros(number: &[u8]) -> &[u8] {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     &number[zeros..]
 }

@@ -55,6 +55,44 @@ impl SigningKey {
         Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
     }
 
+    /// Reads a private key from DER (feature `asymmetric`): PKCS#8, RFC 5958.
+    ///
+    /// # Errors
+    ///
+    /// As [`VerifyingKey::from_pem`].
+    #[cfg(feature = "asymmetric")]
+    pub fn from_der(algorithm: Algorithm, pkcs8: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let (private, public) = PrivateKey::from_der(algorithm, pkcs8.as_ref())?;
+        Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
+    }
+
+    /// Reads a private key from a JSON Web Key (RFC 7517), with its `kid` as id (feature
+    /// `asymmetric`): RSA with all of its numbers, P-256 or Ed25519. What its `use`, `key_ops`, `alg`
+    /// and `crv` forbid is refused. An RSA key without `alg` is for RS256.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::InvalidKey`] as [`VerifyingKey::from_pem`], for a public or a symmetric key,
+    ///   and for one whose private part does not fit its public one,
+    /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry.
+    #[cfg(feature = "asymmetric")]
+    pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
+        let (private, verifying) = super::private_jwk::read(json.as_ref())?;
+        Ok(Self { verifying, private: Some(Arc::new(private)) })
+    }
+
+    /// Names the algorithm as RFC 9864 does (feature `asymmetric`): an EdDSA key then writes `Ed25519`
+    /// into its tokens and its JWK. Default `EdDSA` (RFC 8037), unless a JWK's `alg` says otherwise.
+    /// The other algorithms have one name, which is fully specified as it is.
+    ///
+    /// Verifiers of this crate take both names; ask the others first.
+    #[cfg(feature = "asymmetric")]
+    #[must_use]
+    pub fn fully_specified(mut self) -> Self {
+        self.verifying = self.verifying.fully_specified();
+        self
+    }
+
     /// Gives the key an id, which the tokens it signs carry as `kid`.
     ///
     /// # Panics

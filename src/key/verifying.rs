@@ -26,6 +26,9 @@ const MAX_KEY_ID_LEN: usize = 128;
 pub struct VerifyingKey {
     id: Option<Arc<str>>,
     material: Arc<Material>,
+    /// Whether EdDSA is called `Ed25519`, as RFC 9864 does.
+    #[cfg(feature = "asymmetric")]
+    fully_specified: bool,
 }
 
 enum Material {
@@ -41,8 +44,7 @@ impl VerifyingKey {
     ///
     /// As [`SigningKey::hs256`](crate::SigningKey::hs256).
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let material = Material::Hs256(Hs256::new(secret.as_ref())?);
-        Ok(Self { id: None, material: Arc::new(material) })
+        Ok(Self::of(Material::Hs256(Hs256::new(secret.as_ref())?)))
     }
 
     /// Reads a public key, or the one in a certificate, from PEM (feature `asymmetric`), for RS256,
@@ -85,7 +87,22 @@ impl VerifyingKey {
 
     #[cfg(feature = "asymmetric")]
     pub(super) fn public(key: PublicKey) -> Self {
-        Self { id: None, material: Arc::new(Material::Public(key)) }
+        Self::of(Material::Public(key))
+    }
+
+    fn of(material: Material) -> Self {
+        Self {
+            id: None,
+            material: Arc::new(material),
+            #[cfg(feature = "asymmetric")]
+            fully_specified: false,
+        }
+    }
+
+    #[cfg(feature = "asymmetric")]
+    pub(super) fn fully_specified(mut self) -> Self {
+        self.fully_specified = true;
+        self
     }
 
     /// Gives the key an id: it then verifies the tokens whose `kid` this is, and no others.
@@ -129,13 +146,23 @@ impl VerifyingKey {
         }
     }
 
-    /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1).
+    /// Returns the key's thumbprint (RFC 7638, with SHA-256), which names it alone and is a good id
+    /// for it (feature `asymmetric`); `None` for an HMAC key, whose thumbprint would be for guessing.
+    #[cfg(feature = "asymmetric")]
+    #[must_use]
+    pub fn thumbprint(&self) -> Option<String> {
+        super::jwk::thumbprint(self)
+    }
+
+    /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
     #[cfg(any(feature = "issuer", feature = "asymmetric"))]
     pub(super) fn alg(&self) -> &'static str {
         match self.algorithm() {
             Algorithm::RS256 => "RS256",
             Algorithm::PS256 => "PS256",
             Algorithm::ES256 => "ES256",
+            #[cfg(feature = "asymmetric")]
+            Algorithm::EdDSA if self.fully_specified => "Ed25519",
             Algorithm::EdDSA => "EdDSA",
             // Invariant: no key is made for any other.
             _ => "HS256",
@@ -170,7 +197,7 @@ impl VerifyingKey {
         }
     }
 
-    /// Whether both are the same key under the same id.
+    /// Whether both are the same key under the same id, whatever the one calls its algorithm.
     pub(super) fn is(&self, other: &Self) -> bool {
         let same_material = match (&*self.material, &*other.material) {
             (Material::Hs256(one), Material::Hs256(other)) => {
