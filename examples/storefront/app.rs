@@ -17,6 +17,7 @@ use axum::routing::get;
 use axum::routing::post;
 use tower::Layer;
 use tower_customer_auth::CustomerAuthLayer;
+use tower_customer_auth::JwkSetService;
 use tower_customer_auth::TokenIssuer;
 use tower_customer_auth::Verifier;
 use tower_http::catch_panic::CatchPanicLayer;
@@ -36,7 +37,13 @@ use crate::state::Storefront;
 use crate::web;
 
 /// The whole store as one service.
-pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, log: bool) -> Router {
+pub(crate) fn app(
+    store: Storefront,
+    verifier: Verifier,
+    issuer: TokenIssuer,
+    jwk_set: Option<JwkSetService>,
+    log: bool,
+) -> Router {
     let api = Router::new()
         .route("/v2/customers", get(customers::list).post(customers::register))
         .route(
@@ -60,6 +67,12 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
         // Outside of it: without a good access token, nothing is said about a customer token.
         .route_layer(from_fn_with_state(store.clone(), access::require_access_token));
 
+    // For whoever verifies customer tokens: open to all, as the keys are.
+    let keys = match jwk_set {
+        Some(service) => Router::new().route_service("/.well-known/jwks.json", service),
+        None => Router::new(),
+    };
+
     let routes = Router::new()
         .merge(api)
         .route("/oauth/access_token", post(access::issue))
@@ -68,6 +81,7 @@ pub(crate) fn app(store: Storefront, verifier: Verifier, issuer: TokenIssuer, lo
         // The issuer reads bodies itself, and looks at the access token itself, and at no customer
         // token: whoever holds one that has expired is here to get another.
         .route_service("/v2/customers/tokens", issuer)
+        .merge(keys)
         .merge(web::routes())
         .fallback(async || Problem::not_found())
         .method_not_allowed_fallback(async || {
@@ -93,10 +107,10 @@ pub(crate) fn wrap(routes: Router) -> Router {
         .layer(cors())
 }
 
-/// Everything here is about one caller.
+/// Everything here is about one caller, but for what says otherwise of itself.
 async fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
-    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     response
 }

@@ -17,6 +17,7 @@
 //! | `STOREFRONT_ADDR` | `127.0.0.1:8080` | where to listen; port 0 lets the system choose |
 //! | `STOREFRONT_DB` | `storefront.sqlite3` | the data; `:memory:` keeps none |
 //! | `STOREFRONT_SECRET` | made and kept in `DB.secret`, mode 0600 | the key of the customer tokens, 32 bytes or more |
+//! | `STOREFRONT_SIGNING_KEY` | | a private key (PKCS#8, PEM) for them instead, in a file of mode 0600: P-256, Ed25519 or RSA; its public half is then at `/.well-known/jwks.json` |
 //! | `STOREFRONT_TOKEN_FORM` | `compact` | how customer tokens are written, `compact` or `legacy`; both are accepted |
 //! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, route, status |
 //! | `STOREFRONT_OIDC_ISSUER` | | the OpenID provider that customers may sign in with |
@@ -55,6 +56,7 @@ mod secret_file;
 mod seed;
 mod serve;
 mod settings;
+mod signing_key;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -72,10 +74,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use tokio::net::TcpListener;
 use tower_customer_auth::Clock;
 use tower_customer_auth::ConfigError;
 use tower_customer_auth::DuplicateEmail;
+use tower_customer_auth::JwkSetService;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::OidcGrant;
 use tower_customer_auth::PasswordGrant;
@@ -93,6 +95,7 @@ use crate::config::Database;
 use crate::config::Provider;
 use crate::linking::LinkingCustomers;
 use crate::serve::Patience;
+use crate::serve::listen;
 use crate::serve::serve;
 use crate::state::Storefront;
 use crate::try_it::TryIt;
@@ -112,7 +115,7 @@ async fn main() -> ExitCode {
 async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let config = Config::from_env()?;
     // First of all: a start that can't listen must not leave a database and a secret behind.
-    let listener = TcpListener::bind(&config.addr).await;
+    let listener = listen(&config.addr).await;
     let listener =
         listener.map_err(|error| format!("can't listen on {:?}: {error}", config.addr))?;
     let origin = format!("http://{}", listener.local_addr()?);
@@ -138,6 +141,9 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
 
 /// The key of the customer tokens. Held in memory alone where the data is.
 fn keys(config: &Config) -> Result<KeyRing, Box<dyn Error + Send + Sync>> {
+    if let Some(path) = &config.signing_key {
+        return Ok(KeyRing::new(signing_key::load(path)?));
+    }
     let (secret, from) = match (&config.secret, &config.database) {
         (Some(secret), _) => (secret.clone(), "STOREFRONT_SECRET"),
         (None, Database::Memory) => (secret_file::fresh()?, "the secret of this run"),
@@ -173,6 +179,8 @@ impl Parts {
         let revocations = Revocations::in_memory();
         cutoffs::replay(&pool, &revocations, clock.now(), TOKEN_LIFETIME).await?;
 
+        let jwk_set = signing_key::is_public(&keys)
+            .then(|| JwkSetService::new(keys.clone()).clock(Arc::clone(&clock)));
         let writes = Writes::default();
         let access_tokens = AccessTokens::new(pool.clone(), writes.clone(), Arc::clone(&clock));
         let verifier = Verifier::builder(keys.clone())
@@ -197,7 +205,7 @@ impl Parts {
         let issuer = issuer.build()?;
         let store =
             Storefront { pool, writes, customers, access_tokens, hasher, revocations, oidc, clock };
-        Ok(app::app(store, verifier, issuer, log))
+        Ok(app::app(store, verifier, issuer, jwk_set, log))
     }
 }
 

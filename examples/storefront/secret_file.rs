@@ -1,4 +1,5 @@
-//! The token key that is made on the first start and kept beside the database.
+//! Files that only their owner may read; above all the token key that is made on the first start and
+//! kept beside the database.
 
 use std::ffi::OsString;
 use std::fs;
@@ -54,7 +55,8 @@ pub(crate) fn fresh() -> io::Result<Secret> {
     Ok(random::hex(&*bytes).into())
 }
 
-fn load(path: &Path) -> Result<Option<Secret>, SecretFileError> {
+/// Reads a secret, without white space around it; `None` where there is no such file.
+pub(crate) fn load(path: &Path) -> Result<Option<Secret>, SecretFileError> {
     let unreadable = |source| SecretFileError::Unreadable { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,

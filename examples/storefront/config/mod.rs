@@ -20,6 +20,8 @@ pub(crate) struct Config {
     pub(crate) database: Database,
     /// `STOREFRONT_SECRET`: the key of the customer tokens; when absent, one is made and kept.
     pub(crate) secret: Option<Secret>,
+    /// `STOREFRONT_SIGNING_KEY`: the PEM file of a private key that signs them instead.
+    pub(crate) signing_key: Option<PathBuf>,
     /// `STOREFRONT_TOKEN_FORM`: how customer tokens are written. Both forms are always accepted.
     pub(crate) token_form: TokenForm,
     /// `STOREFRONT_LOG`: whether to write one line a request to standard error.
@@ -66,11 +68,24 @@ impl Config {
             }
         };
         let addr = variables.text("STOREFRONT_ADDR")?;
+        // Any bytes are a key: they are not asked to be text.
+        let secret = variables.set("STOREFRONT_SECRET");
+        let secret = secret.map(|bytes| Secret::from(bytes.into_encoded_bytes()));
+        let signing_key = variables.set("STOREFRONT_SIGNING_KEY").map(PathBuf::from);
+        if signing_key.is_some() && secret.is_some() {
+            let problem = "and STOREFRONT_SECRET are two keys for one purpose, set one of them";
+            return Err(invalid("STOREFRONT_SIGNING_KEY", problem));
+        }
+        if signing_key.is_some() && token_form == TokenForm::Legacy {
+            let problem = "is compact where STOREFRONT_SIGNING_KEY is set: \
+                           the legacy form is signed with a secret";
+            return Err(invalid("STOREFRONT_TOKEN_FORM", problem));
+        }
         Ok(Self {
             addr: addr.unwrap_or_else(|| "127.0.0.1:8080".to_owned()),
             database,
-            // Any bytes are a key: they are not asked to be text.
-            secret: variables.set("STOREFRONT_SECRET").map(|key| key.into_encoded_bytes().into()),
+            secret,
+            signing_key,
             token_form,
             log: variables.switch("STOREFRONT_LOG")?,
             provider: Provider::read(&variables)?,
@@ -117,14 +132,15 @@ mod tests {
 
     #[test]
     fn an_empty_variable_counts_as_unset() {
-        let names =
-            ["ADDR", "DB", "SECRET", "TOKEN_FORM", "LOG"].map(|n| format!("STOREFRONT_{n}"));
+        let names = ["ADDR", "DB", "SECRET", "SIGNING_KEY", "TOKEN_FORM", "LOG"]
+            .map(|n| format!("STOREFRONT_{n}"));
         let empty: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
         for variables in [&[][..], &empty] {
             let config = read(variables).unwrap();
             assert_eq!(config.addr, "127.0.0.1:8080");
             assert_eq!(config.database, Database::File("storefront.sqlite3".into()));
             assert!(config.secret.is_none());
+            assert_eq!(config.signing_key, None);
             assert_eq!(config.token_form, TokenForm::Compact);
             assert!(!config.log);
         }
@@ -146,6 +162,27 @@ mod tests {
         assert_eq!(config.token_form, TokenForm::Legacy);
         assert!(config.log);
         assert!(!format!("{config:?}").contains("hunter2"));
+        let config = read(&[("STOREFRONT_SIGNING_KEY", "keys/es256.pem")]).unwrap();
+        assert_eq!(config.signing_key, Some("keys/es256.pem".into()));
+    }
+
+    #[test]
+    fn a_signing_key_goes_with_no_secret_and_no_legacy_form() {
+        let key = ("STOREFRONT_SIGNING_KEY", "es256.pem");
+        for (other, expected) in [
+            (
+                ("STOREFRONT_SECRET", "hunter2"),
+                "STOREFRONT_SIGNING_KEY and STOREFRONT_SECRET are two keys for one purpose, \
+                 set one of them",
+            ),
+            (
+                ("STOREFRONT_TOKEN_FORM", "legacy"),
+                "STOREFRONT_TOKEN_FORM is compact where STOREFRONT_SIGNING_KEY is set: \
+                 the legacy form is signed with a secret",
+            ),
+        ] {
+            assert_eq!(read(&[key, other]).unwrap_err().to_string(), expected);
+        }
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod orders;
 mod seeded;
 mod serving;
 mod settings;
+mod signing_key;
 mod web;
 mod writes;
 
@@ -32,6 +33,7 @@ use tower::ServiceExt;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::PasswordParams;
+use tower_customer_auth::SigningKey;
 use tower_customer_auth::SqliteCustomers;
 use tower_customer_auth::TokenForm;
 use tower_customer_auth::TokenSigner;
@@ -64,10 +66,14 @@ impl Shop {
         Self::open_at(&Database::File(path.to_owned())).await
     }
 
+    /// A store whose customer tokens this key signs.
+    async fn open_with(key: SigningKey) -> Self {
+        let customers = database::open(&Database::Memory).await.unwrap();
+        Self::assemble(customers, fast_hasher(), KeyRing::new(key), None).await
+    }
+
     async fn open_at(database: &Database) -> Self {
-        let customers = database::open(database).await.unwrap();
-        let hasher = PasswordHasher::builder().params(PasswordParams::worthless_but_fast());
-        Self::over(customers, hasher.build().unwrap()).await
+        Self::over(database::open(database).await.unwrap(), fast_hasher()).await
     }
 
     /// A store with a provider, by its variables.
@@ -78,22 +84,23 @@ impl Shop {
         };
         let provider = Config::read(read).unwrap().provider;
         let customers = database::open(&Database::Memory).await.unwrap();
-        let hasher = PasswordHasher::builder().params(PasswordParams::worthless_but_fast());
-        Self::assemble(customers, hasher.build().unwrap(), provider).await
+        let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
+        Self::assemble(customers, fast_hasher(), keys, provider).await
     }
 
     async fn over(customers: SqliteCustomers, hasher: PasswordHasher) -> Self {
-        Self::assemble(customers, hasher, None).await
+        let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
+        Self::assemble(customers, hasher, keys, None).await
     }
 
     async fn assemble(
         customers: SqliteCustomers,
         hasher: PasswordHasher,
+        keys: KeyRing,
         provider: Option<Provider>,
     ) -> Self {
         let clock = Arc::new(ManualClock::at_epoch_seconds(START));
         clock.advance(Duration::from_millis(250));
-        let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
         let pool = customers.pool().clone();
         let customers = customers.clock(clock.clone());
         let parts = Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider };
@@ -138,6 +145,11 @@ impl Shop {
     fn client(&self, access: &str) -> Client<'_> {
         Client { shop: self, access: access.to_owned(), customer: None }
     }
+}
+
+fn fast_hasher() -> PasswordHasher {
+    let hasher = PasswordHasher::builder().params(PasswordParams::worthless_but_fast());
+    hasher.build().unwrap()
 }
 
 fn access_token_request(form: &str) -> Request<Body> {
