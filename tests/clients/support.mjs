@@ -52,8 +52,8 @@ export function freshFolder() {
   return { path: folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Starts a storefront on a port of the system's choice, and resolves once it listens. */
-export async function startStorefront({ form = 'compact', folder, secret = SECRET } = {}) {
+/** Starts a storefront on a port of the system's choice, and resolves once it listens. `env` has further variables. */
+export async function startStorefront({ form = 'compact', folder, secret = SECRET, env = {} } = {}) {
   const own = folder ? undefined : freshFolder();
   const cwd = (folder ?? own).path;
   const child = spawn(binary, {
@@ -64,6 +64,7 @@ export async function startStorefront({ form = 'compact', folder, secret = SECRE
       STOREFRONT_DB: path.join(cwd, 'storefront.sqlite3'),
       STOREFRONT_SECRET: secret,
       STOREFRONT_TOKEN_FORM: form,
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
@@ -99,6 +100,7 @@ export async function startStorefront({ form = 'compact', folder, secret = SECRE
     origin,
     host,
     lines,
+    pid: child.pid,
     folder: cwd,
     /** Asks it to stop; it must end by itself, with success. */
     async stop() {
