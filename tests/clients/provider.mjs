@@ -182,3 +182,29 @@ async function signIn(issuer, { clientId, redirectUri, login, challenge, scope =
   }
   return assert.fail(`the provider leads nowhere: ${url}`);
 }
+
+/** The variables that tell a storefront of `provider`, and as which client it is registered there. */
+export function oidcEnv(provider, client, more = {}) {
+  const { client_id, client_secret, token_endpoint_auth_method: method = 'client_secret_basic', redirect_uris } = client;
+  return {
+    STOREFRONT_OIDC_ISSUER: provider.issuer,
+    STOREFRONT_OIDC_CLIENT_ID: client_id,
+    STOREFRONT_OIDC_REDIRECT_URI: redirect_uris[0],
+    STOREFRONT_OIDC_INSECURE_LOOPBACK: '1',
+    ...(client_secret && { STOREFRONT_OIDC_CLIENT_SECRET: client_secret, STOREFRONT_OIDC_AUTH_METHOD: method }),
+    ...more,
+  };
+}
+
+/** The body of a login by OpenID Connect. */
+export function oidcBody({ code, redirectUri, verifier }) {
+  return JSON.stringify({
+    data: {
+      type: 'token',
+      authentication_mechanism: 'oidc',
+      oauth_authorization_code: code,
+      oauth_redirect_uri: redirectUri,
+      oauth_code_verifier: verifier,
+    },
+  });
+}
