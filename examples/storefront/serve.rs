@@ -5,6 +5,7 @@
 
 use std::io;
 use std::io::Cursor;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
@@ -17,7 +18,9 @@ use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncReadExt;
 use tokio::io::join;
 use tokio::net::TcpListener;
+use tokio::net::TcpSocket;
 use tokio::net::TcpStream;
+use tokio::net::lookup_host;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -38,6 +41,30 @@ impl Default for Patience {
     fn default() -> Self {
         Self { silence: Duration::from_secs(10), grace: Duration::from_secs(10) }
     }
+}
+
+/// Listens at an address or a name, with room for connections that come at once.
+///
+/// Where `TcpListener::bind` has room for 128, the next one is not refused but unheard: its client
+/// tries again after 1 s, and then after 3 s.
+pub(crate) async fn listen(address: &str) -> io::Result<TcpListener> {
+    let mut failure = io::ErrorKind::AddrNotAvailable.into();
+    for address in lookup_host(address).await? {
+        match listen_at(address) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+fn listen_at(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A start right after an end finds the connections of the one before still in the system's books.
+    // On Windows it would mean something else.
+    socket.set_reuseaddr(cfg!(unix))?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
 }
 
 /// Serves until `stop`, and then until the requests that have begun are answered.
@@ -131,3 +158,6 @@ async fn first_bytes(stream: &mut TcpStream) -> io::Result<Vec<u8>> {
 
 /// What a client says first that speaks HTTP/2 (RFC 9113 section 3.4).
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// The system may allow less; Linux allows 4096.
+const BACKLOG: u32 = 1024;

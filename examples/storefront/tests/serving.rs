@@ -19,6 +19,7 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 
 use crate::serve::Patience;
+use crate::serve::listen;
 use crate::serve::recover;
 use crate::serve::serve;
 
@@ -71,6 +72,18 @@ const GET: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
 const HTTP2: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 // An empty SETTINGS frame (RFC 9113 section 6.5).
 const SETTINGS: &[u8] = &[0, 0, 0, 4, 0, 0, 0, 0, 0];
+
+#[tokio::test]
+async fn hundreds_who_come_at_once_are_heard_before_the_first_is_let_in() {
+    let listener = listen("localhost:0").await.unwrap();
+    let mut waiting = Vec::new();
+    for _ in 0..300 {
+        // Unheard, it would take a second and more.
+        waiting.push(soon(TcpStream::connect(listener.local_addr().unwrap())).await.unwrap());
+    }
+    let taken = listen(&listener.local_addr().unwrap().to_string()).await;
+    assert_eq!(taken.err().map(|error| error.kind()), Some(io::ErrorKind::AddrInUse));
+}
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_more_is_said_is_closed() {
