@@ -43,11 +43,11 @@ pub(crate) enum TokenOutcome {
     ClientRefused,
     /// The request was not one for a token.
     BadRequest,
-    /// Wrong password, unknown e-mail, or no password.
+    /// Wrong password, unknown e-mail or no password; a code or an ID token that is not good.
     CredentialsRefused,
-    /// Shed, because too many passwords wait to be hashed.
+    /// Shed, because too many passwords wait to be hashed, or too many logins for a provider.
     Overloaded,
-    /// A store or the machine could not.
+    /// A store, a provider or the machine could not.
     Fault,
 }
 

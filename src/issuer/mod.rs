@@ -15,6 +15,7 @@ mod password;
 mod request;
 mod response;
 mod service;
+mod store_answer;
 #[cfg(test)]
 mod tests;
 

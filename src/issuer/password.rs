@@ -17,6 +17,7 @@ use crate::id::CustomerId;
 use crate::issuer::BoxFuture;
 use crate::issuer::request::PasswordLogin;
 use crate::issuer::response::Refusal;
+use crate::issuer::store_answer::store_answer;
 use crate::observe;
 use crate::secret::Secret;
 
@@ -64,17 +65,7 @@ impl PasswordGrant {
         store_timeout: Duration,
     ) -> Result<Customer, Refusal> {
         let PasswordLogin { email, password } = login;
-        let found = match timeout(store_timeout, self.store.find_by_email(&email)).await {
-            Ok(Ok(found)) => found,
-            Ok(Err(error)) => {
-                observe::fault("the customer store could not tell", &error);
-                return Err(Refusal::Fault);
-            }
-            Err(elapsed) => {
-                observe::fault("the customer store has not answered", &elapsed);
-                return Err(Refusal::Fault);
-            }
-        };
+        let found = store_answer(store_timeout, self.store.find_by_email(&email)).await?;
         let stored = found.as_ref().and_then(|stored| match stored.password_hash() {
             Ok(hash) => Some(hash.clone()),
             Err(unusable) => {

@@ -10,7 +10,6 @@ use tokio::time::timeout_at;
 
 use super::OidcGrantBuilder;
 use super::store::DynIdentityStore;
-use super::store::store_answer;
 use crate::clock::Clock;
 use crate::customer::Admission;
 use crate::customer::Customer;
@@ -21,6 +20,7 @@ use crate::customer::Newcomer;
 use crate::customer::StoreError;
 use crate::id::CustomerId;
 use crate::issuer::response::Refusal;
+use crate::issuer::store_answer::store_answer;
 use crate::observe;
 use crate::oidc::CodeExchange;
 use crate::oidc::OidcError;

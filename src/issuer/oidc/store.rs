@@ -1,8 +1,4 @@
-//! The store of identities, and what is made of its answers.
-
-use std::time::Duration;
-
-use tokio::time::timeout;
+//! The store of identities, its type forgotten.
 
 use crate::customer::Admission;
 use crate::customer::Customer;
@@ -13,8 +9,6 @@ use crate::customer::Newcomer;
 use crate::customer::StoreError;
 use crate::id::CustomerId;
 use crate::issuer::BoxFuture;
-use crate::issuer::response::Refusal;
-use crate::observe;
 
 /// An [`IdentityStore`] whose type is forgotten, so that only bodies are generic.
 pub(super) trait DynIdentityStore: Send + Sync {
@@ -68,23 +62,5 @@ impl<S: IdentityStore> DynIdentityStore for S {
         id: &'a CustomerId,
     ) -> BoxFuture<'a, Result<Admission, StoreError>> {
         Box::pin(IdentityStore::link(self, newcomer, id))
-    }
-}
-
-/// Waits for an answer of the store's, and tells the operator where there is none.
-pub(super) async fn store_answer<T>(
-    limit: Duration,
-    answer: BoxFuture<'_, Result<T, StoreError>>,
-) -> Result<T, Refusal> {
-    match timeout(limit, answer).await {
-        Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(error)) => {
-            observe::fault("the customer store could not tell", &error);
-            Err(Refusal::Fault)
-        }
-        Err(elapsed) => {
-            observe::fault("the customer store has not answered", &elapsed);
-            Err(Refusal::Fault)
-        }
     }
 }
