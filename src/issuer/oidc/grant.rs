@@ -206,7 +206,8 @@ impl Inner {
                     self.revoke(&id, clock).await?;
                     let linked = store.link(newcomer, &id);
                     let linked = store_answer(store_timeout, linked).await?;
-                    (linked, self.revoke(&id, clock).await?)
+                    self.revoke(&id, clock).await?;
+                    (linked, clock.now())
                 }
                 _ => return Err(Refusal::Credentials),
             };
@@ -220,21 +221,15 @@ impl Inner {
         Err(Refusal::Fault)
     }
 
-    /// Revokes all tokens that a customer has by now, and returns the moment from which on tokens are
-    /// good again.
-    async fn revoke(&self, id: &CustomerId, clock: &dyn Clock) -> Result<SystemTime, Refusal> {
+    async fn revoke(&self, id: &CustomerId, clock: &dyn Clock) -> Result<(), Refusal> {
         // Invariant: the policy that links comes with them.
         let Some(revocations) = &self.revocations else {
             return Err(Refusal::Fault);
         };
-        // The least bit later than now: a cut-off at a whole second spares the tokens of that second.
-        let now = clock.now();
-        let cut_off = now.checked_add(Duration::from_nanos(1)).unwrap_or(now);
-        revocations.revoke_customer(id, cut_off).await.map_err(|error| {
+        revocations.revoke_customer(id, clock.now()).await.map_err(|error| {
             observe::fault("a linked customer's tokens were not revoked", &error);
             Refusal::Fault
-        })?;
-        Ok(cut_off)
+        })
     }
 }
 
