@@ -103,8 +103,8 @@ pub enum ConfigError {
         /// The setter's name.
         setting: &'static str,
     },
-    /// Text where it must be UTF-8.
-    #[error("{setting} is not UTF-8")]
+    /// Bytes that are not text in UTF-8, or have control characters, such as a line break at the end.
+    #[error("{setting} is not UTF-8 without control characters")]
     NotText {
         /// The setter's name.
         setting: &'static str,
@@ -134,6 +134,10 @@ pub enum ConfigError {
         /// The redirect URI.
         uri: String,
     },
+    /// An OpenID Connect grant that links customers and revokes their tokens by another list than the
+    /// token issuer has.
+    #[error("the OpenID Connect grant and the token issuer have different lists of revocations")]
+    DifferentRevocations,
     /// A machine without root certificates, on which no server can be told from another.
     #[error("no root certificates were found to trust TLS servers by")]
     NoRootCertificates,

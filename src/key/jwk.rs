@@ -24,29 +24,41 @@ const MAX_KEYS: usize = 32;
 enum Unusable {
     /// It is none of our business: another use, another kind. The rest of the set is good.
     PassedOver,
+    /// It is for verifying, and nobody should. That says nothing against the others.
+    Unfit(ConfigError),
     /// The set as a whole can't be trusted.
     Refused(ConfigError),
+}
+
+/// What becomes of a set with a key that is unfit.
+#[derive(Clone, Copy, PartialEq)]
+pub(super) enum Unfit {
+    /// It is a mistake in our configuration.
+    Refused,
+    /// It is a key of somebody else's set, who may have better ones.
+    PassedOver,
 }
 
 /// Reads the keys of a JWK Set that are for verifying signatures.
 ///
 /// Keys of other kinds and uses are passed over (RFC 7517 section 5). An RSA key that names no
 /// algorithm is for RS256, the default of OpenID Connect.
-pub(super) fn read_set(json: &[u8]) -> Result<Vec<VerifyingKey>, ConfigError> {
+pub(super) fn read_set(json: &[u8], unfit: Unfit) -> Result<Vec<VerifyingKey>, ConfigError> {
     let invalid = |reason| ConfigError::InvalidKey { reason };
     let document: Value =
         serde_json::from_slice(json).map_err(|_| invalid("the JWK Set is not JSON"))?;
     let keys = document.get("keys").and_then(Value::as_array);
     let keys = keys.ok_or_else(|| invalid("the JWK Set has no array `keys`"))?;
-    if keys.len() > MAX_KEYS {
-        return Err(invalid("the JWK Set has more than 32 keys"));
-    }
     let mut usable = Vec::new();
     for key in keys {
         match read(key) {
+            Ok(_) if usable.len() == MAX_KEYS => {
+                return Err(invalid("the JWK Set has more than 32 keys"));
+            }
             Ok(key) => usable.push(key),
             Err(Unusable::PassedOver) => {}
-            Err(Unusable::Refused(error)) => return Err(error),
+            Err(Unusable::Unfit(_)) if unfit == Unfit::PassedOver => {}
+            Err(Unusable::Unfit(error) | Unusable::Refused(error)) => return Err(error),
         }
     }
     Ok(usable)
@@ -58,7 +70,7 @@ pub(super) fn read_one(json: &[u8]) -> Result<VerifyingKey, ConfigError> {
     let key: Value = serde_json::from_slice(json).map_err(|_| invalid("the JWK is not JSON"))?;
     read(&key).map_err(|unusable| match unusable {
         Unusable::PassedOver => invalid("the JWK is not for verifying signatures of a known kind"),
-        Unusable::Refused(error) => error,
+        Unusable::Unfit(error) | Unusable::Refused(error) => error,
     })
 }
 
@@ -69,16 +81,17 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
     if value.get("kty").and_then(Value::as_str) == Some("oct") || value.get("k").is_some() {
         return Err(refused("the JWK Set holds a symmetric key"));
     }
+    let unfit = |reason| Unusable::Unfit(ConfigError::InvalidKey { reason });
     let text = |name: &str| match value.get(name) {
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text.as_str())),
-        Some(_) => Err(refused("a member of the JWK is not a string")),
+        Some(_) => Err(unfit("a member of the JWK is not a string")),
     };
     if text("use")?.is_some_and(|usage| usage != "sig") {
         return Err(Unusable::PassedOver);
     }
     if let Some(operations) = value.get("key_ops") {
-        let operations = operations.as_array().ok_or_else(|| refused("`key_ops` is no array"))?;
+        let operations = operations.as_array().ok_or_else(|| unfit("`key_ops` is no array"))?;
         if !operations.iter().any(|operation| operation == "verify") {
             return Err(Unusable::PassedOver);
         }
@@ -102,12 +115,22 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
     };
     let key =
         DecodingKey::from_jwk(&jwk).map_err(|_| refused("a number of the JWK is not base64url"))?;
+    // Whoever has read the set can sign by it.
+    if value.get("d").is_some() {
+        return Err(unfit("the JWK is a private key"));
+    }
     let numbers = Numbers::of(&key, algorithm).map_err(Unusable::Refused)?;
-    let key = VerifyingKey::public(PublicKey::new(algorithm, numbers).map_err(Unusable::Refused)?);
+    let is_rsa = matches!(numbers, Numbers::Rsa { .. });
+    let key = PublicKey::new(algorithm, numbers).map_err(|error| match is_rsa {
+        true => Unusable::Unfit(error),
+        // A point that is not on its curve is no weakness but an attack (CVE-2015-7940).
+        false => Unusable::Refused(error),
+    });
+    let key = VerifyingKey::public(key?);
     // Published again, it says what it said.
     let key = if text("alg")? == Some("Ed25519") { key.fully_specified() } else { key };
     match text("kid")? {
-        Some(id) => key.try_with_id(id).map_err(Unusable::Refused),
+        Some(id) => key.try_with_id(id).map_err(Unusable::Unfit),
         None => Ok(key),
     }
 }

@@ -15,9 +15,17 @@ use crate::token::UnverifiedToken;
 pub(crate) struct PublicKeys(Vec<VerifyingKey>);
 
 impl PublicKeys {
-    /// Reads a JWK Set, with the same refusals as [`KeyRing::from_jwk_set`](super::KeyRing::from_jwk_set).
+    /// Reads a JWK Set.
+    ///
+    /// A set with a symmetric key, two keys of one id or a point off its curve is refused, as
+    /// [`KeyRing::from_jwk_set`](super::KeyRing::from_jwk_set) does. A key that is only weak or malformed
+    /// is passed over: it must not lock out the customers of a provider that has good ones.
     pub(crate) fn from_jwk_set(json: &[u8]) -> Result<Self, ConfigError> {
-        distinct(jwk::read_set(json)?).map(Self)
+        distinct(jwk::read_set(json, jwk::Unfit::PassedOver)?).map(Self)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Looks for the one key that may vouch for the token, and asks it.

@@ -92,6 +92,9 @@ impl KeyRing {
     /// - [`ConfigError::DuplicateKeyId`] for two keys with one id.
     pub fn verify_only(keys: impl IntoIterator<Item = VerifyingKey>) -> Result<Self, ConfigError> {
         let keys = distinct(keys)?;
+        if keys.is_empty() {
+            return Err(ConfigError::NoKeys);
+        }
         let verifying = keys.into_iter().map(|key| Live { key, until: None }).collect();
         Ok(Self::of(Keys { signing: None, verifying }))
     }
@@ -102,14 +105,14 @@ impl KeyRing {
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::InvalidKey`] for text that is no JWK Set, more than 32 keys, a symmetric key in
+    /// - [`ConfigError::InvalidKey`] for text that is no JWK Set, more than 32 usable keys, a symmetric or private key in
     ///   the set, or a key that [`VerifyingKey::from_pem`] would refuse,
     /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry,
     /// - [`ConfigError::DuplicateKeyId`] for two keys with one id,
     /// - [`ConfigError::NoKeys`] for a set without any usable key.
     #[cfg(feature = "asymmetric")]
     pub fn from_jwk_set(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        Self::verify_only(super::jwk::read_set(json.as_ref())?)
+        Self::verify_only(super::jwk::read_set(json.as_ref(), super::jwk::Unfit::Refused)?)
     }
 
     /// Writes the public keys of the ring that are live at `now` as a JWK Set (feature `asymmetric`),
@@ -224,7 +227,7 @@ impl KeyRing {
     }
 }
 
-/// Takes keys whose ids each name one of them; at least one key.
+/// Takes keys whose ids each name one of them.
 pub(super) fn distinct(
     keys: impl IntoIterator<Item = VerifyingKey>,
 ) -> Result<Vec<VerifyingKey>, ConfigError> {
@@ -235,9 +238,6 @@ pub(super) fn distinct(
             return Err(ConfigError::DuplicateKeyId { id: id.to_owned() });
         }
         distinct.push(key);
-    }
-    if distinct.is_empty() {
-        return Err(ConfigError::NoKeys);
     }
     Ok(distinct)
 }

@@ -4,24 +4,26 @@ use std::borrow::Cow;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use ::url::Url;
 use bytes::Bytes;
 use http::StatusCode;
 use http_body_util::Full;
+use oauth2::AccessToken;
 use oauth2::AsyncHttpClient;
 use oauth2::AuthType;
 use oauth2::AuthorizationCode;
 use oauth2::ClientId;
 use oauth2::ClientSecret;
-use oauth2::ExtraTokenFields;
 use oauth2::HttpRequest;
 use oauth2::HttpResponse;
 use oauth2::PkceCodeVerifier;
 use oauth2::RedirectUrl;
+use oauth2::RefreshToken;
 use oauth2::RequestTokenError;
+use oauth2::Scope;
 use oauth2::StandardRevocableToken;
-use oauth2::StandardTokenResponse;
 use oauth2::TokenResponse;
 use oauth2::TokenUrl;
 use oauth2::basic::BasicErrorResponse;
@@ -53,23 +55,55 @@ pub(super) struct Tokens {
     pub(super) access_token: Zeroizing<String>,
 }
 
-/// What OpenID Connect adds to the answer (Core section 3.1.3.3).
+/// The answer (OpenID Connect Core section 3.1.3.3), of which nothing else is read: what some providers
+/// write otherwise than RFC 6749, `expires_in` as text perhaps, is no reason to keep anybody out.
 #[derive(Deserialize, Serialize)]
-struct IdTokenField {
+struct Answer {
+    access_token: AccessToken,
+    #[serde(rename = "token_type")]
+    token_type_text: String,
+    #[serde(skip, default = "bearer")]
+    token_type: BasicTokenType,
     id_token: String,
 }
 
-impl ExtraTokenFields for IdTokenField {}
+fn bearer() -> BasicTokenType {
+    BasicTokenType::Bearer
+}
 
-impl fmt::Debug for IdTokenField {
+impl TokenResponse for Answer {
+    type TokenType = BasicTokenType;
+
+    fn access_token(&self) -> &AccessToken {
+        &self.access_token
+    }
+
+    fn token_type(&self) -> &BasicTokenType {
+        &self.token_type
+    }
+
+    fn expires_in(&self) -> Option<Duration> {
+        None
+    }
+
+    fn refresh_token(&self) -> Option<&RefreshToken> {
+        None
+    }
+
+    fn scopes(&self) -> Option<&Vec<Scope>> {
+        None
+    }
+}
+
+impl fmt::Debug for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("IdTokenField").finish_non_exhaustive()
+        f.debug_struct("Answer").finish_non_exhaustive()
     }
 }
 
 type Client = oauth2::Client<
     BasicErrorResponse,
-    StandardTokenResponse<IdTokenField, BasicTokenType>,
+    Answer,
     BasicTokenIntrospectionResponse,
     StandardRevocableToken,
     BasicRevocationErrorResponse,
@@ -102,12 +136,12 @@ pub(super) async fn exchange(
         .request_async(&Once(http))
         .await
         .map_err(refusal)?;
-    if *answer.token_type() != BasicTokenType::Bearer {
+    if !answer.token_type_text.eq_ignore_ascii_case("bearer") {
         return Err(OidcError::unavailable("the token endpoint's answer is of another token type"));
     }
     Ok(Tokens {
-        id_token: Zeroizing::new(answer.extra_fields().id_token.clone()),
-        access_token: Zeroizing::new(answer.access_token().secret().clone()),
+        id_token: Zeroizing::new(answer.id_token),
+        access_token: Zeroizing::new(answer.access_token.into_secret()),
     })
 }
 

@@ -34,6 +34,7 @@ pub(super) struct Expectations<'a> {
     /// The client secret as a key, where the client is a confidential one.
     pub(super) client_key: Option<&'a VerifyingKey>,
     pub(super) access_token: &'a str,
+    pub(super) code: &'a str,
     pub(super) verifier: &'a str,
     /// Since 1970.
     pub(super) now: Duration,
@@ -103,7 +104,7 @@ impl Expectations<'_> {
         // 4. When (steps 9 and 10).
         self.check_times(&claims).map_err(refused)?;
 
-        // 5. That it belongs to this very login (step 11) and to this access token (section 3.1.3.8).
+        // 5. That it belongs to this very login (step 11), access token (section 3.1.3.8) and code.
         self.check_bindings(&claims, token.unverified_alg()).map_err(refused)?;
 
         // 6. The subject: 1 to 255 ASCII characters (section 2).
@@ -150,6 +151,9 @@ impl Expectations<'_> {
         if iat.saturating_add(MAX_AGE).saturating_add(skew) < now {
             return Err("the ID token was issued too long ago");
         }
+        if claims.exp <= claims.iat {
+            return Err("the ID token expires before it was issued");
+        }
         if claims.nbf.is_some_and(|nbf| seconds(nbf) > now.saturating_add(skew)) {
             return Err("the ID token is not valid yet");
         }
@@ -166,16 +170,23 @@ impl Expectations<'_> {
                 return Err("the ID token's `nonce` is not the code challenge");
             }
         }
-        if let Some(at_hash) = &claims.at_hash {
-            // By the hash of the signature's algorithm; Ed25519's is SHA-512 (RFC 8032 section 5.1).
-            let hash = match alg {
-                "EdDSA" | "Ed25519" => &digest::SHA512,
-                _ => &digest::SHA256,
-            };
-            let hash = digest::digest(hash, self.access_token.as_bytes());
+        // By the hash of the signature's algorithm; Ed25519's is SHA-512 (RFC 8032 section 5.1).
+        let hash = match alg {
+            "EdDSA" | "Ed25519" => &digest::SHA512,
+            _ => &digest::SHA256,
+        };
+        for (claim, value, refusal) in [
+            (
+                &claims.at_hash,
+                self.access_token,
+                "the ID token's `at_hash` is another access token's",
+            ),
+            (&claims.c_hash, self.code, "the ID token's `c_hash` is another code's"),
+        ] {
+            let hash = digest::digest(hash, value.as_bytes());
             let (left_half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
-            if !equal(at_hash, &base64(left_half)) {
-                return Err("the ID token's `at_hash` is another access token's");
+            if claim.as_ref().is_some_and(|claim| !equal(claim, &base64(left_half))) {
+                return Err(refusal);
             }
         }
         Ok(())
@@ -193,6 +204,7 @@ struct IdTokenClaims<'a> {
     nbf: Option<u64>,
     nonce: Option<Cow<'a, str>>,
     at_hash: Option<Cow<'a, str>>,
+    c_hash: Option<Cow<'a, str>>,
     person: Person,
 }
 
@@ -201,8 +213,19 @@ impl<'a> IdTokenClaims<'a> {
     /// only describes: `email_verified` is a string at some providers, and no reason to refuse anybody.
     fn parse(json: &'a [u8]) -> Result<Self, &'static str> {
         let mut person = Person::default();
-        let [mut iss, mut sub, mut aud, mut azp, mut exp, mut iat, mut nbf, mut nonce, mut at_hash] =
-            [const { None }; 9];
+        let [
+            mut iss,
+            mut sub,
+            mut aud,
+            mut azp,
+            mut exp,
+            mut iat,
+            mut nbf,
+            mut nonce,
+            mut at_hash,
+            mut c_hash,
+        ] = [const { None }; 10];
+        let mut is_event = false;
         let strict = each_member(json, MAX_CLAIMS_DEPTH, |claim, value| match &*claim {
             "iss" => iss = Some(value),
             "sub" => sub = Some(value),
@@ -213,10 +236,17 @@ impl<'a> IdTokenClaims<'a> {
             "nbf" => nbf = Some(value),
             "nonce" => nonce = Some(value),
             "at_hash" => at_hash = Some(value),
+            "c_hash" => c_hash = Some(value),
+            // Of a logout token, which is signed by the same keys and says that somebody has left
+            // (Back-Channel Logout section 2.4).
+            "events" => is_event = true,
             claim => person.read(claim, value),
         });
         if !strict {
             return Err("the ID token's claims are not one strict JSON object");
+        }
+        if is_event {
+            return Err("the token is no ID token, but tells of an event");
         }
         Ok(Self {
             iss: text(iss).map_err(|()| "the ID token's `iss` is not a string")?,
@@ -233,6 +263,7 @@ impl<'a> IdTokenClaims<'a> {
             nbf: seconds(nbf)?,
             nonce: text(nonce).map_err(|()| "the ID token's `nonce` is not a string")?,
             at_hash: text(at_hash).map_err(|()| "the ID token's `at_hash` is not a string")?,
+            c_hash: text(c_hash).map_err(|()| "the ID token's `c_hash` is not a string")?,
             person,
         })
     }

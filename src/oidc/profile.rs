@@ -214,8 +214,11 @@ impl OidcProfile {
         self.0.max_in_flight
     }
 
+    /// Whether the provider's endpoints may be asked by `http`. Not those of a provider that is itself
+    /// reached by `https`: what it says must not send codes and secrets in clear to whatever listens on
+    /// this machine.
     pub(super) fn http_on_loopback(&self) -> bool {
-        self.0.http_on_loopback
+        self.0.http_on_loopback && self.0.issuer.starts_with("http:")
     }
 
     pub(super) fn trusts_audience(&self, audience: &str) -> bool {
@@ -224,28 +227,35 @@ impl OidcProfile {
 
     /// Whether the default HTTP client needs roots of trust to reach this provider.
     pub(crate) fn needs_tls(&self) -> bool {
-        !self.0.issuer.starts_with("http:")
+        [self.issuer(), &self.metadata_url()].iter().any(|url| !url.starts_with("http:"))
     }
 
     /// Checks the profile, and gives the URL of the provider's metadata.
     pub(super) fn check(&self) -> Result<Url, ConfigError> {
         let settings = &*self.0;
         ConfigError::check_not_empty("client_id", &settings.client_id)?;
+        if settings.client_id.contains(char::is_control) {
+            return Err(ConfigError::NotText { setting: "client_id" });
+        }
         if let Some(secret) = &settings.client_secret {
             // As such a secret goes into a header and a form, it has to be text.
             if secret.expose().is_empty() {
                 return Err(ConfigError::Empty { setting: "client_secret" });
             }
-            if std::str::from_utf8(secret.expose()).is_err() {
+            // A line break at its end, as files have it, is no part of any secret.
+            let text = std::str::from_utf8(secret.expose());
+            if text.map_or(true, |text| text.contains(char::is_control)) {
                 return Err(ConfigError::NotText { setting: "client_secret" });
             }
         }
         let provider = |setting, text: &str| {
-            url::read(text, settings.http_on_loopback)
+            url::read(text, self.http_on_loopback())
                 .map_err(|reason| ConfigError::invalid_url(setting, text, reason))
         };
-        if provider("issuer", &settings.issuer)?.query().is_some() {
-            return Err(ConfigError::invalid_url("issuer", &settings.issuer, "it has a query"));
+        let issuer = provider("issuer", &settings.issuer)?;
+        if issuer.query().is_some() || settings.issuer.len() > MAX_ISSUER_LEN {
+            let reason = "it has a query, or more than 2048 bytes";
+            return Err(ConfigError::invalid_url("issuer", &settings.issuer, reason));
         }
         if settings.redirect_uris.is_empty() {
             return Err(ConfigError::NoRedirectUris { client_id: settings.client_id.clone() });
@@ -254,6 +264,12 @@ impl OidcProfile {
             let invalid = |reason| ConfigError::invalid_url("redirect_uri", uri, reason);
             // Any scheme: an app on a phone has its own (RFC 8252 section 7.1).
             let parsed = Url::parse(uri).map_err(|_| invalid("it is not an absolute URL"))?;
+            if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
+                return Err(invalid("it has white space, or other than ASCII"));
+            }
+            if ["javascript", "data", "blob", "file", "about"].contains(&parsed.scheme()) {
+                return Err(invalid("nobody can be redirected there"));
+            }
             if parsed.fragment().is_some() {
                 return Err(invalid("it has a fragment"));
             }
@@ -281,5 +297,7 @@ impl fmt::Debug for OidcProfile {
     }
 }
 
+/// What [`Identity`](crate::Identity) takes.
+const MAX_ISSUER_LEN: usize = 2048;
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 const MAX_IN_FLIGHT: u64 = 10_000;

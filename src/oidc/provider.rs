@@ -18,6 +18,7 @@ use http::header::ACCEPT;
 use http_body_util::Full;
 use serde::Deserialize;
 use tokio::sync::watch;
+use tokio::task::AbortHandle;
 use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
@@ -40,6 +41,7 @@ pub(super) struct Provider {
     issuer: String,
     metadata_url: Url,
     http_on_loopback: bool,
+    may_have_no_keys: bool,
     http: HttpClient,
     known: ArcSwapOption<Known>,
     flight: Mutex<Flight>,
@@ -71,7 +73,7 @@ struct Flight {
     outcome: Option<watch::Receiver<Option<Outcome>>>,
     /// When keys were last fetched because of a key that isn't known, and whether they came.
     for_unknown_key: Option<(Instant, bool)>,
-    has_refresher: bool,
+    refresher: Option<AbortHandle>,
 }
 
 /// What a fetch is for.
@@ -84,11 +86,16 @@ enum Why {
 }
 
 impl Provider {
-    pub(super) fn new(profile: &OidcProfile, http: HttpClient) -> Result<Arc<Self>, ConfigError> {
+    pub(super) fn new(
+        profile: &OidcProfile,
+        may_have_no_keys: bool,
+        http: HttpClient,
+    ) -> Result<Arc<Self>, ConfigError> {
         Ok(Arc::new(Self {
             issuer: profile.issuer().to_owned(),
             metadata_url: profile.check()?,
             http_on_loopback: profile.http_on_loopback(),
+            may_have_no_keys,
             http,
             known: ArcSwapOption::empty(),
             flight: Mutex::default(),
@@ -155,14 +162,16 @@ impl Provider {
         if let Some(outcome) = flight.under_way() {
             return outcome;
         }
-        if !std::mem::replace(&mut flight.has_refresher, true) {
-            tokio::spawn(refresh(Arc::downgrade(self)));
+        // One that is finished ended with its runtime.
+        if flight.refresher.as_ref().is_none_or(AbortHandle::is_finished) {
+            let refresher = tokio::spawn(refresh(Arc::downgrade(self)));
+            flight.refresher = Some(refresher.abort_handle());
         }
         let (landed, outcome) = watch::channel(None);
         flight.outcome = Some(outcome.clone());
         let this = Arc::clone(self);
         tokio::spawn(async move {
-            let fetched = this.fetch_now(why).await;
+            let fetched = this.fetch_now().await;
             match &fetched {
                 Ok(known) => this.known.store(Some(Arc::clone(known))),
                 Err(error) => observe::fault("an OpenID provider's keys were not fetched", error),
@@ -175,15 +184,24 @@ impl Provider {
         outcome
     }
 
-    async fn fetch_now(&self, why: Why) -> Outcome {
-        let endpoints = match self.known.load_full() {
-            // The keys are what is missing; the rest is renewed when its time comes.
-            Some(known) if why == Why::UnknownKey => known.endpoints.clone(),
-            _ => self.discover().await?,
+    async fn fetch_now(&self) -> Outcome {
+        let endpoints = match (self.discover().await, self.known.load_full()) {
+            (Ok(endpoints), _) => endpoints,
+            // The keys are more urgent, and most likely where they were.
+            (Err(error), Some(known)) => {
+                observe::fault("an OpenID provider's metadata was not renewed", &error);
+                known.endpoints.clone()
+            }
+            (Err(error), None) => return Err(error),
         };
         let answer = self.get(&endpoints.keys).await?;
         let keys = PublicKeys::from_jwk_set(answer.body())
             .map_err(|error| OidcError::unavailable_because("the JWK Set is unusable", error))?;
+        // Only where the client's own secret may be the key: else it is a slip of the provider's, and the
+        // keys of before are better.
+        if keys.is_empty() && !self.may_have_no_keys {
+            return Err(OidcError::unavailable("the JWK Set has no key that may verify ID tokens"));
+        }
         let lifetime = freshness::lifetime(answer.headers());
         Ok(Arc::new(Known { endpoints, keys, fetched_at: Instant::now(), lifetime }))
     }
@@ -245,6 +263,15 @@ impl Flight {
         // One whose task was dropped, with its runtime, lands never.
         let flies = outcome.borrow().is_none() && outcome.has_changed().is_ok();
         flies.then_some(outcome)
+    }
+}
+
+impl Drop for Provider {
+    fn drop(&mut self) {
+        // It sleeps for hours, and would find out only then.
+        if let Some(refresher) = self.lock().refresher.take() {
+            refresher.abort();
+        }
     }
 }
 

@@ -55,10 +55,10 @@ pub(crate) struct Profiled {
 
 impl RelyingParty {
     pub(crate) fn new(profile: OidcProfile, http: HttpClient) -> Result<Self, ConfigError> {
-        let provider = Provider::new(&profile, http.clone())?;
         // A secret that is too weak for a key is one for the token endpoint alone.
         let client_key =
             profile.secret().and_then(|secret| VerifyingKey::hs256(secret.expose()).ok());
+        let provider = Provider::new(&profile, client_key.is_some(), http.clone())?;
         let in_flight = Arc::new(Semaphore::new(profile.in_flight_limit()));
         let client = format!("{} {}", profile.issuer(), profile.client_id());
         Ok(Self { profile, client_key, provider, http, in_flight, client })
@@ -110,6 +110,7 @@ impl RelyingParty {
             profile: &self.profile,
             client_key: self.client_key.as_ref(),
             access_token: &tokens.access_token,
+            code: &login.code,
             verifier: &login.verifier,
             now: since_epoch(clock.now()),
         };

@@ -10,7 +10,15 @@ use url::Url;
 /// `http_on_loopback` also `http` to an address of this very machine, written as an address or as
 /// `localhost`: no other name, because names resolve to whatever the network says.
 pub(super) fn read(text: &str, http_on_loopback: bool) -> Result<Url, &'static str> {
+    // Browsers, and so the parser, forgive white space, backslashes and missing slashes. What is compared
+    // byte by byte later is to be what it looks like.
+    if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
+        return Err("it has white space, a backslash, or other than ASCII");
+    }
     let url = Url::parse(text).map_err(|_| "it is not an absolute URL")?;
+    if !text.starts_with(&format!("{}://", url.scheme())) {
+        return Err("it is not an absolute URL");
+    }
     match url.scheme() {
         "https" => {}
         "http" if http_on_loopback && is_loopback(&url) => {}
@@ -63,6 +71,12 @@ mod tests {
             ("", "it is not an absolute URL"),
             ("/token", "it is not an absolute URL"),
             ("https://", "it is not an absolute URL"),
+            ("https:id.example", "it is not an absolute URL"),
+            ("HTTPS://id.example", "it is not an absolute URL"),
+            ("https:\\\\id.example", "it has white space, a backslash, or other than ASCII"),
+            (" https://id.example", "it has white space, a backslash, or other than ASCII"),
+            ("https://id.example\n", "it has white space, a backslash, or other than ASCII"),
+            ("https://id.exämple", "it has white space, a backslash, or other than ASCII"),
             ("ftp://127.0.0.1", "it is not https"),
             ("file:///etc/passwd", "it is not https"),
             ("http://id.example", "it is neither https nor on this machine"),

@@ -50,7 +50,7 @@ async fn a_thousand_unknown_keys_cost_one_fetch_a_minute() {
         assert_eq!(shop.provider.requests(Endpoint::Jwks), 2 + minute, "half a minute later");
         pass(Duration::from_secs(31)).await;
     }
-    assert_eq!(shop.provider.requests(Endpoint::Discovery), 1);
+    assert_eq!(shop.provider.requests(Endpoint::Discovery), 4, "the keys may have moved as well");
 }
 
 #[tokio::test(start_paused = true)]
@@ -241,7 +241,7 @@ async fn while_the_provider_is_down_it_is_asked_less_and_less_often() {
 #[tokio::test(start_paused = true)]
 async fn a_set_that_can_not_be_trusted_takes_the_place_of_none_t31_t32() {
     type Rewrite = fn(&mut Value);
-    let sets: [(&str, Rewrite); 9] = [
+    let sets: [(&str, Rewrite); 8] = [
         ("a thousand keys", |set| {
             let key = set["keys"][0].clone();
             set["keys"] = (0..1000)
@@ -259,10 +259,6 @@ async fn a_set_that_can_not_be_trusted_takes_the_place_of_none_t31_t32() {
         ("a secret", |set| {
             let secret = json!({ "kty": "oct", "kid": "s", "k": "c2VjcmV0" });
             set["keys"].as_array_mut().unwrap().push(secret);
-        }),
-        ("an RSA key of 256 bits", |set| {
-            let small = json!({ "kty": "RSA", "kid": "r", "n": "A".repeat(43), "e": "AQAB" });
-            set["keys"].as_array_mut().unwrap().push(small);
         }),
         ("a point off its curve", |set| set["keys"][0]["y"] = set["keys"][0]["x"].clone()),
         ("nothing", |set| set["keys"] = json!([])),
@@ -285,12 +281,32 @@ async fn a_set_that_can_not_be_trusted_takes_the_place_of_none_t31_t32() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn keys_that_are_not_for_us_are_passed_over() {
+async fn keys_that_are_not_for_us_or_unfit_are_passed_over() {
     let provider = provider();
     provider.rewrite(Endpoint::Jwks, |set| {
         let keys = set["keys"].as_array_mut().unwrap();
         keys.push(json!({ "kty": "AKP", "kid": "pq", "alg": "ML-DSA-44", "pub": "AAAA" }));
         keys.push(json!({ "kty": "EC", "crv": "P-521", "kid": "p521", "x": "AA", "y": "AA" }));
+        // Weak, with an id that no token may carry, of the wrong types, and no secret any more.
+        keys.push(json!({ "kty": "RSA", "kid": "r", "n": "A".repeat(43), "e": "AQAB" }));
+        for (member, value) in [
+            ("kid", json!("a b")),
+            ("kid", json!("k".repeat(129))),
+            ("kid", json!(null)),
+            ("alg", json!(null)),
+            ("use", json!(7)),
+            ("key_ops", json!(null)),
+            ("d", json!("AAAA")),
+        ] {
+            let mut unfit = keys[0].clone();
+            unfit["kid"] = "unfit".into();
+            unfit[member] = value;
+            keys.push(unfit);
+        }
+        // As many as there may be, if they were for us.
+        for number in 0..40 {
+            keys.push(json!({ "kty": "EC", "crv": "P-384", "kid": number.to_string() }));
+        }
         let mut encryption = keys[0].clone();
         encryption["use"] = "enc".into();
         encryption["kid"] = "enc".into();

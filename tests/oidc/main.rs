@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 #![cfg(all(feature = "oidc", feature = "test-util"))]
 
+mod configuration;
 mod conformance;
 mod customers;
 mod exchange;
@@ -10,5 +11,6 @@ mod id_token;
 mod keys;
 mod kit;
 mod limits;
+mod linking;
 mod over_http;
 mod secrets;

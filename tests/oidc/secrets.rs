@@ -79,7 +79,7 @@ async fn no_code_no_token_no_secret_and_no_person_is_told_t36() {
         assert!(!matches!(login(SUBJECT).await, Answer::SignedIn { .. }));
     }
     provider.mend();
-    provider.rewrite(Endpoint::Token, |answer| answer["expires_in"] = answer["id_token"].clone());
+    provider.rewrite(Endpoint::Token, |answer| answer["token_type"] = answer["id_token"].clone());
     assert_eq!(login(SUBJECT).await, Answer::Unavailable);
     provider.mend();
     provider.spoil_id_tokens(|token| token.claim("iss", SUBJECT).claim("aud", SUBJECT));
