@@ -67,6 +67,7 @@ mod writes;
 
 use std::error::Error;
 use std::io;
+use std::io::IsTerminal;
 use std::io::Write;
 use std::io::stdout;
 use std::process::ExitCode;
@@ -103,6 +104,12 @@ use crate::writes::Writes;
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // What no client is told: a provider that is down, a store that can't tell (feature `tracing`).
+    tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::WARN)
+        .with_writer(io::stderr)
+        .with_ansi(io::stderr().is_terminal())
+        .init();
     match run().await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

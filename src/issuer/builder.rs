@@ -94,7 +94,8 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Sets the list that the verifiers of these tokens ask. Default: none.
+    /// Sets the list that the verifiers of these tokens ask. Default: none, or the one by which an
+    /// OpenID Connect grant revokes.
     ///
     /// With it, a login whose customer's tokens are revoked while the password is being hashed (by a
     /// change of that password, say) is refused. And one that begins after a revocation but in the same
@@ -129,11 +130,13 @@ impl TokenIssuerBuilder {
     /// # Errors
     ///
     /// - [`ConfigError::NoGrants`] without a grant,
+    /// - [`ConfigError::DifferentRevocations`] where the OpenID Connect grant revokes by another list,
     /// - [`ConfigError::NoSigningKey`] for a ring that only verifies,
     /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
     /// - [`ConfigError::Empty`] for an empty audience or issuer,
     /// - [`ConfigError::DurationOutOfRange`] for a duration outside its bounds.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
+        let linking = self.linking_revocations()?;
         let mut signer = TokenSigner::new(self.keys)?;
         if let Some(lifetime) = self.lifetime {
             signer = signer.lifetime(lifetime)?;
@@ -147,7 +150,7 @@ impl TokenIssuerBuilder {
         if let Some(issuer) = self.issuer {
             signer = signer.issuer(issuer)?;
         }
-        if let Some(revocations) = self.revocations {
+        if let Some(revocations) = linking.or(self.revocations) {
             signer = signer.revocations(revocations);
         }
         if let Some(clock) = self.clock {
@@ -169,6 +172,27 @@ impl TokenIssuerBuilder {
             return Err(ConfigError::NoGrants);
         }
         Ok(TokenIssuer::new(config))
+    }
+}
+
+impl TokenIssuerBuilder {
+    /// The list by which the OpenID Connect grant revokes. The signer has to know it: the login that links
+    /// a customer gets a token in the very second whose tokens it has revoked.
+    #[cfg(feature = "oidc")]
+    fn linking_revocations(&self) -> Result<Option<Revocations>, ConfigError> {
+        let linking = self.oidc.as_ref().and_then(OidcGrant::revocations);
+        match (linking, &self.revocations) {
+            (Some(linking), Some(ours)) if !linking.is(ours) => {
+                Err(ConfigError::DifferentRevocations)
+            }
+            (linking, _) => Ok(linking.cloned()),
+        }
+    }
+
+    #[cfg(not(feature = "oidc"))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with the feature `oidc`")]
+    fn linking_revocations(&self) -> Result<Option<Revocations>, ConfigError> {
+        Ok(None)
     }
 }
 

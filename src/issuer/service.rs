@@ -149,8 +149,7 @@ impl Config {
             #[cfg(feature = "oidc")]
             (Login::Oidc(login), _) => match &self.oidc {
                 Some(grant) => {
-                    let clock = self.signer.clock_ref();
-                    grant.login(login, begun_at, clock, self.store_timeout).await
+                    grant.login(login, self.signer.shared_clock(), self.store_timeout).await
                 }
                 None => Err(Refusal::Fault),
             },

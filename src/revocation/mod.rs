@@ -152,6 +152,12 @@ impl Revocations {
         self.replica.attach(clock, lifetime);
     }
 
+    /// Whether both are handles to one list.
+    #[cfg(feature = "oidc")]
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.replica, &other.replica)
+    }
+
     pub(crate) fn is_revoked(
         &self,
         token_id: &TokenId,

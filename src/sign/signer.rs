@@ -222,8 +222,8 @@ impl TokenSigner {
     }
 
     #[cfg(feature = "oidc")]
-    pub(crate) fn clock_ref(&self) -> &dyn Clock {
-        &*self.clock
+    pub(crate) fn shared_clock(&self) -> &Arc<dyn Clock> {
+        &self.clock
     }
 }
 

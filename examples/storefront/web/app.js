@@ -45,7 +45,7 @@ async function showDetails(id) {
   place.replaceChildren(element('p', { class: 'note' }, 'One moment…'));
   try {
     const { data: customer } = await call(`/v2/customers/${id}`);
-    byId('greeting').textContent = `Hello, ${customer.name}`;
+    byId('greeting').textContent = customer.name ? `Hello, ${customer.name}` : 'Hello';
     const pairs = [
       ['Name', customer.name],
       ['E-mail', customer.email || 'None'],

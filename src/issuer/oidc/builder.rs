@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::OidcGrant;
+use super::admission::Admissions;
 use super::grant::Inner;
 use super::store::DynIdentityStore;
 use crate::customer::DuplicateEmail;
@@ -51,6 +52,11 @@ impl OidcGrantBuilder {
     /// gets a customer of its own ([`DuplicateEmail::Allowed`]).
     ///
     /// # Security
+    ///
+    /// Only the ways in are closed. What the one before has left in the account, a name or an address
+    /// perhaps, stays there, and so does whatever the application itself has given out. A process that
+    /// ends between the link and the revocation leaves that customer's tokens good until they expire,
+    /// unless the store notes such a link.
     ///
     /// Whoever may verify e-mails at *any* of the providers may become any customer with such an e-mail.
     pub fn link_by_verified_email(mut self, revocations: Revocations) -> Self {
@@ -111,10 +117,12 @@ impl OidcGrantBuilder {
         let parties = parties.map(|profile| RelyingParty::new(profile, http.clone()));
         Ok(OidcGrant::new(Inner {
             parties: parties.collect::<Result<_, _>>()?,
-            store: self.store,
+            admissions: Arc::new(Admissions::new(
+                self.store,
+                self.duplicate_email,
+                self.revocations,
+            )),
             profiles: self.profiles,
-            duplicate_email: self.duplicate_email,
-            revocations: self.revocations,
             timeout: self.timeout,
             spent: SpentCodes::new(MAX_SPENT_CODES),
         }))

@@ -9,18 +9,14 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use super::OidcGrantBuilder;
-use super::store::DynIdentityStore;
+use super::admission::Admissions;
 use crate::clock::Clock;
-use crate::customer::Admission;
 use crate::customer::Customer;
 use crate::customer::DuplicateEmail;
 use crate::customer::IdentityStore;
-use crate::customer::LinkDecision;
 use crate::customer::Newcomer;
-use crate::customer::StoreError;
 use crate::id::CustomerId;
 use crate::issuer::response::Refusal;
-use crate::issuer::store_answer::store_answer;
 use crate::observe;
 use crate::oidc::CodeExchange;
 use crate::oidc::OidcError;
@@ -70,12 +66,9 @@ use crate::revocation::Revocations;
 pub struct OidcGrant(Arc<Inner>);
 
 pub(super) struct Inner {
-    pub(super) store: Arc<dyn DynIdentityStore>,
+    pub(super) admissions: Arc<Admissions>,
     pub(super) parties: Vec<RelyingParty>,
     pub(super) profiles: Vec<OidcProfile>,
-    pub(super) duplicate_email: DuplicateEmail,
-    /// Of [`DuplicateEmail::ApiOnly`].
-    pub(super) revocations: Option<Revocations>,
     pub(super) timeout: Duration,
     pub(super) spent: SpentCodes,
 }
@@ -94,7 +87,7 @@ impl OidcGrant {
     /// Returns the policy for a newcomer whose e-mail a customer has already.
     #[must_use]
     pub fn duplicate_email(&self) -> DuplicateEmail {
-        self.0.duplicate_email
+        self.0.admissions.duplicate_email()
     }
 
     /// Begins to fetch what is needed of every provider, in the background, so that the first login
@@ -124,13 +117,14 @@ impl OidcGrant {
         within(deadline, party.authorization_endpoint()).await.map(Some)
     }
 
-    /// Finds out who logs in, and since when that is known to hold: `begun_at`, or later where the
-    /// customer's earlier tokens had to be revoked.
+    /// Finds out who logs in, and since when the identity is known to be theirs.
+    ///
+    /// That is not the moment at which the login began, as it is for a password: the provider's word for
+    /// somebody doesn't change with what happens here meanwhile, and only whose it is is looked up.
     pub(in crate::issuer) async fn login(
         &self,
         login: CodeExchange,
-        begun_at: SystemTime,
-        clock: &dyn Clock,
+        clock: &Arc<dyn Clock>,
         store_timeout: Duration,
     ) -> Result<(Customer, SystemTime), Refusal> {
         let inner = &*self.0;
@@ -138,12 +132,12 @@ impl OidcGrant {
         let party = inner.party(&login.redirect_uri).ok_or(Refusal::Credentials)?;
         // One deadline for all that the provider is asked in this login.
         let deadline = Instant::now() + inner.timeout;
-        let redeemed = within(deadline, party.redeem(&login, &inner.spent, clock)).await;
+        let redeemed = within(deadline, party.redeem(&login, &inner.spent, &**clock)).await;
         let mut proof = redeemed.map_err(|error| refusal(&error))?;
 
-        let known = inner.store.find_by_identity(&proof.identity);
-        if let Some(known) = store_answer(store_timeout, known).await? {
-            return Ok((known, begun_at));
+        let known = inner.admissions.find(&proof.identity, &**clock, store_timeout).await?;
+        if let Some(known) = known {
+            return Ok(known);
         }
         // Only now, because for a customer who is known nothing more has to be known.
         let person = within(deadline, party.describe(&mut proof)).await;
@@ -155,11 +149,16 @@ impl OidcGrant {
         let newcomer =
             Newcomer::new(proof.identity.clone(), Customer::new(id, person.name, person.email))
                 .email_verified(person.email_verified);
-        inner.admit(&newcomer, begun_at, clock, store_timeout).await
+        inner.admissions.admit(&newcomer, clock, store_timeout).await
     }
 }
 
 impl OidcGrant {
+    /// The list by which the tokens of linked customers are revoked.
+    pub(in crate::issuer) fn revocations(&self) -> Option<&Revocations> {
+        self.0.admissions.revocations()
+    }
+
     pub(super) fn new(inner: Inner) -> Self {
         Self(Arc::new(inner))
     }
@@ -172,72 +171,13 @@ impl Inner {
         };
         self.parties.iter().find(registered)
     }
-
-    /// Makes a newcomer a customer, as the policy says.
-    async fn admit(
-        &self,
-        newcomer: &Newcomer,
-        begun_at: SystemTime,
-        clock: &dyn Clock,
-        store_timeout: Duration,
-    ) -> Result<(Customer, SystemTime), Refusal> {
-        let store = &*self.store;
-        for _ in 0..MAX_LOOKS {
-            let known =
-                store_answer(store_timeout, store.find_by_identity(newcomer.identity())).await?;
-            let email = newcomer.customer().email();
-            let holder = store_answer(store_timeout, store.email_holder(email)).await?;
-            let decision = LinkDecision::of(
-                self.duplicate_email,
-                known.as_ref().map(Customer::id),
-                newcomer.has_verified_email(),
-                &holder,
-            );
-            let (admission, held_since) = match (decision, known) {
-                (LinkDecision::Known(_), Some(known)) => return Ok((known, begun_at)),
-                (LinkDecision::Create, _) => {
-                    let must_be_free = self.duplicate_email == DuplicateEmail::Disallowed;
-                    let created = store.create(newcomer, must_be_free);
-                    (store_answer(store_timeout, created).await?, begun_at)
-                }
-                (LinkDecision::Link(id), _) => {
-                    // Before, so that whoever registered this e-mail is out even if we stop between the
-                    // two; and after, for whoever logs in by the old password between the two.
-                    self.revoke(&id, clock).await?;
-                    let linked = store.link(newcomer, &id);
-                    let linked = store_answer(store_timeout, linked).await?;
-                    self.revoke(&id, clock).await?;
-                    (linked, clock.now())
-                }
-                _ => return Err(Refusal::Credentials),
-            };
-            if let Admission::Admitted(customer) = admission {
-                return Ok((customer, held_since));
-            }
-            // Somebody was faster, with another first login of this identity perhaps.
-        }
-        let changing = StoreError::new("it changed at every look");
-        observe::fault("a newcomer could not be admitted", &changing);
-        Err(Refusal::Fault)
-    }
-
-    async fn revoke(&self, id: &CustomerId, clock: &dyn Clock) -> Result<(), Refusal> {
-        // Invariant: the policy that links comes with them.
-        let Some(revocations) = &self.revocations else {
-            return Err(Refusal::Fault);
-        };
-        revocations.revoke_customer(id, clock.now()).await.map_err(|error| {
-            observe::fault("a linked customer's tokens were not revoked", &error);
-            Refusal::Fault
-        })
-    }
 }
 
 impl fmt::Debug for OidcGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OidcGrant")
             .field("profiles", &self.0.profiles)
-            .field("duplicate_email", &self.0.duplicate_email)
+            .field("duplicate_email", &self.duplicate_email())
             .field("timeout", &self.0.timeout)
             .finish_non_exhaustive()
     }
@@ -266,6 +206,3 @@ fn refusal(error: &OidcError) -> Refusal {
         }
     }
 }
-
-/// How often a newcomer's place may have changed between the look and the step.
-const MAX_LOOKS: usize = 3;

@@ -1,5 +1,6 @@
 //! Logins by OpenID Connect: whose customer an identity is.
 
+mod admission;
 mod builder;
 mod grant;
 mod store;

@@ -1,0 +1,219 @@
+//! Links that are slow, given up, or wanted by several at once: whoever had the account before is out.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join;
+use futures_util::future::join_all;
+use serde_json::json;
+use tokio::sync::Notify;
+use tower_customer_auth::Admission;
+use tower_customer_auth::ConfigError;
+use tower_customer_auth::Customer;
+use tower_customer_auth::EmailHolder;
+use tower_customer_auth::HttpClient;
+use tower_customer_auth::Identity;
+use tower_customer_auth::IdentityStore;
+use tower_customer_auth::KeyRing;
+use tower_customer_auth::MemoryCustomers;
+use tower_customer_auth::Newcomer;
+use tower_customer_auth::OidcGrant;
+use tower_customer_auth::PasswordGrant;
+use tower_customer_auth::PasswordHash;
+use tower_customer_auth::PasswordHasher;
+use tower_customer_auth::PasswordParams;
+use tower_customer_auth::Revocations;
+use tower_customer_auth::Secret;
+use tower_customer_auth::StaticBearer;
+use tower_customer_auth::StoreError;
+use tower_customer_auth::TokenIssuer;
+use tower_customer_auth::VerifyErrorKind;
+use tower_customer_auth::testing::Endpoint;
+use tower_customer_auth::testing::Fault;
+
+use crate::kit::Shop;
+use crate::kit::consent;
+use crate::kit::consent_of;
+use crate::kit::login;
+use crate::kit::pass;
+use crate::kit::profile;
+use crate::kit::provider;
+use crate::kit::send;
+
+const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
+const EMAIL: &str = "ron@swanson.com";
+const FAST: PasswordParams = PasswordParams::worthless_but_fast();
+
+/// A store whose links wait for a word, in a task of their own as the contract wants it, and whose other
+/// answers take a moment.
+#[derive(Clone)]
+struct Held {
+    customers: MemoryCustomers,
+    asked: Arc<Notify>,
+    go: Arc<Notify>,
+    done: Arc<Notify>,
+}
+
+impl Held {
+    fn new(customers: MemoryCustomers) -> Self {
+        Self { customers, asked: Arc::default(), go: Arc::default(), done: Arc::default() }
+    }
+}
+
+async fn a_moment() {
+    tokio::time::sleep(Duration::from_millis(1)).await;
+}
+
+impl IdentityStore for Held {
+    async fn find_by_identity(&self, identity: &Identity) -> Result<Option<Customer>, StoreError> {
+        a_moment().await;
+        self.customers.find_by_identity(identity).await
+    }
+
+    async fn email_holder(&self, email: &str) -> Result<EmailHolder, StoreError> {
+        a_moment().await;
+        self.customers.email_holder(email).await
+    }
+
+    async fn create(&self, newcomer: &Newcomer, free: bool) -> Result<Admission, StoreError> {
+        a_moment().await;
+        self.customers.create(newcomer, free).await
+    }
+
+    async fn link(
+        &self,
+        newcomer: &Newcomer,
+        id: &tower_customer_auth::CustomerId,
+    ) -> Result<Admission, StoreError> {
+        let (this, newcomer, id) = (self.clone(), newcomer.clone(), id.clone());
+        let linked = tokio::spawn(async move {
+            this.asked.notify_one();
+            this.go.notified().await;
+            let linked = this.customers.link(&newcomer, &id).await;
+            this.done.notify_one();
+            linked
+        });
+        linked.await.unwrap()
+    }
+}
+
+fn shop(store: &Held) -> Shop {
+    let provider = provider();
+    let hasher = PasswordHasher::builder().params(FAST).build().unwrap();
+    let password = PasswordGrant::new(store.customers.clone()).hasher(hasher);
+    Shop::whole(
+        &provider,
+        |_, revocations| {
+            OidcGrant::builder(store.clone())
+                .http_client(HttpClient::new(provider.clone()))
+                .profile(profile())
+                .link_by_verified_email(revocations.clone())
+        },
+        |issuer| issuer.password(password).store_timeout(Duration::from_millis(300)),
+    )
+}
+
+async fn register(customers: &MemoryCustomers, password: &str) {
+    let ron = Customer::new(RON.parse().unwrap(), "Ron", EMAIL);
+    let hash = PasswordHash::compute(&Secret::from(password), FAST).unwrap();
+    customers.insert(&ron, Some(&hash)).await.unwrap();
+}
+
+/// Somebody registered the owner's e-mail, and logs in while the owner's link is on its way.
+async fn the_one_before_is_out(owner_hangs_up: bool) {
+    let store = Held::new(MemoryCustomers::new());
+    register(&store.customers, "the attacker's").await;
+    let shop = shop(&store);
+    let code = shop.provider.authorize(consent());
+    let owner = tokio::spawn(send(shop.issuer.clone(), login(&code)));
+    store.asked.notified().await;
+    shop.clock.advance(Duration::from_millis(1));
+    let attacker = json!({ "type": "token", "email": EMAIL, "password": "the attacker's" });
+    let attacker = send(shop.issuer.clone(), attacker).await;
+    let token = attacker.json["data"]["token"].as_str().unwrap().to_owned();
+    if owner_hangs_up {
+        owner.abort();
+        assert!(owner.await.is_err_and(|error| error.is_cancelled()));
+    } else {
+        // The store needs longer than a login waits.
+        assert_eq!(owner.await.unwrap().status, 503);
+    }
+    shop.clock.advance(Duration::from_millis(1));
+    store.go.notify_one();
+    store.done.notified().await;
+    pass(Duration::from_millis(10)).await;
+    assert_eq!(shop.verify(&token).unwrap_err(), VerifyErrorKind::Revoked);
+    shop.clock.advance(Duration::from_millis(1));
+    assert_eq!(shop.sign_in().await.customer(), RON);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_whose_login_is_given_up_still_revokes_what_was_issued_meanwhile() {
+    the_one_before_is_out(true).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_that_takes_longer_than_its_login_still_revokes_what_was_issued_meanwhile() {
+    the_one_before_is_out(false).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn fifty_first_logins_at_once_that_link_all_get_tokens_that_are_good() {
+    let shop = Shop::with(&provider(), profile(), |grant, revocations| {
+        grant.link_by_verified_email(revocations.clone())
+    });
+    register(&shop.customers, "mysecretpassword").await;
+    shop.provider.fail(Endpoint::Token, Fault::Slow(Duration::from_secs(1)));
+    let tokens = join_all((0..50).map(async |_| shop.token(consent()).await)).await;
+    shop.clock.advance(Duration::from_secs(5));
+    for token in tokens {
+        assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_first_logins_of_one_person_that_link_both_get_tokens_that_are_good() {
+    let store = Held::new(MemoryCustomers::new());
+    register(&store.customers, "mysecretpassword").await;
+    let shop = shop(&store);
+    // One after the other: a second link would wait for a second word.
+    let first_link = async {
+        store.asked.notified().await;
+        pass(Duration::from_millis(50)).await;
+        store.go.notify_one();
+    };
+    let logins = join(shop.token(consent()), shop.token(consent()));
+    let ((one, other), ()) = join(logins, first_link).await;
+    shop.clock.advance(Duration::from_secs(5));
+    for token in [one, other] {
+        assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_accounts_of_one_verified_email_at_once_are_one_customer() {
+    let store = Held::new(MemoryCustomers::new());
+    let shop = shop(&store);
+    store.go.notify_one();
+    let home = shop.sign_in_by(consent_of("ron at home"));
+    let work = shop.sign_in_by(consent_of("ron at work"));
+    let (home, work) = join(home, work).await;
+    assert_eq!(home.customer(), work.customer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_issuer_revokes_by_the_grants_list_and_takes_no_other() {
+    let grant = || {
+        OidcGrant::builder(MemoryCustomers::new())
+            .profile(profile())
+            .http_client(HttpClient::new(provider()))
+            .link_by_verified_email(Revocations::in_memory())
+            .build()
+            .unwrap()
+    };
+    let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef").unwrap();
+    let builder = || TokenIssuer::builder(keys.clone(), StaticBearer::new(["XXXX"])).oidc(grant());
+    assert_eq!(builder().build().map(drop), Ok(()));
+    let other = builder().revocations(Revocations::in_memory()).build().map(drop);
+    assert_eq!(other, Err(ConfigError::DifferentRevocations));
+}
