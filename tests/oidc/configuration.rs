@@ -15,6 +15,7 @@ use tower_customer_auth::ConfigError;
 use tower_customer_auth::HttpClient;
 use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::OidcGrant;
+use tower_customer_auth::OidcGrantBuilder;
 use tower_customer_auth::OidcProfile;
 use tower_customer_auth::testing::Endpoint;
 
@@ -31,7 +32,7 @@ use crate::kit::provider_with;
 
 fn build(profiles: impl IntoIterator<Item = OidcProfile>) -> Result<(), ConfigError> {
     let grant = OidcGrant::builder(MemoryCustomers::new()).http_client(HttpClient::new(provider()));
-    profiles.into_iter().fold(grant, |grant, profile| grant.profile(profile)).build().map(drop)
+    profiles.into_iter().fold(grant, OidcGrantBuilder::profile).build().map(drop)
 }
 
 fn refused(profile: OidcProfile) -> String {
