@@ -94,6 +94,9 @@ pub mod testing;
 mod token;
 mod verify;
 
+/// The algorithms' names (RFC 7518 section 3.1), as `jsonwebtoken` has them.
+pub use jsonwebtoken::Algorithm;
+
 pub use crate::clock::Clock;
 pub use crate::clock::SystemClock;
 #[cfg(feature = "issuer")]

@@ -33,7 +33,7 @@ use crate::id::CustomerId;
 ///    - *all* of whose identities, if there are any, came with that same address verified.
 ///
 ///    Of several such customers it is the one with identities; without any such, the one with a
-///    password. Where two are alike it is none of them, and the answer is
+///    password; without any such, the only one there is. Where two are alike it is none of them, and the answer is
 ///    [`NotLinkable`](EmailHolder::NotLinkable), as it is where only others have the address.
 /// 5. A customer's identities go when the customer goes.
 /// 6. `Err` says that the store could not tell. A login is then answered with 503 and `Retry-After`.

@@ -134,6 +134,7 @@ impl TokenIssuerBuilder {
     /// - [`ConfigError::NoSigningKey`] for a ring that only verifies,
     /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
     /// - [`ConfigError::Empty`] for an empty audience or issuer,
+    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key that is not for HS256,
     /// - [`ConfigError::DurationOutOfRange`] for a duration outside its bounds.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
         let linking = self.linking_revocations()?;

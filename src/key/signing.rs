@@ -46,6 +46,10 @@ impl SigningKey {
     /// Reads a private key from PEM (feature `asymmetric`), for RS256, PS256, ES256 or EdDSA
     /// (Ed25519): PKCS#8, or for RSA also PKCS#1.
     ///
+    /// `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` makes one for ES256,
+    /// `openssl genpkey -algorithm ed25519 -out key.pem` one for EdDSA. `BEGIN EC PRIVATE KEY` is another
+    /// format (SEC1), which `openssl pkcs8 -topk8 -nocrypt` converts.
+    ///
     /// # Errors
     ///
     /// As [`VerifyingKey::from_pem`].

@@ -119,8 +119,8 @@ impl OidcProfile {
         self
     }
 
-    /// Sets the scopes that a front end asks for. Default: `openid`, `profile`, `email`. They are for
-    /// its information alone: the exchange of a code names none.
+    /// Sets the scopes that a front end asks for, for it to read: nothing here sends them. Default:
+    /// `openid`, `profile`, `email`.
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.settings().scopes = scopes.into_iter().map(Into::into).collect();
         self
@@ -146,7 +146,7 @@ impl OidcProfile {
         self
     }
 
-    /// Sets how many logins may wait for this provider at once, 1 to 10 000; one more is answered with
+    /// Sets how many logins of this profile may wait for their provider at once, 1 to 10 000; one more is answered with
     /// 503. Default: 128.
     pub fn max_in_flight(mut self, logins: usize) -> Self {
         self.settings().max_in_flight = logins;

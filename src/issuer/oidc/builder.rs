@@ -48,7 +48,8 @@ impl OidcGrantBuilder {
 
     /// Lets a newcomer with an e-mail that the provider has verified become the customer who has it
     /// ([`DuplicateEmail::ApiOnly`]): the customer's password is removed, and earlier tokens revoked by
-    /// `revocations`, because whoever registered the e-mail may not have owned it. Default: each identity
+    /// `revocations`, because whoever registered the e-mail may not have owned it. It is the list that
+    /// the verifiers of the customer tokens ask; the issuer takes it too. Default: each identity
     /// gets a customer of its own ([`DuplicateEmail::Allowed`]).
     ///
     /// # Security
@@ -80,7 +81,8 @@ impl OidcGrantBuilder {
     }
 
     /// Sets how long a login waits for its provider, for all requests together, 1 ms to 60 s; past that
-    /// the answer is 503. Default: 5 s.
+    /// the answer is 503. Default: 5 s. A single request for metadata or keys, which several logins may
+    /// be waiting for, has 4 s, whatever this says.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self

@@ -40,6 +40,28 @@ use crate::revocation::Revocations;
 ///
 /// A clone is a handle to the same grant.
 ///
+/// # What a front end sends
+///
+/// To the provider's `authorization_endpoint`: `response_type=code`, `client_id`, `redirect_uri`, `scope`
+/// (`openid profile email`), a random `state` that it checks when the customer comes back, and PKCE:
+/// `code_challenge` and `code_challenge_method=S256` (RFC 7636). To the issuer, as JSON, under the same
+/// bearer token as a login by password:
+///
+/// ```json
+/// {"data":{"type":"token","authentication_mechanism":"oidc",
+///   "oauth_authorization_code":"…","oauth_redirect_uri":"https://shop.example/","oauth_code_verifier":"…"}}
+/// ```
+///
+/// The answer is `{"data":{"type":"token","id":…,"customer_id":…,"token":…,"expires":…}}`, `expires` in
+/// seconds since 1970.
+///
+/// # What is accepted of a provider
+///
+/// ID tokens signed with RS256, PS256, ES256 or EdDSA (Ed25519) by the provider's keys, or with HS256 by
+/// the client's own secret; of at most 64 KiB, not encrypted, for this client alone, `exp` without any
+/// leeway, `iat` at most ten minutes old. An e-mail of more than 254 bytes counts as none, a name ends
+/// after 255 characters. Where the ID token of somebody new has no e-mail or no name, userinfo is asked.
+///
 /// # Security
 ///
 /// A code is tried once. It is remembered for ten minutes, hashed, and a second try is refused without
