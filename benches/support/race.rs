@@ -1,0 +1,153 @@
+//! Candidates run in turn, so that their ratios mean something on a noisy machine.
+//!
+//! Criterion and divan finish with one candidate before they begin the next. Seconds lie between, in
+//! which a shared machine changes its pace by more than the differences that count here. What we
+//! promise are *ratios* to a floor, and a ratio needs both sides in the same moments: each round runs
+//! a short batch of every candidate, and the median is taken of the rounds' ratios.
+
+use std::hint::black_box;
+use std::time::Duration;
+use std::time::Instant;
+
+const ROUNDS: usize = 1_000;
+
+/// Long enough that reading the clock does not show, short enough that a round sees one moment.
+const BATCH: Duration = Duration::from_micros(100);
+
+/// Candidates that are measured against each other.
+#[derive(Default)]
+pub struct Race<'a> {
+    candidates: Vec<Candidate<'a>>,
+    floor: usize,
+    bare: Option<usize>,
+}
+
+struct Candidate<'a> {
+    name: String,
+    floor: usize,
+    /// The candidate whose time does not count, being part of this one's.
+    bare: Option<usize>,
+    /// Runs this many times.
+    run: Box<dyn FnMut(u32) + 'a>,
+    batch: u32,
+    nanoseconds: Vec<f64>,
+}
+
+impl<'a> Race<'a> {
+    /// Adds a candidate that those added after it are measured by.
+    pub fn floor<R>(
+        &mut self,
+        name: impl Into<String>,
+        run: impl FnMut() -> R + 'a,
+        check: impl FnOnce(R),
+    ) {
+        self.floor = self.candidates.len();
+        self.row(name, run, check);
+    }
+
+    /// Adds a candidate that those added after it have as a part, so that only what they take beyond
+    /// it counts for them.
+    pub fn bare<R>(
+        &mut self,
+        name: impl Into<String>,
+        run: impl FnMut() -> R + 'a,
+        check: impl FnOnce(R),
+    ) {
+        self.bare = None;
+        self.row(name, run, check);
+        self.bare = Some(self.candidates.len() - 1);
+    }
+
+    /// Adds a candidate. `check` asserts what it gives, once: a benchmark of an error that nobody
+    /// expected would look like a very good one.
+    pub fn row<R>(
+        &mut self,
+        name: impl Into<String>,
+        mut run: impl FnMut() -> R + 'a,
+        check: impl FnOnce(R),
+    ) {
+        check(run());
+        self.candidates.push(Candidate {
+            name: name.into(),
+            floor: self.floor,
+            bare: self.bare,
+            run: Box::new(move |times| {
+                for _ in 0..times {
+                    black_box(run());
+                }
+            }),
+            batch: 1,
+            nanoseconds: Vec::new(),
+        });
+    }
+
+    /// Measures and prints, under `cargo bench`. Otherwise (`cargo test --benches`,
+    /// `cargo bench -- --test`) what has been asserted is all.
+    pub fn run(mut self) {
+        let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+        if has("--test") || !has("--bench") {
+            println!("{} candidates do what they should", self.candidates.len());
+            return;
+        }
+        for candidate in &mut self.candidates {
+            candidate.find_batch();
+        }
+        for round in 0..ROUNDS {
+            // Another one goes first each time, so that none always runs behind the same neighbour.
+            let count = self.candidates.len();
+            for at in 0..count {
+                let candidate = &mut self.candidates[(at + round) % count];
+                let time = candidate.time();
+                candidate.nanoseconds.push(time);
+            }
+        }
+        self.print();
+    }
+
+    fn print(&self) {
+        println!("{:<44} {:>8}  {:>7}  half of the rounds", "", "ns", "ratio");
+        for candidate in &self.candidates {
+            let floor = &self.candidates[candidate.floor].nanoseconds;
+            let ours = self.beyond_bare(candidate);
+            let ratios = sorted(ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect());
+            println!(
+                "{:<44} {:>8.1}  {:>7.3}  {:.3} to {:.3}",
+                candidate.name,
+                sorted(ours)[ROUNDS / 2],
+                ratios[ROUNDS / 2],
+                ratios[ROUNDS / 4],
+                ratios[ROUNDS * 3 / 4],
+            );
+        }
+    }
+
+    fn beyond_bare(&self, candidate: &Candidate<'_>) -> Vec<f64> {
+        let ours = candidate.nanoseconds.iter();
+        match candidate.bare {
+            Some(bare) => {
+                let bare = &self.candidates[bare].nanoseconds;
+                ours.zip(bare).map(|(ours, bare)| ours - bare).collect()
+            }
+            None => ours.copied().collect(),
+        }
+    }
+}
+
+impl Candidate<'_> {
+    fn time(&mut self) -> f64 {
+        let begun = Instant::now();
+        (self.run)(self.batch);
+        begun.elapsed().as_secs_f64() * 1e9 / f64::from(self.batch)
+    }
+
+    fn find_batch(&mut self) {
+        while self.time() * f64::from(self.batch) < BATCH.as_secs_f64() * 1e9 {
+            self.batch *= 2;
+        }
+    }
+}
+
+fn sorted(mut figures: Vec<f64>) -> Vec<f64> {
+    figures.sort_by(f64::total_cmp);
+    figures
+}
