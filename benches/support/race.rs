@@ -105,7 +105,7 @@ impl<'a> Race<'a> {
     }
 
     fn print(&self) {
-        println!("{:<44} {:>8}  {:>7}  half of the rounds", "", "ns", "ratio");
+        println!("{:<44} {:>8}  {:>7}  a tenth to nine tenths of the rounds", "", "ns", "ratio");
         for candidate in &self.candidates {
             let floor = &self.candidates[candidate.floor].nanoseconds;
             let ours = self.beyond_bare(candidate);
@@ -115,8 +115,8 @@ impl<'a> Race<'a> {
                 candidate.name,
                 sorted(ours)[ROUNDS / 2],
                 ratios[ROUNDS / 2],
-                ratios[ROUNDS / 4],
-                ratios[ROUNDS * 3 / 4],
+                ratios[ROUNDS / 10],
+                ratios[ROUNDS * 9 / 10],
             );
         }
     }
