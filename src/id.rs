@@ -199,21 +199,19 @@ identifier! {
 
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
-fn parse_canonical_uuid(text: &[u8]) -> Option<[u8; 16]> {
+#[inline]
+pub(crate) fn parse_canonical_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.try_into().ok()?;
-    let mut uuid = [0; 16];
-    let mut at = 0;
-    for byte in &mut uuid {
-        if HYPHENS.contains(&at) {
-            if text[at] != b'-' {
-                return None;
-            }
-            at += 1;
-        }
-        *byte = lower_hex(text[at])? << 4 | lower_hex(text[at + 1])?;
-        at += 2;
+    if HYPHENS.iter().any(|at| text[*at] != b'-') {
+        return None;
     }
-    Some(uuid)
+    let mut digits = [0; 32];
+    digits[..8].copy_from_slice(&text[..8]);
+    digits[8..12].copy_from_slice(&text[9..13]);
+    digits[12..16].copy_from_slice(&text[14..18]);
+    digits[16..20].copy_from_slice(&text[19..23]);
+    digits[20..].copy_from_slice(&text[24..]);
+    decode_lower_hex(&digits)
 }
 
 fn format_canonical_uuid(uuid: &[u8; 16]) -> [u8; 36] {
@@ -231,13 +229,31 @@ fn format_canonical_uuid(uuid: &[u8; 16]) -> [u8; 36] {
     text
 }
 
-/// The value of one lower-case hex digit. Upper case is refused: it would be a second spelling.
-pub(crate) const fn lower_hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        _ => None,
+/// Reads `N` bytes of two hex digits each. Upper case is refused: it would be a second spelling.
+///
+/// Without a branch before the end, so that the compiler takes sixteen digits at once.
+#[inline]
+pub(crate) fn decode_lower_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
+    let (pairs, []) = digits.as_chunks::<2>() else {
+        return None;
+    };
+    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
+    let mut bytes = [0; N];
+    let mut wrong = 0;
+    for (byte, pair) in bytes.iter_mut().zip(pairs) {
+        let [(high, high_wrong), (low, low_wrong)] = pair.map(lower_hex);
+        *byte = high << 4 | low;
+        wrong |= high_wrong | low_wrong;
     }
+    (wrong == 0).then_some(bytes)
+}
+
+/// The value of a digit, and zero; of anything else some value, and one.
+const fn lower_hex(digit: u8) -> (u8, u8) {
+    let decimal = digit.wrapping_sub(b'0');
+    let letter = digit.wrapping_sub(b'a');
+    let value = if decimal < 10 { decimal } else { letter.wrapping_add(10) };
+    (value, (decimal >= 10 && letter >= 6) as u8)
 }
 
 #[cfg(test)]
@@ -270,6 +286,28 @@ mod tests {
             assert_eq!(other.as_uuid_bytes(), None, "{spelling}");
             assert_eq!(other.to_string(), spelling);
         }
+    }
+
+    #[test]
+    fn takes_each_lower_case_hex_digit_and_no_other_byte() {
+        for at in 0..64 {
+            for byte in 0..=u8::MAX {
+                let mut digits =
+                    *b"0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+                digits[at] = byte;
+                let text = std::str::from_utf8(&digits).unwrap_or_default();
+                let is_lower = |digit: u8| digit.is_ascii_hexdigit() && !digit.is_ascii_uppercase();
+                let pairs =
+                    (0..64).step_by(2).map(|at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok());
+                let expected: Option<Vec<u8>> = pairs.collect();
+                let expected = expected.filter(|_| is_lower(byte));
+                let decoded: Option<[u8; 32]> = decode_lower_hex(&digits);
+                assert_eq!(decoded.map(Vec::from), expected, "{at}: {byte}");
+            }
+        }
+        assert_eq!(decode_lower_hex::<1>(b"0"), None);
+        assert_eq!(decode_lower_hex::<1>(b"000"), None);
+        assert_eq!(decode_lower_hex::<1>(b"0000"), None);
     }
 
     #[test]
