@@ -13,11 +13,14 @@ pub(super) const URL_SAFE: Base64 = base64_simd::URL_SAFE_NO_PAD;
 pub(super) const STANDARD: Base64 = base64_simd::STANDARD;
 
 /// Decodes `text` into the front of `buffer`; `None` where it is not canonical or does not fit.
-pub(super) fn decode<'b>(
+pub(super) fn decode<'b, Byte>(
     alphabet: &Base64,
     text: &[u8],
-    buffer: &'b mut [u8],
-) -> Option<&'b mut [u8]> {
+    buffer: &'b mut [Byte],
+) -> Option<&'b mut [u8]>
+where
+    [Byte]: AsOut<[u8]>,
+{
     let len = alphabet.decoded_length(text).ok()?;
     alphabet.decode(text, buffer.get_mut(..len)?.as_out()).ok()
 }

@@ -1,5 +1,11 @@
 //! Splitting and decoding a token.
 
+use std::mem::MaybeUninit;
+
+use memchr::memchr;
+use memchr::memchr_iter;
+use memchr::memrchr;
+
 use super::MAX_TOKEN_LEN;
 use super::Malformed;
 use super::TokenForm;
@@ -8,7 +14,7 @@ use super::header::COMPACT_HEADER;
 use super::header::Header;
 use super::header::LEGACY_HEADER;
 use super::header::MAX_HEADER_LEN;
-use crate::id::lower_hex;
+use crate::id::decode_lower_hex;
 
 /// A token as it came in: well formed, and not to be believed.
 #[derive(Debug)]
@@ -20,13 +26,15 @@ pub(crate) struct UnverifiedToken<'a> {
     claims: &'a [u8],
 }
 
-/// Room for what a token decodes to, so that the usual one is decoded without allocating.
+/// Room for what a token decodes to, so that none up to [`MAX_TOKEN_LEN`] allocates for it. Nobody fills
+/// it before: zeros for kilobytes would be written on each verification and never read.
 #[derive(Debug)]
 pub(crate) struct Scratch {
-    header: Vec<u8>,
-    claims: [u8; 512],
+    header: [MaybeUninit<u8>; MAX_HEADER_LEN],
+    claims: [MaybeUninit<u8>; MAX_TOKEN_LEN / 4 * 3],
     long_claims: Vec<u8>,
-    signature: [u8; MAX_SIGNATURE_LEN],
+    signature: [MaybeUninit<u8>; MAX_SIGNATURE_LEN],
+    mac: [u8; 32],
 }
 
 /// Bytes of the longest signature: RSA with a modulus of 4096 bits.
@@ -35,10 +43,11 @@ const MAX_SIGNATURE_LEN: usize = 512;
 impl Scratch {
     pub(crate) const fn new() -> Self {
         Self {
-            header: Vec::new(),
-            claims: [0; 512],
+            header: [const { MaybeUninit::uninit() }; MAX_HEADER_LEN],
+            claims: [const { MaybeUninit::uninit() }; MAX_TOKEN_LEN / 4 * 3],
             long_claims: Vec::new(),
-            signature: [0; MAX_SIGNATURE_LEN],
+            signature: [const { MaybeUninit::uninit() }; MAX_SIGNATURE_LEN],
+            mac: [0; 32],
         }
     }
 }
@@ -57,34 +66,33 @@ impl<'a> UnverifiedToken<'a> {
         token: &'a [u8],
         scratch: &'a mut Scratch,
     ) -> Result<Self, Malformed> {
-        // Counted without collecting the parts: an attacker may send nothing but dots
-        // (CVE-2025-27144, CVE-2025-30204).
-        let mut dots =
-            token.iter().enumerate().filter(|(_, byte)| **byte == b'.').map(|(at, _)| at);
-        let (Some(first), Some(second), None) = (dots.next(), dots.next(), dots.next()) else {
-            return Err(Malformed("the token does not have three parts"));
-        };
-        let header = &token[..first];
-        let claims = &token[first + 1..second];
-        let signature = &token[second + 1..];
+        Self::decode(token, scratch).map_err(|malformed| {
+            // Only now, because no part decodes that has a dot in it.
+            if dots(token) == 2 { malformed } else { NOT_THREE_PARTS }
+        })
+    }
 
+    fn decode(token: &'a [u8], scratch: &'a mut Scratch) -> Result<Self, Malformed> {
         // The header alone decides the form, before anything else is read, so that no mixture of
         // the two forms can ever be accepted.
-        let form = match header {
-            _ if header == LEGACY_HEADER.as_bytes() => TokenForm::Legacy,
-            _ => TokenForm::Compact,
-        };
-        let header = match form {
-            TokenForm::Legacy => Header::HS256,
-            TokenForm::Compact if header == COMPACT_HEADER.as_bytes() => Header::HS256,
-            TokenForm::Compact => {
-                scratch.header.resize(MAX_HEADER_LEN, 0);
-                let json = base64::decode(&base64::URL_SAFE, header, &mut scratch.header).ok_or(
-                    Malformed("the header is not canonical base64url of at most 1024 bytes"),
-                )?;
-                Header::parse(json)?
+        let (form, header, rest) = if let Some(rest) = after(LEGACY_HEADER, token) {
+            (TokenForm::Legacy, Header::HS256, rest)
+        } else if let Some(rest) = after(COMPACT_HEADER, token) {
+            (TokenForm::Compact, Header::HS256, rest)
+        } else {
+            let first = memchr(b'.', token).ok_or(NOT_THREE_PARTS)?;
+            // Before JSON is read of somebody who only sends dots.
+            if dots(token) != 2 {
+                return Err(NOT_THREE_PARTS);
             }
+            let json = base64::decode(&base64::URL_SAFE, &token[..first], &mut scratch.header)
+                .ok_or(Malformed("the header is not canonical base64url of at most 1024 bytes"))?;
+            (TokenForm::Compact, Header::parse(json)?, &token[first + 1..])
         };
+        let second = memrchr(b'.', rest).ok_or(NOT_THREE_PARTS)?;
+        let claims = &rest[..second];
+        let signature = &rest[second + 1..];
+        let signing_input = &token[..token.len() - signature.len() - 1];
 
         let (alphabet, not_canonical) = match form {
             TokenForm::Compact => {
@@ -94,24 +102,27 @@ impl<'a> UnverifiedToken<'a> {
                 (&base64::STANDARD, Malformed("the claims are not canonical padded base64"))
             }
         };
-        let room = if claims.len() <= scratch.claims.len() {
-            scratch.claims.as_mut_slice()
+        let claims = if token.len() <= MAX_TOKEN_LEN {
+            base64::decode(alphabet, claims, &mut scratch.claims)
         } else {
             scratch.long_claims.resize(claims.len(), 0);
-            scratch.long_claims.as_mut_slice()
+            base64::decode(alphabet, claims, scratch.long_claims.as_mut_slice())
         };
-        let claims = base64::decode(alphabet, claims, room).ok_or(not_canonical)?;
+        let claims = claims.ok_or(not_canonical)?;
 
-        let signature = match form {
+        let signature: &[u8] = match form {
             TokenForm::Compact => {
                 base64::decode(&base64::URL_SAFE, signature, &mut scratch.signature)
                     .ok_or(Malformed("the signature is not canonical base64url"))?
             }
-            TokenForm::Legacy => decode_hex(signature, &mut scratch.signature)
-                .ok_or(Malformed("the signature is not 64 lower-case hexadecimal digits"))?,
+            TokenForm::Legacy => {
+                scratch.mac = decode_lower_hex(signature)
+                    .ok_or(Malformed("the signature is not 64 lower-case hexadecimal digits"))?;
+                &scratch.mac
+            }
         };
 
-        Ok(Self { form, header, signing_input: &token[..second], signature, claims })
+        Ok(Self { form, header, signing_input, signature, claims })
     }
 
     pub(crate) const fn form(&self) -> TokenForm {
@@ -141,15 +152,17 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
-fn decode_hex<'b>(digits: &[u8], buffer: &'b mut [u8]) -> Option<&'b mut [u8]> {
-    let bytes = buffer.get_mut(..32)?;
-    if digits.len() != 64 {
-        return None;
-    }
-    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = lower_hex(pair[0])? << 4 | lower_hex(pair[1])?;
-    }
-    Some(bytes)
+const NOT_THREE_PARTS: Malformed = Malformed("the token does not have three parts");
+
+/// Counts without collecting the parts: an attacker may send nothing but dots (CVE-2025-27144,
+/// CVE-2025-30204).
+fn dots(token: &[u8]) -> usize {
+    memchr_iter(b'.', token).count()
+}
+
+/// What follows this header and its dot.
+fn after<'a>(header: &str, token: &'a [u8]) -> Option<&'a [u8]> {
+    token.strip_prefix(header.as_bytes())?.strip_prefix(b".")
 }
 
 #[cfg(test)]
