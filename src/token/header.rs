@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use super::Malformed;
 use super::json::Json;
 use super::json::each_member;
+use super::shape::Shape;
+use super::shape::plain_text;
 
 /// The header segment of the legacy form: `{"alg": "HS256", "typ": "JWT"}` with its spaces. It means
 /// that form, always, and every other segment means the compact form.
@@ -31,6 +33,18 @@ impl<'a> Header<'a> {
     pub(super) const HS256: Self = Self { alg: Cow::Borrowed("HS256"), kid: None };
 
     pub(super) fn parse(json: &'a [u8]) -> Result<Self, Malformed> {
+        Self::parse_as_issued(json).map_or_else(|| Self::parse_any(json), Ok)
+    }
+
+    /// Reads a header of the shape that our issuer writes for a key with an id.
+    pub(super) fn parse_as_issued(json: &'a [u8]) -> Option<Self> {
+        let mut json = Shape(json);
+        json.literal(r#"{"alg":"HS256","typ":"JWT","kid":""#)?;
+        let kid = plain_text(json.0.strip_suffix(br#""}"#)?)?;
+        Some(Self { kid: Some(Cow::Borrowed(kid)), ..Self::HS256 })
+    }
+
+    pub(super) fn parse_any(json: &'a [u8]) -> Result<Self, Malformed> {
         let mut alg = None;
         let mut kid = None;
         let mut typ = None;

@@ -9,6 +9,9 @@ mod claims;
 mod encode;
 mod header;
 mod json;
+mod shape;
+#[cfg(test)]
+mod tests;
 mod unverified;
 
 pub(crate) use self::claims::Claims;
