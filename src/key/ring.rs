@@ -205,25 +205,25 @@ impl KeyRing {
         let keys = self.keys.load();
         let mut live = keys.verifying.iter().filter(|live| live.is_live(now)).map(|live| &live.key);
 
-        // The algorithms are the keys' own, never the token's choice: what no key is for is refused
-        // before any key is touched (RFC 8725 section 3.1).
+        // The algorithms are the keys' own, never the token's choice: no key is touched for another
+        // (RFC 8725 section 3.1).
+        let kid = token.unverified_kid();
+        let has_kid = |key: &&VerifyingKey| key.id() == kid;
         let is_for_alg = |key: &&VerifyingKey| key.is_named(token.unverified_alg());
+        let fits = |key: &VerifyingKey| key.fits(token.signing_input(), token.signature());
+        if live.clone().filter(has_kid).filter(is_for_alg).any(fits) {
+            return Ok(());
+        }
+
+        // Why none does is looked for only now. A `kid` names one key at most.
         if !live.clone().any(|key| is_for_alg(&key)) {
             return Err(Refusal::DisallowedAlgorithm);
         }
-
-        let fits = |key: &VerifyingKey| key.fits(token.signing_input(), token.signature());
-        let vouched = match token.unverified_kid() {
-            Some(kid) => {
-                let key = live.find(|key| key.id() == Some(kid)).ok_or(Refusal::UnknownKey)?;
-                if !is_for_alg(&key) {
-                    return Err(Refusal::DisallowedAlgorithm);
-                }
-                fits(key)
-            }
-            None => live.filter(is_for_alg).filter(|key| key.id().is_none()).any(fits),
-        };
-        if vouched { Ok(()) } else { Err(Refusal::InvalidSignature) }
+        match live.find(has_kid) {
+            None if kid.is_some() => Err(Refusal::UnknownKey),
+            Some(key) if kid.is_some() && !is_for_alg(&key) => Err(Refusal::DisallowedAlgorithm),
+            _ => Err(Refusal::InvalidSignature),
+        }
     }
 }
 

@@ -155,7 +155,6 @@ impl VerifyingKey {
     }
 
     /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
-    #[cfg(any(feature = "issuer", feature = "asymmetric"))]
     pub(super) fn alg(&self) -> &'static str {
         match self.algorithm() {
             Algorithm::RS256 => "RS256",
@@ -172,10 +171,7 @@ impl VerifyingKey {
     /// Whether a header's `alg` names this key's algorithm, exactly. The two names of Ed25519
     /// (RFC 8037, RFC 9864) are both its own.
     pub(super) fn is_named(&self, alg: &str) -> bool {
-        match self.algorithm() {
-            Algorithm::EdDSA => alg == "EdDSA" || alg == "Ed25519",
-            algorithm => alg.parse::<Algorithm>().is_ok_and(|named| named == algorithm),
-        }
+        alg == self.alg() || alg == "Ed25519" && self.algorithm() == Algorithm::EdDSA
     }
 
     /// Tells whether the token is signed by this key, with its one algorithm; its `kid` is not looked at.
