@@ -7,6 +7,8 @@ mod replica;
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -59,6 +61,8 @@ const DEFAULT_CAPACITY: usize = 10_000_000;
 #[derive(Clone)]
 pub struct Revocations {
     replica: Arc<Replica>,
+    /// Whether anything was ever revoked. Where nothing was, verification looks at nothing else.
+    used: Arc<AtomicBool>,
 }
 
 /// Why a revocation was not taken. The token in question goes on being accepted.
@@ -109,7 +113,7 @@ impl Revocations {
     /// `capacity` customers. Nothing is allocated ahead.
     #[must_use]
     pub fn in_memory_with_capacity(capacity: usize) -> Self {
-        Self { replica: Arc::new(Replica::new(capacity)) }
+        Self { replica: Arc::new(Replica::new(capacity)), used: Arc::default() }
     }
 
     /// Revokes one token until `expires_at`, its `exp`; a part of a second counts as a whole one.
@@ -125,6 +129,7 @@ impl Revocations {
         token_id: &TokenId,
         expires_at: SystemTime,
     ) -> Result<(), RevokeError> {
+        self.used.store(true, Ordering::Release);
         self.replica.revoke(token_id.clone(), ceil_seconds(since_epoch(expires_at)))
     }
 
@@ -143,6 +148,7 @@ impl Revocations {
         customer_id: &CustomerId,
         issued_before: SystemTime,
     ) -> Result<(), RevokeError> {
+        self.used.store(true, Ordering::Release);
         self.replica.revoke_customer(customer_id.clone(), since_epoch(issued_before))
     }
 
@@ -164,7 +170,7 @@ impl Revocations {
         customer_id: &CustomerId,
         iat: u64,
     ) -> bool {
-        self.replica.is_revoked(token_id, customer_id, iat)
+        self.used.load(Ordering::Acquire) && self.replica.is_revoked(token_id, customer_id, iat)
     }
 
     /// Where this customer's tokens begin to be good.
