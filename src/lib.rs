@@ -98,6 +98,7 @@ mod verify;
 pub use jsonwebtoken::Algorithm;
 
 pub use crate::clock::Clock;
+pub use crate::clock::CoarseClock;
 pub use crate::clock::SystemClock;
 #[cfg(feature = "issuer")]
 pub use crate::customer::Admission;
