@@ -1,6 +1,7 @@
 //! Whether to believe a token, and why not.
 
 mod error;
+mod name;
 mod verified;
 mod verifier;
 

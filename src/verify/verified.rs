@@ -1,8 +1,8 @@
 //! What a verified token says.
 
-use std::sync::Arc;
 use std::time::SystemTime;
 
+use super::name::Name;
 use crate::clock::from_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
@@ -10,23 +10,25 @@ use crate::token::Claims;
 
 /// Token whose signature, times and revocation status were found good.
 ///
-/// Only a [`Verifier`](crate::Verifier) makes one, so that having one is the proof. Cloning is cheap.
+/// Only a [`Verifier`](crate::Verifier) makes one, so that having one is the proof. Cloning is cheap: it
+/// never allocates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     customer_id: CustomerId,
     token_id: TokenId,
-    name: Option<Arc<str>>,
+    name: Option<Name>,
     issued_at: u64,
     expires_at: u64,
 }
 
 impl VerifiedToken {
     /// Keeps of the claims what the layer's users need. The caller has verified them.
+    #[inline]
     pub(crate) fn new(claims: Claims<'_>) -> Self {
         Self {
             customer_id: claims.customer_id,
             token_id: claims.token_id,
-            name: claims.name.map(Arc::from),
+            name: claims.name.as_deref().map(Name::new),
             issued_at: claims.iat,
             expires_at: claims.exp,
         }
@@ -47,7 +49,7 @@ impl VerifiedToken {
     /// Returns the customer's name as the issuer knew it (`name`), which may be empty.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+        self.name.as_ref().map(Name::as_str)
     }
 
     /// Returns when the token was issued (`iat`), a whole second.

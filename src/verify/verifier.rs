@@ -7,7 +7,7 @@ use super::VerifiedToken;
 use super::VerifyError;
 use super::VerifyErrorKind;
 use crate::clock::Clock;
-use crate::clock::SystemClock;
+use crate::clock::CoarseClock;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
 use crate::key::KeyRing;
@@ -80,7 +80,7 @@ impl Verifier {
             audiences: Vec::new(),
             issuer: None,
             revocations: Revocations::in_memory(),
-            clock: SystemClock::shared(),
+            clock: CoarseClock::shared(),
         }
     }
 
@@ -175,7 +175,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the clock. Default [`SystemClock`].
+    /// Sets the clock. Default [`CoarseClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -220,25 +220,28 @@ impl VerifierBuilder {
         Ok(())
     }
 
-    /// Compares in whole durations, saturating: no clock and no claim can overflow.
+    /// Compares nanoseconds of 128 bits: no clock and no claim can overflow.
     fn check_times(&self, claims: &Claims<'_>, now: Duration) -> Result<(), VerifyError> {
-        let exp = Duration::from_secs(claims.exp);
-        let iat = Duration::from_secs(claims.iat);
+        let now = now.as_nanos();
+        let [exp, iat] = [claims.exp, claims.iat].map(nanos);
         // "On or after which the JWT MUST NOT be accepted": `exp` itself is too late.
-        if now >= exp.saturating_add(self.leeway) {
+        if now >= exp + self.leeway.as_nanos() {
             return Err(VerifyErrorKind::Expired.into());
         }
-        let nbf = claims.nbf.map(Duration::from_secs);
-        if nbf.is_some_and(|nbf| now.saturating_add(self.leeway) < nbf) {
+        if claims.nbf.is_some_and(|nbf| now + self.leeway.as_nanos() < nanos(nbf)) {
             return Err(VerifyErrorKind::NotYetValid.into());
         }
-        if now.saturating_add(self.clock_skew) < iat {
+        if now + self.clock_skew.as_nanos() < iat {
             return Err(VerifyErrorKind::IssuedInFuture.into());
         }
         let lifetime = exp.checked_sub(iat).ok_or(Malformed("`exp` is before `iat`"))?;
-        if lifetime > self.max_lifetime {
+        if lifetime > self.max_lifetime.as_nanos() {
             return Err(VerifyErrorKind::LifetimeTooLong.into());
         }
         Ok(())
     }
+}
+
+fn nanos(seconds: u64) -> u128 {
+    u128::from(seconds) * 1_000_000_000
 }
