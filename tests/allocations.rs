@@ -1,0 +1,179 @@
+//! How often the heap is asked for memory, which does not change with the machine.
+#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
+
+mod common;
+
+use std::convert::Infallible;
+use std::future::Ready;
+use std::future::ready;
+use std::sync::Arc;
+
+use allocation_counter::measure;
+use bytes::Bytes;
+use futures_util::FutureExt;
+use http::Request;
+use http::Response;
+use tower::Layer;
+use tower::Service;
+use tower::service_fn;
+use tower_customer_auth::CustomerAuthLayer;
+use tower_customer_auth::CustomerId;
+use tower_customer_auth::KeyRing;
+use tower_customer_auth::Rejection;
+use tower_customer_auth::Revocations;
+use tower_customer_auth::SigningKey;
+use tower_customer_auth::TokenForm;
+use tower_customer_auth::VerifiedToken;
+use tower_customer_auth::Verifier;
+use tower_customer_auth::VerifyErrorKind;
+use tower_customer_auth::testing::ManualClock;
+use tower_customer_auth::testing::sign_raw;
+
+use self::common::CUSTOMER;
+use self::common::NOW;
+use self::common::TOKEN_HEADER;
+use self::common::key;
+use self::common::verifier;
+
+const TOKEN: &str = "36f05940-0d38-411a-8909-3aea58bc1f09";
+const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// Claims in the order of our issuer, who starts the token at `iat`.
+fn claims(sub: &str, name: &str, iat: u64, jti: &str) -> String {
+    let exp = iat + 86_400;
+    format!(r#"{{"sub":"{sub}","name":"{name}","exp":{exp},"iat":{iat},"jti":"{jti}"}}"#)
+}
+
+fn usual(form: TokenForm) -> String {
+    sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron Swanson", NOW, TOKEN))
+}
+
+/// Allocations of one verification, after what is set up once a thread.
+fn count(verifier: &Verifier, token: &str, expected: Result<(), VerifyErrorKind>) -> u64 {
+    let mut verdict = None;
+    let mut count = 0;
+    for _ in 0..2 {
+        verdict = None;
+        let verify = || verdict = Some(verifier.verify(token.as_bytes()));
+        count = measure(verify).count_total;
+    }
+    assert_eq!(verdict.unwrap().map(drop).map_err(|error| error.kind()), expected, "{token}");
+    count
+}
+
+#[test]
+fn an_accepted_token_of_ours_takes_no_allocation_and_one_for_a_long_name() {
+    for form in [TokenForm::Compact, TokenForm::Legacy] {
+        assert_eq!(count(&verifier(), &usual(form), Ok(())), 0, "{form:?}");
+        let thirty_one = "A name as long as that, or more";
+        let long = sign_raw(&key(), form, HEADER, claims(CUSTOMER, thirty_one, NOW, TOKEN));
+        assert_eq!(count(&verifier(), &long, Ok(())), 1, "{form:?}, long name");
+        let thirty = sign_raw(&key(), form, HEADER, claims(CUSTOMER, &thirty_one[1..], NOW, TOKEN));
+        assert_eq!(count(&verifier(), &thirty, Ok(())), 0, "{form:?}, name of 30 bytes");
+    }
+}
+
+#[test]
+fn a_key_id_takes_no_allocation() {
+    let key = key().with_id("2026-11");
+    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let verifier = Verifier::builder(KeyRing::new(key.clone())).clock(clock).build().unwrap();
+    let header = r#"{"alg":"HS256","typ":"JWT","kid":"2026-11"}"#;
+    let claims = claims(CUSTOMER, "Ron Swanson", NOW, TOKEN);
+    let token = sign_raw(&key, TokenForm::Compact, header, &claims);
+    assert_eq!(count(&verifier, &token, Ok(())), 0);
+    let unknown = sign_raw(&key, TokenForm::Compact, &header.replace("11", "12"), &claims);
+    assert_eq!(count(&verifier, &unknown, Err(VerifyErrorKind::UnknownKey)), 0);
+}
+
+#[test]
+fn a_refused_token_takes_no_allocation() {
+    let revocations = Revocations::in_memory();
+    let tomorrow = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(NOW + 86_400);
+    let token_id = TOKEN.parse().unwrap();
+    let revoked = revocations.revoke(&token_id, tomorrow).now_or_never();
+    revoked.expect("a list in memory never waits").unwrap();
+    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let revoking = Verifier::builder(KeyRing::new(key())).clock(clock).revocations(revocations);
+    let revoking = revoking.build().unwrap();
+
+    let other_key = SigningKey::hs256("fedcba9876543210fedcba9876543210").unwrap();
+    for form in [TokenForm::Compact, TokenForm::Legacy] {
+        let token = usual(form);
+        let at = |iat| sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron", iat, TOKEN));
+        let forged = sign_raw(&other_key, form, HEADER, claims(CUSTOMER, "Ron", NOW, TOKEN));
+        for (verifier, token, kind) in [
+            (&verifier(), "", VerifyErrorKind::Malformed),
+            (&verifier(), "a.b.c", VerifyErrorKind::Malformed),
+            (&verifier(), &*".".repeat(8192), VerifyErrorKind::Malformed),
+            (&verifier(), &*"x".repeat(9000), VerifyErrorKind::Malformed),
+            (&verifier(), &token[..token.len() - 2], VerifyErrorKind::Malformed),
+            (&verifier(), &*forged, VerifyErrorKind::InvalidSignature),
+            (&verifier(), &*at(NOW - 86_400), VerifyErrorKind::Expired),
+            (&verifier(), &*at(NOW + 6), VerifyErrorKind::IssuedInFuture),
+            (&revoking, &*token, VerifyErrorKind::Revoked),
+        ] {
+            assert_eq!(count(verifier, token, Err(kind)), 0, "{form:?}, {kind:?}: {token}");
+        }
+    }
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "a service owns its request")]
+fn handler(request: Request<()>) -> Ready<Result<Response<Bytes>, Infallible>> {
+    let mut response = Response::new(Bytes::new());
+    // Behind the counted part: an accepted request is told from another by what it carries.
+    if request.extensions().get::<CustomerId>().is_none() {
+        *response.status_mut() = http::StatusCode::NO_CONTENT;
+    }
+    ready(Ok(response))
+}
+
+fn request(token: &str) -> Request<()> {
+    Request::get("/").header(TOKEN_HEADER, token).body(()).unwrap()
+}
+
+/// Allocations of one call.
+fn count_call<S, B>(service: &mut S, token: &str, expected: u16) -> u64
+where
+    S: Service<Request<()>, Response = Response<B>, Error = Infallible>,
+{
+    let mut count = 0;
+    for _ in 0..2 {
+        let (request, mut response) = (request(token), None);
+        count = measure(|| response = service.call(request).now_or_never()).count_total;
+        assert_eq!(response.unwrap().unwrap().status(), expected);
+    }
+    count
+}
+
+#[test]
+fn an_accepted_request_takes_what_its_extensions_take_and_no_more() {
+    let mut service = CustomerAuthLayer::required(verifier()).layer(service_fn(handler));
+    for form in [TokenForm::Compact, TokenForm::Legacy] {
+        let token = usual(form);
+        let verified = verifier().verify(token.as_bytes()).unwrap();
+        let mut bare = request(&token);
+        let extensions = measure(|| {
+            bare.extensions_mut().insert::<CustomerId>(verified.customer_id().clone());
+            bare.extensions_mut().insert::<VerifiedToken>(verified);
+        });
+        assert_eq!(extensions.count_total, 4, "the map's box, its table, and a box a value");
+        assert_eq!(count_call(&mut service, &token, 200), extensions.count_total, "{form:?}");
+    }
+}
+
+#[test]
+fn a_refused_request_takes_what_its_answer_takes_and_no_more() {
+    let plain = |_: &Rejection| Response::new(Bytes::new());
+    let layer = CustomerAuthLayer::required(verifier()).rejection_response(plain);
+    let mut service = layer.layer(service_fn(handler));
+    let refused = service.call(request("a.b.c")).now_or_never().unwrap().unwrap();
+    let rejection = refused.extensions().get::<Rejection>().unwrap().clone();
+    let answer = measure(|| {
+        Response::new(()).extensions_mut().insert(rejection);
+    });
+    assert_eq!(answer.count_total, 3, "the map's box, its table, and a box for the rejection");
+    for token in ["a.b.c", &usual(TokenForm::Legacy)[1..]] {
+        assert_eq!(count_call(&mut service, token, 200), answer.count_total, "{token}");
+    }
+}
