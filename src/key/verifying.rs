@@ -171,7 +171,10 @@ impl VerifyingKey {
     /// Whether a header's `alg` names this key's algorithm, exactly. The two names of Ed25519
     /// (RFC 8037, RFC 9864) are both its own.
     pub(super) fn is_named(&self, alg: &str) -> bool {
-        alg == self.alg() || alg == "Ed25519" && self.algorithm() == Algorithm::EdDSA
+        match self.algorithm() {
+            Algorithm::EdDSA => alg == "EdDSA" || alg == "Ed25519",
+            _ => alg == self.alg(),
+        }
     }
 
     /// Tells whether the token is signed by this key, with its one algorithm; its `kid` is not looked at.
