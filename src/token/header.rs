@@ -33,6 +33,10 @@ impl<'a> Header<'a> {
     pub(super) const HS256: Self = Self { alg: Cow::Borrowed("HS256"), kid: None };
 
     pub(super) fn parse(json: &'a [u8]) -> Result<Self, Malformed> {
+        // Whoever sends nothing but dots is not worth the allocation of serde_json's error.
+        if json.is_empty() {
+            return Err(Malformed("the header is not one strict JSON object"));
+        }
         Self::parse_as_issued(json).map_or_else(|| Self::parse_any(json), Ok)
     }
 
