@@ -23,6 +23,7 @@ fn the_core() {
     holds::<auth::RevokeErrorKind>();
     holds::<auth::Secret>();
     holds::<auth::SigningKey>();
+    holds::<auth::CoarseClock>();
     holds::<auth::SystemClock>();
     holds::<auth::TokenForm>();
     holds::<auth::TokenId>();
