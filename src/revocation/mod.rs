@@ -3,7 +3,18 @@
 //! [`Revocations`] is a local *replica*: verification asks it without waiting for anybody. A durable
 //! log that feeds the replica of every node is to stand beside it; in memory there is none.
 
+mod buckets;
+mod cut_off;
 mod replica;
+mod scramble;
+mod shards;
+mod sync;
+mod tag;
+#[cfg(test)]
+mod tests;
+mod texts;
+mod tokens;
+mod uuids;
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,7 +24,7 @@ use std::time::Duration;
 use std::time::SystemTime;
 
 #[cfg(feature = "issuer")]
-pub(crate) use self::replica::CutOff;
+pub(crate) use self::cut_off::CutOff;
 pub(crate) use self::replica::MAX_LEEWAY;
 use self::replica::Replica;
 use crate::clock::Clock;

@@ -35,6 +35,7 @@ mod clock;
 mod identity;
 #[cfg(feature = "oidc")]
 mod provider;
+mod revocation;
 mod token;
 
 pub use self::clock::ManualClock;
@@ -53,5 +54,6 @@ pub use self::provider::ScriptedBody;
 pub use self::provider::ScriptedProvider;
 #[cfg(feature = "oidc")]
 pub use self::provider::TokenRequest;
+pub use self::revocation::is_revoked;
 pub use self::token::TestToken;
 pub use self::token::sign_raw;

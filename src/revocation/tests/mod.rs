@@ -1,0 +1,3 @@
+//! Tests of the replica from inside.
+
+mod replica;

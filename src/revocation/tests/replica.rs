@@ -1,0 +1,161 @@
+//! The list's meaning.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use crate::clock::Clock;
+use crate::clock::from_epoch;
+use crate::id::CustomerId;
+use crate::id::TokenId;
+use crate::revocation::RevokeError;
+use crate::revocation::RevokeErrorKind;
+use crate::revocation::buckets::BUCKET_SECONDS;
+use crate::revocation::buckets::MAX_BUCKETS;
+use crate::revocation::cut_off::CutOff;
+use crate::revocation::replica::MAX_LEEWAY;
+use crate::revocation::replica::Replica;
+use std::time::SystemTime;
+
+#[derive(Debug)]
+struct HandTurned(AtomicU64);
+
+impl Clock for HandTurned {
+    fn now(&self) -> SystemTime {
+        from_epoch(self.0.load(Ordering::Relaxed))
+    }
+}
+
+const DAY: u64 = 86_400;
+const START: u64 = 100 * DAY;
+
+fn replica(capacity: usize) -> (Replica, Arc<HandTurned>) {
+    let replica = Replica::new(capacity);
+    let clock = Arc::new(HandTurned(AtomicU64::new(START)));
+    let shared: Arc<dyn Clock> = clock.clone();
+    replica.attach(&shared, Duration::from_secs(DAY));
+    (replica, clock)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn token(text: &str) -> TokenId {
+    text.parse().unwrap()
+}
+
+fn customer(text: &str) -> CustomerId {
+    text.parse().unwrap()
+}
+
+#[test]
+fn a_revoked_token_is_refused_and_no_other() {
+    let (replica, _) = replica(10);
+    replica.revoke(token("t"), START + DAY).unwrap();
+    assert!(replica.is_revoked(&token("t"), &customer("c"), START));
+    for other in ["T", "t ", "tt", "s"].into_iter().filter_map(|text| text.parse().ok()) {
+        assert!(!replica.is_revoked(&other, &customer("c"), START), "{other}");
+    }
+}
+
+#[test]
+fn a_customers_tokens_are_refused_by_their_iat_and_the_cut_off_never_moves_back() {
+    let (replica, _) = replica(10);
+    replica.revoke_customer(customer("c"), seconds(START)).unwrap();
+    replica.revoke_customer(customer("c"), seconds(START - 9)).unwrap();
+    assert!(replica.is_revoked(&token("t"), &customer("c"), START - 1));
+    assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
+    assert!(!replica.is_revoked(&token("t"), &customer("d"), START - 1));
+}
+
+#[test]
+fn a_cut_off_within_a_second_reaches_to_its_end() {
+    let (replica, _) = replica(10);
+    let within = seconds(START) + Duration::from_nanos(1);
+    replica.revoke_customer(customer("c"), within).unwrap();
+    assert!(replica.is_revoked(&token("t"), &customer("c"), START));
+    assert!(!replica.is_revoked(&token("t"), &customer("c"), START + 1));
+    let cut_off = CutOff { at: within, valid_from: START + 1 };
+    assert_eq!(replica.cut_off(&customer("c")), Some(cut_off));
+}
+
+#[test]
+fn a_second_cut_off_in_the_same_second_reaches_what_was_issued_after_the_first() {
+    let (replica, _) = replica(10);
+    let at = |millis| Duration::from_millis(START * 1_000 + millis);
+    for (millis, valid_from) in
+        [(200, 1), (600, 2), (600, 2), (100, 2), (999, 3), (1_000, 4), (3_500, 5), (9_001, 10)]
+    {
+        replica.revoke_customer(customer("c"), at(millis)).unwrap();
+        let cut_off = replica.cut_off(&customer("c")).unwrap();
+        assert_eq!(cut_off.valid_from, START + valid_from, "after {millis} ms");
+    }
+}
+
+#[test]
+fn expired_buckets_are_dropped_whole_and_none_before_its_last_token_has_expired() {
+    let (replica, clock) = replica(10);
+    let exp = START + DAY;
+    replica.revoke(token("first"), exp).unwrap();
+    replica.revoke_customer(customer("c"), seconds(START + 100)).unwrap();
+
+    clock.0.store(exp + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
+    replica.revoke(token("second"), exp + DAY).unwrap();
+    assert!(replica.is_revoked(&token("first"), &customer("d"), START));
+    assert!(replica.is_revoked(&token("t"), &customer("c"), START));
+
+    clock.0.store(exp + BUCKET_SECONDS + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
+    replica.revoke(token("third"), exp + DAY).unwrap();
+    assert!(!replica.is_revoked(&token("first"), &customer("d"), START));
+    assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
+    assert!(replica.is_revoked(&token("second"), &customer("d"), START));
+    assert_eq!((replica.token_count(), replica.customer_count()), (2, 0));
+}
+
+#[test]
+fn a_full_list_refuses_more_and_keeps_what_it_has() {
+    let (replica, clock) = replica(2);
+    for text in ["a", "b", "a"] {
+        replica.revoke(token(text), START + DAY).unwrap();
+        replica.revoke_customer(customer(text), seconds(START)).unwrap();
+    }
+    let full = |result: Result<(), RevokeError>| result.unwrap_err().kind();
+    assert_eq!(full(replica.revoke(token("c"), START + DAY)), RevokeErrorKind::Full);
+    assert_eq!(full(replica.revoke_customer(customer("c"), seconds(START))), RevokeErrorKind::Full);
+    assert!(replica.is_revoked(&token("a"), &customer("x"), START));
+    assert!(!replica.is_revoked(&token("c"), &customer("c"), 0));
+
+    clock.0.store(START + 3 * DAY, Ordering::Relaxed);
+    replica.revoke(token("c"), START + 4 * DAY).unwrap();
+    replica.revoke_customer(customer("c"), seconds(START + 3 * DAY)).unwrap();
+    assert_eq!((replica.token_count(), replica.customer_count()), (1, 1));
+}
+
+#[test]
+fn scattered_expiries_share_buckets_and_none_is_dropped_early() {
+    let (replica, clock) = replica(1000);
+    let exp = |at: u64| START + at * 10 * DAY;
+    for at in (1..=40).rev() {
+        replica.revoke(token(&at.to_string()), exp(at)).unwrap();
+    }
+    assert_eq!(replica.bucket_count(), MAX_BUCKETS);
+    for at in 1..=40 {
+        clock.0.store(exp(at) - 1, Ordering::Relaxed);
+        replica.revoke(token("now"), exp(at)).unwrap();
+        for live in at..=40 {
+            assert!(replica.is_revoked(&token(&live.to_string()), &customer("c"), 0));
+        }
+    }
+}
+
+#[test]
+fn revoking_again_with_a_later_expiry_lasts_until_the_later_one() {
+    let (replica, clock) = replica(10);
+    replica.revoke(token("t"), START + DAY).unwrap();
+    replica.revoke(token("t"), START + 3 * DAY).unwrap();
+    clock.0.store(START + 2 * DAY, Ordering::Relaxed);
+    replica.revoke(token("other"), START + 3 * DAY).unwrap();
+    assert!(replica.is_revoked(&token("t"), &customer("c"), 0));
+}
