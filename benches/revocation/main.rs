@@ -31,7 +31,8 @@ use self::support::tokens;
 static ALLOCATOR: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
 
 fn main() {
-    let sizes: &[usize] = if is_smoke() { &[10, 5_000] } else { &[10, 10_000, 1_000_000, 10_000_000] };
+    let sizes: &[usize] =
+        if is_smoke() { &[10, 5_000] } else { &[10, 10_000, 1_000_000, 10_000_000] };
     let lists: Vec<_> = sizes.iter().map(|size| (*size, lists::build(*size))).collect();
     look_up(&lists);
     verify(&lists);
@@ -56,11 +57,11 @@ fn look_up(lists: &[(usize, Revocations)]) {
     let mut race = Race::default();
     for (at, (size, list)) in lists.iter().enumerate() {
         // In an order that has nothing to do with that of insertion, nor with the memory's.
-        let known: Vec<TokenId> = (0..queries() as u64)
-            .map(|at| lists::known(lists::word(at) % *size as u64))
-            .collect();
+        let known: Vec<TokenId> =
+            (0..queries() as u64).map(|at| lists::known(lists::word(at) % *size as u64)).collect();
         let (customer, unknown) = (&customer, &unknown);
-        let ask = move |id: &TokenId| is_revoked(list, black_box(id), customer, SystemTime::UNIX_EPOCH);
+        let ask =
+            move |id: &TokenId| is_revoked(list, black_box(id), customer, SystemTime::UNIX_EPOCH);
         let mut next = unknown.iter().cycle();
         let ask_unknown = move || ask(next.next().unwrap());
         let name = format!("an unknown id among {size}");
@@ -85,12 +86,15 @@ fn verify(lists: &[(usize, Revocations)]) {
     let key = tokens::key();
     let good: Vec<String> = (0..queries() as u64)
         .map(|at| {
-            let claims = tokens::claims(iat).replace(tokens::TOKEN, &lists::unknown(at).to_string());
+            let claims =
+                tokens::claims(iat).replace(tokens::TOKEN, &lists::unknown(at).to_string());
             sign_raw(&key, TokenForm::Compact, tokens::HEADER, claims)
         })
         .collect();
     let empty = (0, Revocations::in_memory());
-    let verifiers: Vec<_> = [&empty].into_iter().chain(lists)
+    let verifiers: Vec<_> = [&empty]
+        .into_iter()
+        .chain(lists)
         .map(|(size, list)| {
             let builder = Verifier::builder(KeyRing::new(tokens::key()));
             (*size, builder.revocations(list.clone()).build().unwrap())
