@@ -95,9 +95,10 @@ fn half_an_id_is_never_taken_for_another() {
             others.map(|(hash, id)| read.tag(hash, &id))
         });
         table.put(entry(HERE, 1));
+        table.retag(HERE, &1, tag(2));
         table.put(entry(HERE + 1, 2));
         assert_eq!(reader.join().unwrap(), [None; 3]);
-        assert_eq!(table.tag(HERE, &1), Some(tag(1)));
+        assert_eq!(table.tag(HERE, &1), Some(tag(2)));
         assert_eq!(table.tag(HERE + 1, &2), Some(tag(1)));
     });
 }

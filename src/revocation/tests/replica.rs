@@ -1,12 +1,10 @@
 //! The list's meaning.
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use crate::clock::Clock;
-use crate::clock::from_epoch;
+use super::DAY;
+use super::START;
+use super::replica;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::revocation::RevokeError;
@@ -15,28 +13,6 @@ use crate::revocation::buckets::BUCKET_SECONDS;
 use crate::revocation::buckets::MAX_BUCKETS;
 use crate::revocation::cut_off::CutOff;
 use crate::revocation::replica::MAX_LEEWAY;
-use crate::revocation::replica::Replica;
-use std::time::SystemTime;
-
-#[derive(Debug)]
-struct HandTurned(AtomicU64);
-
-impl Clock for HandTurned {
-    fn now(&self) -> SystemTime {
-        from_epoch(self.0.load(Ordering::Relaxed))
-    }
-}
-
-const DAY: u64 = 86_400;
-const START: u64 = 100 * DAY;
-
-fn replica(capacity: usize) -> (Replica, Arc<HandTurned>) {
-    let replica = Replica::new(capacity);
-    let clock = Arc::new(HandTurned(AtomicU64::new(START)));
-    let shared: Arc<dyn Clock> = clock.clone();
-    replica.attach(&shared, Duration::from_secs(DAY));
-    (replica, clock)
-}
 
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
@@ -101,12 +77,12 @@ fn expired_buckets_are_dropped_whole_and_none_before_its_last_token_has_expired(
     replica.revoke(token("first"), exp).unwrap();
     replica.revoke_customer(customer("c"), seconds(START + 100)).unwrap();
 
-    clock.0.store(exp + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
+    clock.set(exp + MAX_LEEWAY.as_secs());
     replica.revoke(token("second"), exp + DAY).unwrap();
     assert!(replica.is_revoked(&token("first"), &customer("d"), START));
     assert!(replica.is_revoked(&token("t"), &customer("c"), START));
 
-    clock.0.store(exp + BUCKET_SECONDS + MAX_LEEWAY.as_secs(), Ordering::Relaxed);
+    clock.set(exp + BUCKET_SECONDS + MAX_LEEWAY.as_secs());
     replica.revoke(token("third"), exp + DAY).unwrap();
     assert!(!replica.is_revoked(&token("first"), &customer("d"), START));
     assert!(!replica.is_revoked(&token("t"), &customer("c"), START));
@@ -127,7 +103,7 @@ fn a_full_list_refuses_more_and_keeps_what_it_has() {
     assert!(replica.is_revoked(&token("a"), &customer("x"), START));
     assert!(!replica.is_revoked(&token("c"), &customer("c"), 0));
 
-    clock.0.store(START + 3 * DAY, Ordering::Relaxed);
+    clock.set(START + 3 * DAY);
     replica.revoke(token("c"), START + 4 * DAY).unwrap();
     replica.revoke_customer(customer("c"), seconds(START + 3 * DAY)).unwrap();
     assert_eq!((replica.token_count(), replica.customer_count()), (1, 1));
@@ -142,7 +118,7 @@ fn scattered_expiries_share_buckets_and_none_is_dropped_early() {
     }
     assert_eq!(replica.bucket_count(), MAX_BUCKETS);
     for at in 1..=40 {
-        clock.0.store(exp(at) - 1, Ordering::Relaxed);
+        clock.set(exp(at) - 1);
         replica.revoke(token("now"), exp(at)).unwrap();
         for live in at..=40 {
             assert!(replica.is_revoked(&token(&live.to_string()), &customer("c"), 0));
@@ -155,7 +131,7 @@ fn revoking_again_with_a_later_expiry_lasts_until_the_later_one() {
     let (replica, clock) = replica(10);
     replica.revoke(token("t"), START + DAY).unwrap();
     replica.revoke(token("t"), START + 3 * DAY).unwrap();
-    clock.0.store(START + 2 * DAY, Ordering::Relaxed);
+    clock.set(START + 2 * DAY);
     replica.revoke(token("other"), START + 3 * DAY).unwrap();
     assert!(replica.is_revoked(&token("t"), &customer("c"), 0));
 }
