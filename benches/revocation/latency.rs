@@ -38,14 +38,15 @@ enum Beside {
 pub(crate) fn measure(size: usize) {
     let start = SystemTime::UNIX_EPOCH + 1_000 * BUCKET;
     let clock = Arc::new(ManualClock::at(start));
-    let list = Revocations::in_memory_with_capacity(2 * size);
+    let list = Revocations::in_memory_with_capacity(usize::MAX);
     let builder = Verifier::builder(KeyRing::new(tokens::key())).clock(clock.clone());
     // The verifier is what gives the list its clock.
     let _verifier = builder.revocations(list.clone()).build().unwrap();
     let long = start + (BUCKETS as u32 + 1) * BUCKET;
     for at in 0..size as u64 {
         // Half of the list lives longer than the measurement.
-        let exp = if at % 2 == 0 { long } else { start + (at / 2 % BUCKETS) as u32 * BUCKET };
+        let exp =
+            if at.is_multiple_of(2) { long } else { start + (at / 2 % BUCKETS) as u32 * BUCKET };
         lists::revoke(&list, &lists::known(at), exp);
     }
     let kinds = [
@@ -54,13 +55,12 @@ pub(crate) fn measure(size: usize) {
         ("while a bucket expires", Beside::Expiry),
     ];
     let mut times: [Vec<u32>; 3] = Default::default();
-    let mut additions = [(0, Duration::ZERO); 3];
+    let mut additions: [Vec<u32>; 3] = Default::default();
     let fresh = AtomicU64::new(1 << 30);
     for bucket in 1..=BUCKETS as u32 {
         for (at, (_, beside)) in kinds.iter().enumerate() {
             let write = |stop: &AtomicBool| {
-                let mut longest = Duration::ZERO;
-                let mut count = 0;
+                let mut times = Vec::new();
                 if let Beside::Expiry = beside {
                     clock.set(start + bucket * BUCKET + Duration::from_secs(61));
                 }
@@ -72,40 +72,35 @@ pub(crate) fn measure(size: usize) {
                     let id = lists::known(fresh.fetch_add(1, Ordering::Relaxed));
                     let begun = Instant::now();
                     lists::revoke(&list, &id, long);
-                    longest = longest.max(begun.elapsed());
-                    count += 1;
+                    times.push(begun.elapsed().as_nanos() as u32);
                 }
-                (count, longest)
+                times
             };
             let stop = AtomicBool::new(false);
-            let (count, longest) = thread::scope(|scope| {
+            let written = thread::scope(|scope| {
                 let writer = scope.spawn(|| write(&stop));
                 read(&list, &mut times[at], size as u64);
                 stop.store(true, Ordering::Relaxed);
                 writer.join().unwrap()
             });
-            additions[at].0 += count;
-            additions[at].1 = additions[at].1.max(longest);
+            additions[at].extend(written);
         }
     }
-    println!(
-        "{:<44} {:>8} {:>8} {:>8} {:>10}  (ns)",
-        "a look-up", "median", "p99", "p99.9", "longest"
-    );
+    println!("{:<44} {:>8} {:>8} {:>8} {:>10}  (ns)", "", "median", "p99", "p99.9", "longest");
     for (at, (name, _)) in kinds.iter().enumerate() {
-        let times = &mut times[at];
-        times.sort_unstable();
-        let quantile = |of_1000: usize| times[(times.len() - 1) * of_1000 / 1000];
-        println!(
-            "{name:<44} {:>8} {:>8} {:>8} {:>10}  {} additions, the longest {:?}",
-            quantile(500),
-            quantile(990),
-            quantile(999),
-            quantile(1000),
-            additions[at].0,
-            additions[at].1,
-        );
+        print(&format!("a look-up {name}"), &mut times[at]);
+        print(&format!("    of {} additions", additions[at].len()), &mut additions[at]);
     }
+}
+
+fn print(name: &str, times: &mut [u32]) {
+    if times.is_empty() {
+        return;
+    }
+    times.sort_unstable();
+    let [median, p99, p999, longest] =
+        [500, 990, 999, 1000].map(|of_1000| times[(times.len() - 1) * of_1000 / 1000]);
+    println!("{name:<44} {median:>8} {p99:>8} {p999:>8} {longest:>10}");
 }
 
 fn read(list: &Revocations, times: &mut Vec<u32>, size: u64) {
@@ -115,7 +110,7 @@ fn read(list: &Revocations, times: &mut Vec<u32>, size: u64) {
     let mut at = times.len() as u64;
     while begun.elapsed() < turn {
         // One of two is known; those with an even place don't expire.
-        let id = if at % 2 == 0 {
+        let id = if at.is_multiple_of(2) {
             lists::known(lists::word(at) % size / 2 * 2)
         } else {
             lists::unknown(at)
@@ -123,7 +118,7 @@ fn read(list: &Revocations, times: &mut Vec<u32>, size: u64) {
         let asked = Instant::now();
         let found = is_revoked(list, black_box(&id), &customer, SystemTime::UNIX_EPOCH);
         times.push(asked.elapsed().as_nanos() as u32);
-        assert_eq!(found, at % 2 == 0);
+        assert_eq!(found, at.is_multiple_of(2));
         at += 1;
     }
 }

@@ -174,7 +174,12 @@ impl Books {
 
     /// Whether the tables are empty.
     pub(super) fn is_empty(&self) -> bool {
-        self.buckets.ids() == 0 && self.buckets.doomed().is_empty()
+        self.ids() == 0 && self.is_clean()
+    }
+
+    /// Whether the tables have no ids of expired buckets.
+    pub(super) fn is_clean(&self) -> bool {
+        self.buckets.doomed().is_empty()
     }
 
     /// Lets the buckets before this number expire.

@@ -120,3 +120,24 @@ fn more_buckets_may_expire_before_their_ids_are_dropped_than_there_are_tags_for(
         assert!(tokens.contains(&id(number)), "bucket {number}");
     }
 }
+
+#[test]
+fn what_expires_while_expired_ids_are_being_dropped_is_dropped_too() {
+    let tokens = Tokens::new();
+    let mut books = Books::new();
+    for at in 0..2000 {
+        tokens.add(&mut books, id(at), at % 3, usize::MAX).unwrap();
+    }
+    for current in 1..3 {
+        books.expire(current);
+        // Some tables, and not all.
+        tokens.sweep(&mut books, 1000);
+        assert!(!books.is_clean());
+    }
+    tokens.sweep(&mut books, usize::MAX);
+    assert!(books.is_clean());
+    for at in 0..2000 {
+        assert_eq!(tokens.contains(&id(at)), at % 3 == 2, "{at}");
+    }
+    assert_eq!((books.ids(), books.buckets()), (666, 1));
+}
