@@ -72,7 +72,8 @@ impl Buckets {
             latest.number = number;
             return latest.tag;
         }
-        let tag = Tag::all().find(|tag| self.is_free(*tag)).expect("a free tag");
+        let used = self.used();
+        let tag = Tag::all().find(|tag| !used.contains(*tag)).expect("a free tag");
         self.live.push(Bucket { tag, number, ids: 0 });
         tag
     }
@@ -80,7 +81,8 @@ impl Buckets {
     /// Whether so many buckets have expired, and not been [released](Self::release), that no tag may be
     /// left for a new one.
     pub(super) fn is_out_of_tags(&self) -> bool {
-        !Tag::all().any(|tag| self.is_free(tag))
+        let used = self.used();
+        Tag::all().all(|tag| used.contains(tag))
     }
 
     /// Lets the buckets before this number expire.
@@ -100,8 +102,10 @@ impl Buckets {
         self.doomed.remove_all(tags);
     }
 
-    fn is_free(&self, tag: Tag) -> bool {
-        !self.doomed.contains(tag) && self.number(tag).is_none()
+    fn used(&self) -> Tags {
+        let mut used = self.doomed;
+        self.live.iter().for_each(|bucket| used.insert(bucket.tag));
+        used
     }
 
     #[cfg(test)]

@@ -139,8 +139,12 @@ impl<T: Table> Shards<T> {
                 continue;
             };
             *places = places.saturating_sub(old.places());
-            let ids = live(&*old, doomed).count();
-            if ids == old.entries().count() {
+            let (mut ids, mut expired) = (0, 0);
+            for entry in old.entries() {
+                let count = if doomed.contains(entry.tag) { &mut expired } else { &mut ids };
+                *count += 1;
+            }
+            if expired == 0 {
                 continue;
             }
             let new = (ids > 0).then(|| {
