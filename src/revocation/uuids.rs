@@ -38,7 +38,7 @@ struct Line([AtomicU64; 2 * IDS]);
 const IDS: usize = 4;
 
 /// Lines of ids for each line of the filter: nine bits of it an id, with which it lets by one of
-/// twenty-five unknown ids. All filters of a set are a sixteenth of it, which a processor's cache may
+/// fifty unknown ids. All filters of a set are a sixteenth of it, which a processor's cache may
 /// hold where it can't hold the set.
 const LINES_A_FILTER: usize = 16;
 
