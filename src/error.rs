@@ -161,7 +161,6 @@ impl ConfigError {
     }
 
     /// Refuses a number outside `bounds`.
-    #[cfg(feature = "issuer")]
     pub(crate) fn check_number(
         setting: &'static str,
         value: u64,

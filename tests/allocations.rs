@@ -6,6 +6,7 @@ mod common;
 use std::convert::Infallible;
 use std::future::Ready;
 use std::future::ready;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use allocation_counter::measure;
@@ -115,6 +116,17 @@ fn a_refused_token_takes_no_allocation() {
         ] {
             assert_eq!(count(verifier, token, Err(kind)), 0, "{form:?}, {kind:?}: {token}");
         }
+    }
+}
+
+#[test]
+fn a_hit_in_the_cache_takes_no_allocation() {
+    let tokens = NonZeroUsize::new(100).unwrap();
+    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let verifier = Verifier::builder(KeyRing::new(key())).clock(clock).cache(tokens);
+    let verifier = verifier.build().unwrap();
+    for form in [TokenForm::Compact, TokenForm::Legacy] {
+        assert_eq!(count(&verifier, &usual(form), Ok(())), 0, "{form:?}");
     }
 }
 

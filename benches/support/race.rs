@@ -27,9 +27,12 @@ struct Candidate<'a> {
     floor: usize,
     /// The candidate whose time does not count, being part of this one's.
     bare: Option<usize>,
+    /// Runs before each batch, untimed.
+    prepare: Box<dyn FnMut() + 'a>,
     /// Runs this many times.
     run: Box<dyn FnMut(u32) + 'a>,
     batch: u32,
+    batch_is_fixed: bool,
     nanoseconds: Vec<f64>,
 }
 
@@ -43,6 +46,38 @@ impl<'a> Race<'a> {
     ) {
         self.floor = self.candidates.len();
         self.row(name, run, check);
+    }
+
+    /// Adds a candidate that those added after it are measured by, and that has to be prepared for
+    /// each batch.
+    pub fn prepared_floor<R>(
+        &mut self,
+        name: impl Into<String>,
+        batch: usize,
+        prepare: impl FnMut() + 'a,
+        run: impl FnMut() -> R + 'a,
+        check: impl FnOnce(R),
+    ) {
+        self.floor = self.candidates.len();
+        self.prepared_row(name, batch, prepare, run, check);
+    }
+
+    /// Adds a candidate that has to be prepared for each batch of this many runs, which is not timed.
+    pub fn prepared_row<R>(
+        &mut self,
+        name: impl Into<String>,
+        batch: usize,
+        mut prepare: impl FnMut() + 'a,
+        run: impl FnMut() -> R + 'a,
+        check: impl FnOnce(R),
+    ) {
+        prepare();
+        self.row(name, run, check);
+        // Invariant: `row` has just added it.
+        let candidate = self.candidates.last_mut().expect("a row");
+        candidate.prepare = Box::new(prepare);
+        candidate.batch = batch.try_into().expect("a small batch");
+        candidate.batch_is_fixed = true;
     }
 
     /// Adds a candidate that those added after it have as a part, so that only what they take beyond
@@ -76,7 +111,9 @@ impl<'a> Race<'a> {
                     black_box(run());
                 }
             }),
+            prepare: Box::new(|| ()),
             batch: 1,
+            batch_is_fixed: false,
             nanoseconds: Vec::new(),
         });
     }
@@ -84,8 +121,7 @@ impl<'a> Race<'a> {
     /// Measures and prints, under `cargo bench`. Otherwise (`cargo test --benches`,
     /// `cargo bench -- --test`) what has been asserted is all.
     pub fn run(mut self) {
-        let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
-        if has("--test") || !has("--bench") {
+        if !is_measuring() {
             println!("{} candidates do what they should", self.candidates.len());
             return;
         }
@@ -133,15 +169,24 @@ impl<'a> Race<'a> {
     }
 }
 
+/// Whether this is `cargo bench`, not `cargo test --benches` or `cargo bench -- --test`.
+pub fn is_measuring() -> bool {
+    let has = |wanted: &str| std::env::args().any(|argument| argument == wanted);
+    has("--bench") && !has("--test")
+}
+
 impl Candidate<'_> {
     fn time(&mut self) -> f64 {
+        (self.prepare)();
         let begun = Instant::now();
         (self.run)(self.batch);
         begun.elapsed().as_secs_f64() * 1e9 / f64::from(self.batch)
     }
 
     fn find_batch(&mut self) {
-        while self.time() * f64::from(self.batch) < BATCH.as_secs_f64() * 1e9 {
+        while !self.batch_is_fixed
+            && self.time() * f64::from(self.batch) < BATCH.as_secs_f64() * 1e9
+        {
             self.batch *= 2;
         }
     }

@@ -17,6 +17,7 @@ mod ring;
 mod rsa;
 mod signing;
 mod verifying;
+mod versioned;
 #[cfg(all(test, feature = "asymmetric"))]
 mod wycheproof;
 
@@ -24,8 +25,17 @@ mod wycheproof;
 pub(crate) use self::public_keys::PublicKeys;
 pub use self::ring::KeyRing;
 pub(crate) use self::ring::Refusal;
+pub(crate) use self::ring::Vouch;
 pub use self::signing::SigningKey;
 pub use self::verifying::VerifyingKey;
+
+/// What `versioned` is shared between threads by; its model has others of the same names.
+mod shared {
+    pub(super) use std::sync::atomic::AtomicU64;
+    pub(super) use std::sync::atomic::Ordering;
+
+    pub(super) use arc_swap::ArcSwap;
+}
 
 #[cfg(test)]
 mod tests {

@@ -5,10 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use arc_swap::ArcSwap;
-
 use super::SigningKey;
 use super::VerifyingKey;
+use super::versioned::Versioned;
 use crate::error::ConfigError;
 use crate::token::UnverifiedToken;
 
@@ -34,7 +33,7 @@ use crate::token::UnverifiedToken;
 /// ```
 #[derive(Clone)]
 pub struct KeyRing {
-    keys: Arc<ArcSwap<Keys>>,
+    keys: Arc<Versioned<Keys>>,
 }
 
 /// One consistent set: a reader sees the keys before a rotation or after it, never between.
@@ -54,7 +53,26 @@ struct Live {
 
 impl Live {
     fn is_live(&self, now: SystemTime) -> bool {
-        self.until.is_none_or(|until| now < until)
+        is_before(now, self.until)
+    }
+}
+
+/// A key's word for a token, good for as long as the ring does not change and the key is live.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Vouch {
+    version: u64,
+    until: Option<SystemTime>,
+}
+
+impl Vouch {
+    #[cfg(test)]
+    pub(crate) const fn of_version(version: u64) -> Self {
+        Self { version, until: None }
+    }
+
+    /// The number of the ring's version that the key was in: a later one is higher.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
     }
 }
 
@@ -120,14 +138,14 @@ impl KeyRing {
     #[cfg(feature = "asymmetric")]
     #[must_use]
     pub fn to_jwk_set(&self, now: SystemTime) -> String {
-        let keys = self.keys.load();
+        let keys = &self.keys.load().value;
         let live = keys.verifying.iter().filter(|live| live.is_live(now));
         let keys: Vec<_> = live.filter_map(|live| super::jwk::write(&live.key)).collect();
         serde_json::json!({ "keys": keys }).to_string()
     }
 
     fn of(keys: Keys) -> Self {
-        Self { keys: Arc::new(ArcSwap::from_pointee(keys)) }
+        Self { keys: Arc::new(Versioned::new(keys)) }
     }
 
     /// Makes `next` the key that signs. The one that signed until now goes on verifying for `grace`;
@@ -143,7 +161,7 @@ impl KeyRing {
     /// own.
     #[expect(clippy::needless_pass_by_value, reason = "the ring owns its keys")]
     pub fn rotate_at(&self, next: SigningKey, grace: Duration, now: SystemTime) {
-        self.keys.rcu(|keys| {
+        self.keys.change(|keys| {
             let next_key = next.verifying_key();
             let superseded = |live: &Live| {
                 live.key.is(&next_key) || next_key.id().is_some() && live.key.id() == next_key.id()
@@ -162,7 +180,7 @@ impl KeyRing {
                 }
                 verifying.push(live);
             }
-            Keys { signing: Some(next.clone()), verifying }
+            Some(Keys { signing: Some(next.clone()), verifying })
         });
     }
 
@@ -177,15 +195,16 @@ impl KeyRing {
     /// grace of zero replaces it at once.
     pub fn retire(&self, key: &VerifyingKey) -> Result<bool, ConfigError> {
         let mut outcome = Ok(false);
-        self.keys.rcu(|keys| {
-            let mut rest = Keys::clone(keys);
-            if rest.signing.as_ref().is_some_and(|signing| signing.verifying_key().is(key)) {
+        self.keys.change(|keys| {
+            if keys.signing.as_ref().is_some_and(|signing| signing.verifying_key().is(key)) {
                 outcome = Err(ConfigError::RetiresSigningKey);
-                return rest;
+                return None;
             }
+            let mut rest = Keys::clone(keys);
             rest.verifying.retain(|live| !live.key.is(key));
-            outcome = Ok(rest.verifying.len() < keys.verifying.len());
-            rest
+            let retired = rest.verifying.len() < keys.verifying.len();
+            outcome = Ok(retired);
+            retired.then_some(rest)
         });
         outcome
     }
@@ -193,7 +212,7 @@ impl KeyRing {
     /// Returns the key that signs.
     #[must_use]
     pub fn signing_key(&self) -> Option<SigningKey> {
-        self.keys.load().signing.clone()
+        self.keys.load().value.signing.clone()
     }
 
     /// Looks for a live key that vouches for the token.
@@ -201,30 +220,42 @@ impl KeyRing {
         &self,
         token: &UnverifiedToken<'_>,
         now: SystemTime,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Vouch, Refusal> {
         let keys = self.keys.load();
-        let mut live = keys.verifying.iter().filter(|live| live.is_live(now)).map(|live| &live.key);
+        let mut live = keys.value.verifying.iter().filter(|live| live.is_live(now));
 
         // The algorithms are the keys' own, never the token's choice: no key is touched for another
         // (RFC 8725 section 3.1).
         let kid = token.unverified_kid();
-        let has_kid = |key: &&VerifyingKey| key.id() == kid;
-        let is_for_alg = |key: &&VerifyingKey| key.is_named(token.unverified_alg());
-        let fits = |key: &VerifyingKey| key.fits(token.signing_input(), token.signature());
-        if live.clone().filter(has_kid).filter(is_for_alg).any(fits) {
-            return Ok(());
+        let has_kid = |live: &&Live| live.key.id() == kid;
+        let is_for_alg = |live: &&Live| live.key.is_named(token.unverified_alg());
+        let fits = |live: &&Live| live.key.fits(token.signing_input(), token.signature());
+        if let Some(vouching) = live.clone().filter(has_kid).filter(is_for_alg).find(fits) {
+            // NB: the number of the version that was asked, not of the one that is newest by now. A key
+            // may have been retired since, and what it vouched for must not outlive it.
+            return Ok(Vouch { version: keys.number, until: vouching.until });
         }
 
         // Why none does is looked for only now. A `kid` names one key at most.
-        if !live.clone().any(|key| is_for_alg(&key)) {
+        if !live.clone().any(|live| is_for_alg(&live)) {
             return Err(Refusal::DisallowedAlgorithm);
         }
         match live.find(has_kid) {
             None if kid.is_some() => Err(Refusal::UnknownKey),
-            Some(key) if kid.is_some() && !is_for_alg(&key) => Err(Refusal::DisallowedAlgorithm),
+            Some(live) if kid.is_some() && !is_for_alg(&live) => Err(Refusal::DisallowedAlgorithm),
             _ => Err(Refusal::InvalidSignature),
         }
     }
+
+    /// Whether the key that gave its word would give it again now. The only other way to know is
+    /// [`verify`](Self::verify).
+    pub(crate) fn still_vouches(&self, vouch: &Vouch, now: SystemTime) -> bool {
+        self.keys.is_newest(vouch.version) && is_before(now, vouch.until)
+    }
+}
+
+fn is_before(now: SystemTime, until: Option<SystemTime>) -> bool {
+    until.is_none_or(|until| now < until)
 }
 
 /// Takes keys whose ids each name one of them.
@@ -244,7 +275,7 @@ pub(super) fn distinct(
 
 impl fmt::Debug for KeyRing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let keys = self.keys.load();
+        let keys = &self.keys.load().value;
         f.debug_struct("KeyRing")
             .field("signing", &keys.signing)
             .field("verifying", &keys.verifying)

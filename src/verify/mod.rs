@@ -1,7 +1,9 @@
 //! Whether to believe a token, and why not.
 
+mod cache;
 mod error;
 mod name;
+mod times;
 mod verified;
 mod verifier;
 
