@@ -135,7 +135,7 @@ impl PasswordHasherBuilder {
 
     /// Sets how many hashes are computed at once, 1 to 1024. Default: one for each core.
     ///
-    /// Each takes the memory its parameters say, so threads times memory is the most the pool uses.
+    /// On Linux they let other threads go first (a niceness of 10). Each takes the memory its parameters say, so threads times memory is the most the pool uses.
     pub fn threads(mut self, threads: usize) -> Self {
         self.0.threads = threads;
         self
