@@ -137,7 +137,10 @@ impl TokenIssuerBuilder {
     /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key that is not for HS256,
     /// - [`ConfigError::DurationOutOfRange`] for a duration outside its bounds.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
+        #[cfg(feature = "oidc")]
         let linking = self.linking_revocations()?;
+        #[cfg(not(feature = "oidc"))]
+        let linking = None;
         let mut signer = TokenSigner::new(self.keys)?;
         if let Some(lifetime) = self.lifetime {
             signer = signer.lifetime(lifetime)?;
@@ -176,10 +179,10 @@ impl TokenIssuerBuilder {
     }
 }
 
+#[cfg(feature = "oidc")]
 impl TokenIssuerBuilder {
     /// The list by which the OpenID Connect grant revokes. The signer has to know it: the login that links
     /// a customer gets a token in the very second whose tokens it has revoked.
-    #[cfg(feature = "oidc")]
     fn linking_revocations(&self) -> Result<Option<Revocations>, ConfigError> {
         let linking = self.oidc.as_ref().and_then(OidcGrant::revocations);
         match (linking, &self.revocations) {
@@ -188,12 +191,6 @@ impl TokenIssuerBuilder {
             }
             (linking, _) => Ok(linking.cloned()),
         }
-    }
-
-    #[cfg(not(feature = "oidc"))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "as with the feature `oidc`")]
-    fn linking_revocations(&self) -> Result<Option<Revocations>, ConfigError> {
-        Ok(None)
     }
 }
 
