@@ -18,6 +18,12 @@ use rustix::time::clock_gettime;
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the current time.
     fn now(&self) -> SystemTime;
+
+    /// Returns the current time as what has passed since 1970, and zero before. Provided; a clock that counts
+    /// so need not convert back and forth.
+    fn since_epoch(&self) -> Duration {
+        since_epoch(self.now())
+    }
 }
 
 /// The clock of the operating system.
@@ -60,12 +66,14 @@ impl CoarseClock {
 
 impl Clock for CoarseClock {
     fn now(&self) -> SystemTime {
+        SystemTime::UNIX_EPOCH + self.since_epoch()
+    }
+
+    fn since_epoch(&self) -> Duration {
         match last_tick() {
             // No tick is longer, so that this second still lasts.
-            Some(tick) if tick.subsec_millis() < 1_000 - LONGEST_TICK_MILLIS => {
-                SystemTime::UNIX_EPOCH + tick
-            }
-            _ => SystemTime::now(),
+            Some(tick) if tick.subsec_millis() < 1_000 - LONGEST_TICK_MILLIS => tick,
+            _ => since_epoch(SystemTime::now()),
         }
     }
 }
@@ -75,6 +83,7 @@ const LONGEST_TICK_MILLIS: u32 = 10;
 
 /// When the operating system's clock last ticked, since 1970.
 #[cfg(target_os = "linux")]
+#[inline]
 fn last_tick() -> Option<Duration> {
     let tick = clock_gettime(ClockId::RealtimeCoarse);
     Some(Duration::new(tick.tv_sec.try_into().ok()?, tick.tv_nsec.try_into().ok()?))
@@ -88,6 +97,10 @@ const fn last_tick() -> Option<Duration> {
 impl<C: Clock + ?Sized> Clock for Arc<C> {
     fn now(&self) -> SystemTime {
         (**self).now()
+    }
+
+    fn since_epoch(&self) -> Duration {
+        (**self).since_epoch()
     }
 }
 

@@ -29,14 +29,19 @@ pub struct InvalidId;
 /// of the representation are equality and hashing of the text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
-    Uuid([u8; 16]),
+    Uuid(Uuid),
     Text(Arc<str>),
 }
+
+/// Aligned, which costs no room, so that it is moved in whole words.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(align(8))]
+struct Uuid([u8; 16]);
 
 impl Repr {
     fn parse(text: &str) -> Result<Self, InvalidId> {
         if let Some(uuid) = parse_canonical_uuid(text.as_bytes()) {
-            return Ok(Self::Uuid(uuid));
+            return Ok(Self::Uuid(Uuid(uuid)));
         }
         let printable = text.bytes().all(|byte| (0x21..=0x7E).contains(&byte));
         if text.is_empty() || text.len() > MAX_ID_LEN || !printable {
@@ -47,7 +52,7 @@ impl Repr {
 
     fn with_str<R>(&self, read: impl FnOnce(&str) -> R) -> R {
         match self {
-            Self::Uuid(uuid) => {
+            Self::Uuid(Uuid(uuid)) => {
                 let text = format_canonical_uuid(uuid);
                 // Invariant: `format_canonical_uuid` writes only hex digits and hyphens.
                 read(std::str::from_utf8(&text).expect("a UUID's text is ASCII"))
@@ -86,7 +91,7 @@ macro_rules! identifier {
             /// Creates the identifier whose text is the canonical form of this UUID.
             #[must_use]
             pub const fn from_uuid_bytes(uuid: [u8; 16]) -> Self {
-                Self(Repr::Uuid(uuid))
+                Self(Repr::Uuid(Uuid(uuid)))
             }
 
             /// Creates a random UUID (version 4, RFC 9562 section 5.4), as the vendor's ids are.
@@ -104,7 +109,7 @@ macro_rules! identifier {
             #[must_use]
             pub const fn as_uuid_bytes(&self) -> Option<&[u8; 16]> {
                 match &self.0 {
-                    Repr::Uuid(uuid) => Some(uuid),
+                    Repr::Uuid(Uuid(uuid)) => Some(uuid),
                     Repr::Text(_) => None,
                 }
             }
@@ -199,19 +204,24 @@ identifier! {
 
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
-#[inline]
+/// Reads a UUID in its canonical text (RFC 9562 section 4).
+///
+/// In registers all the way: bytes that are written one by one and read back in one piece make the
+/// processor wait until they have reached its cache.
+#[inline(always)]
 pub(crate) fn parse_canonical_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.try_into().ok()?;
-    if HYPHENS.iter().any(|at| text[*at] != b'-') {
-        return None;
+    let four = |at: usize| {
+        u64::from(u32::from_le_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]]))
+    };
+    let mut wrong = HYPHENS.iter().fold(0, |wrong, at| wrong | u64::from(text[*at] ^ b'-'));
+    let mut uuid = 0;
+    for (index, (low, high)) in [(0, 4), (9, 14), (19, 24), (28, 32)].into_iter().enumerate() {
+        let (bytes, bytes_wrong) = eight_lower_hex(four(low) | four(high) << 32);
+        uuid |= u128::from(bytes) << (32 * index);
+        wrong |= bytes_wrong;
     }
-    let mut digits = [0; 32];
-    digits[..8].copy_from_slice(&text[..8]);
-    digits[8..12].copy_from_slice(&text[9..13]);
-    digits[12..16].copy_from_slice(&text[14..18]);
-    digits[16..20].copy_from_slice(&text[19..23]);
-    digits[20..].copy_from_slice(&text[24..]);
-    decode_lower_hex(&digits)
+    (wrong == 0).then_some(uuid.to_le_bytes())
 }
 
 fn format_canonical_uuid(uuid: &[u8; 16]) -> [u8; 36] {
@@ -229,31 +239,41 @@ fn format_canonical_uuid(uuid: &[u8; 16]) -> [u8; 36] {
     text
 }
 
-/// Reads `N` bytes of two hex digits each. Upper case is refused: it would be a second spelling.
-///
-/// Without a branch before the end, so that the compiler takes sixteen digits at once.
+/// Reads `N` bytes of two hex digits each, for an `N` that is a multiple of four. Upper case is refused: it
+/// would be a second spelling.
 #[inline]
 pub(crate) fn decode_lower_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
-    let (pairs, []) = digits.as_chunks::<2>() else {
+    let (words, []) = digits.as_chunks::<8>() else {
         return None;
     };
-    let pairs: &[[u8; 2]; N] = pairs.try_into().ok()?;
+    if digits.len() != 2 * N {
+        return None;
+    }
     let mut bytes = [0; N];
     let mut wrong = 0;
-    for (byte, pair) in bytes.iter_mut().zip(pairs) {
-        let [(high, high_wrong), (low, low_wrong)] = pair.map(lower_hex);
-        *byte = high << 4 | low;
-        wrong |= high_wrong | low_wrong;
+    for (four, word) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(words) {
+        let (value, word_wrong) = eight_lower_hex(u64::from_le_bytes(*word));
+        *four = value.to_le_bytes();
+        wrong |= word_wrong;
     }
     (wrong == 0).then_some(bytes)
 }
 
-/// The value of a digit, and zero; of anything else some value, and one.
-const fn lower_hex(digit: u8) -> (u8, u8) {
-    let decimal = digit.wrapping_sub(b'0');
-    let letter = digit.wrapping_sub(b'a');
-    let value = if decimal < 10 { decimal } else { letter.wrapping_add(10) };
-    (value, (decimal >= 10 && letter >= 6) as u8)
+/// The four bytes that eight digits stand for, the first of either in the lowest bits; and not zero where
+/// one of them is no lower-case digit.
+#[inline(always)]
+const fn eight_lower_hex(word: u64) -> (u32, u64) {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    // The digits `a` to `f` are 0x61 to 0x66, and have a bit that `0` to `9` (0x30 to 0x39) have not.
+    let letters = (word >> 6) & ONES;
+    let values = (word & (0x0F * ONES)) + letters * 9;
+    // Written again, what is no digit comes out as another one, if it is not above 15.
+    let above_9 = ((values + 6 * ONES) >> 4) & ONES;
+    let again = values + 0x30 * ONES + above_9 * (b'a' - b'9' - 1) as u64;
+    let wrong = (word ^ again) | (values & (0xF0 * ONES));
+    let bytes = ((values << 4) | (values >> 8)) & 0x00FF_00FF_00FF_00FF;
+    let pairs = (bytes | (bytes >> 8)) & 0x0000_FFFF_0000_FFFF;
+    ((pairs | (pairs >> 16)) as u32, wrong)
 }
 
 #[cfg(test)]
@@ -305,9 +325,9 @@ mod tests {
                 assert_eq!(decoded.map(Vec::from), expected, "{at}: {byte}");
             }
         }
-        assert_eq!(decode_lower_hex::<1>(b"0"), None);
-        assert_eq!(decode_lower_hex::<1>(b"000"), None);
-        assert_eq!(decode_lower_hex::<1>(b"0000"), None);
+        for len in (0..24).filter(|len| *len != 8) {
+            assert_eq!(decode_lower_hex::<4>(&[b'0'; 24][..len]), None, "{len}");
+        }
     }
 
     #[test]

@@ -66,11 +66,11 @@ fn count(verifier: &Verifier, token: &str, expected: Result<(), VerifyErrorKind>
 fn an_accepted_token_of_ours_takes_no_allocation_and_one_for_a_long_name() {
     for form in [TokenForm::Compact, TokenForm::Legacy] {
         assert_eq!(count(&verifier(), &usual(form), Ok(())), 0, "{form:?}");
-        let thirty_one = "A name as long as that, or more";
-        let long = sign_raw(&key(), form, HEADER, claims(CUSTOMER, thirty_one, NOW, TOKEN));
+        let thirty_two = "A name that is as long as this !";
+        let long = sign_raw(&key(), form, HEADER, claims(CUSTOMER, thirty_two, NOW, TOKEN));
         assert_eq!(count(&verifier(), &long, Ok(())), 1, "{form:?}, long name");
-        let thirty = sign_raw(&key(), form, HEADER, claims(CUSTOMER, &thirty_one[1..], NOW, TOKEN));
-        assert_eq!(count(&verifier(), &thirty, Ok(())), 0, "{form:?}, name of 30 bytes");
+        let short = sign_raw(&key(), form, HEADER, claims(CUSTOMER, &thirty_two[1..], NOW, TOKEN));
+        assert_eq!(count(&verifier(), &short, Ok(())), 0, "{form:?}, name of 31 bytes");
     }
 }
 
@@ -103,6 +103,8 @@ fn a_refused_token_takes_no_allocation() {
         let token = usual(form);
         let at = |iat| sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron", iat, TOKEN));
         let forged = sign_raw(&other_key, form, HEADER, claims(CUSTOMER, "Ron", NOW, TOKEN));
+        let long = claims(CUSTOMER, &"n".repeat(5000), NOW, TOKEN);
+        let long_and_forged = sign_raw(&other_key, form, HEADER, long);
         for (verifier, token, kind) in [
             (&verifier(), "", VerifyErrorKind::Malformed),
             (&verifier(), "a.b.c", VerifyErrorKind::Malformed),
@@ -110,6 +112,7 @@ fn a_refused_token_takes_no_allocation() {
             (&verifier(), &*"x".repeat(9000), VerifyErrorKind::Malformed),
             (&verifier(), &token[..token.len() - 2], VerifyErrorKind::Malformed),
             (&verifier(), &*forged, VerifyErrorKind::InvalidSignature),
+            (&verifier(), &*long_and_forged, VerifyErrorKind::InvalidSignature),
             (&verifier(), &*at(NOW - 86_400), VerifyErrorKind::Expired),
             (&verifier(), &*at(NOW + 6), VerifyErrorKind::IssuedInFuture),
             (&revoking, &*token, VerifyErrorKind::Revoked),

@@ -29,19 +29,23 @@ impl PublicKeys {
     }
 
     /// Looks for the one key that may vouch for the token, and asks it.
-    pub(crate) fn verify(&self, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+    pub(crate) fn verify(
+        &self,
+        token: &UnverifiedToken<'_>,
+        signature: &[u8],
+    ) -> Result<(), Refusal> {
         // NB: before the search, so that no `none` and no HS256 is taken for a key still to be fetched.
         if !matches!(token.unverified_alg(), "RS256" | "PS256" | "ES256" | "EdDSA" | "Ed25519") {
             return Err(Refusal::DisallowedAlgorithm);
         }
         if let Some(kid) = token.unverified_kid() {
             let key = self.0.iter().find(|key| key.id() == Some(kid));
-            return key.ok_or(Refusal::UnknownKey)?.vouches_for(token);
+            return key.ok_or(Refusal::UnknownKey)?.vouches_for(token, signature);
         }
         // Exactly one that fits: to try them all would let any key sign for any other.
         let mut fitting = self.0.iter().filter(|key| key.is_named(token.unverified_alg()));
         match (fitting.next(), fitting.next()) {
-            (Some(key), None) => key.vouches_for(token),
+            (Some(key), None) => key.vouches_for(token, signature),
             _ => Err(Refusal::UnknownKey),
         }
     }

@@ -8,7 +8,9 @@ use std::time::SystemTime;
 use super::SigningKey;
 use super::VerifyingKey;
 use super::versioned::Versioned;
+use crate::clock::since_epoch;
 use crate::error::ConfigError;
+use crate::token::Decoded;
 use crate::token::UnverifiedToken;
 
 /// Set of keys: the newest signs, all live ones verify.
@@ -48,11 +50,12 @@ struct Keys {
 struct Live {
     key: VerifyingKey,
     /// When the key stops verifying; `None` for as long as it stays in the ring.
-    until: Option<SystemTime>,
+    until: Option<Duration>,
 }
 
 impl Live {
-    fn is_live(&self, now: SystemTime) -> bool {
+    #[inline]
+    fn is_live(&self, now: Duration) -> bool {
         is_before(now, self.until)
     }
 }
@@ -61,7 +64,7 @@ impl Live {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Vouch {
     version: u64,
-    until: Option<SystemTime>,
+    until: Option<Duration>,
 }
 
 impl Vouch {
@@ -139,6 +142,7 @@ impl KeyRing {
     #[must_use]
     pub fn to_jwk_set(&self, now: SystemTime) -> String {
         let keys = &self.keys.load().value;
+        let now = since_epoch(now);
         let live = keys.verifying.iter().filter(|live| live.is_live(now));
         let keys: Vec<_> = live.filter_map(|live| super::jwk::write(&live.key)).collect();
         serde_json::json!({ "keys": keys }).to_string()
@@ -161,6 +165,7 @@ impl KeyRing {
     /// own.
     #[expect(clippy::needless_pass_by_value, reason = "the ring owns its keys")]
     pub fn rotate_at(&self, next: SigningKey, grace: Duration, now: SystemTime) {
+        let now = since_epoch(now);
         self.keys.change(|keys| {
             let next_key = next.verifying_key();
             let superseded = |live: &Live| {
@@ -215,46 +220,67 @@ impl KeyRing {
         self.keys.load().value.signing.clone()
     }
 
-    /// Looks for a live key that vouches for the token.
-    pub(crate) fn verify(
+    /// Looks for a live key that vouches for the token, and decodes it meanwhile.
+    #[inline(always)]
+    pub(crate) fn verify<'r, E: From<Refusal>>(
         &self,
         token: &UnverifiedToken<'_>,
-        now: SystemTime,
-    ) -> Result<Vouch, Refusal> {
+        now: Duration,
+        decode: impl FnOnce() -> Result<Decoded<'r>, E>,
+    ) -> Result<(Decoded<'r>, Vouch), E> {
         let keys = self.keys.load();
-        let mut live = keys.value.verifying.iter().filter(|live| live.is_live(now));
+        let live = keys.value.verifying.iter().filter(|live| live.is_live(now));
 
         // The algorithms are the keys' own, never the token's choice: no key is touched for another
         // (RFC 8725 section 3.1).
         let kid = token.unverified_kid();
         let has_kid = |live: &&Live| live.key.id() == kid;
         let is_for_alg = |live: &&Live| live.key.is_named(token.unverified_alg());
-        let fits = |live: &&Live| live.key.fits(token.signing_input(), token.signature());
-        if let Some(vouching) = live.clone().filter(has_kid).filter(is_for_alg).find(fits) {
+        let mut candidates = live.clone().filter(has_kid).filter(is_for_alg);
+        let signing_input = token.signing_input();
+        let Some(first) = candidates.next() else {
+            decode()?;
+            return Err(refusal(live, token).into());
+        };
+        let (decoded, fits) = first.key.verify(signing_input, decode)?;
+        let is_anothers = |other: &&Live| other.key.fits(signing_input, decoded.signature);
+        match if fits { Some(first) } else { candidates.find(is_anothers) } {
             // NB: the number of the version that was asked, not of the one that is newest by now. A key
             // may have been retired since, and what it vouched for must not outlive it.
-            return Ok(Vouch { version: keys.number, until: vouching.until });
-        }
-
-        // Why none does is looked for only now. A `kid` names one key at most.
-        if !live.clone().any(|live| is_for_alg(&live)) {
-            return Err(Refusal::DisallowedAlgorithm);
-        }
-        match live.find(has_kid) {
-            None if kid.is_some() => Err(Refusal::UnknownKey),
-            Some(live) if kid.is_some() && !is_for_alg(&live) => Err(Refusal::DisallowedAlgorithm),
-            _ => Err(Refusal::InvalidSignature),
+            Some(live) => Ok((decoded, Vouch { version: keys.number, until: live.until })),
+            None => Err(refusal(live, token).into()),
         }
     }
 
     /// Whether the key that gave its word would give it again now. The only other way to know is
     /// [`verify`](Self::verify).
-    pub(crate) fn still_vouches(&self, vouch: &Vouch, now: SystemTime) -> bool {
+    #[inline]
+    pub(crate) fn still_vouches(&self, vouch: &Vouch, now: Duration) -> bool {
         self.keys.is_newest(vouch.version) && is_before(now, vouch.until)
     }
 }
 
-fn is_before(now: SystemTime, until: Option<SystemTime>) -> bool {
+/// Why none of the keys vouches for a token, which is looked for only when that is so. A `kid` names
+/// one key at most.
+#[cold]
+fn refusal<'k>(
+    mut live: impl Iterator<Item = &'k Live> + Clone,
+    token: &UnverifiedToken<'_>,
+) -> Refusal {
+    let kid = token.unverified_kid();
+    let is_for_alg = |live: &Live| live.key.is_named(token.unverified_alg());
+    if !live.clone().any(is_for_alg) {
+        return Refusal::DisallowedAlgorithm;
+    }
+    match live.find(|live| live.key.id() == kid) {
+        None if kid.is_some() => Refusal::UnknownKey,
+        Some(live) if kid.is_some() && !is_for_alg(live) => Refusal::DisallowedAlgorithm,
+        _ => Refusal::InvalidSignature,
+    }
+}
+
+#[inline]
+fn is_before(now: Duration, until: Option<Duration>) -> bool {
     until.is_none_or(|until| now < until)
 }
 

@@ -1,5 +1,6 @@
 //! A key that verifies.
 
+use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 
@@ -155,6 +156,7 @@ impl VerifyingKey {
     }
 
     /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
+    #[inline]
     pub(super) fn alg(&self) -> &'static str {
         match self.algorithm() {
             Algorithm::RS256 => "RS256",
@@ -170,6 +172,7 @@ impl VerifyingKey {
 
     /// Whether a header's `alg` names this key's algorithm, exactly. The two names of Ed25519
     /// (RFC 8037, RFC 9864) are both its own.
+    #[inline]
     pub(super) fn is_named(&self, alg: &str) -> bool {
         match self.algorithm() {
             Algorithm::EdDSA => alg == "EdDSA" || alg == "Ed25519",
@@ -179,21 +182,41 @@ impl VerifyingKey {
 
     /// Tells whether the token is signed by this key, with its one algorithm; its `kid` is not looked at.
     #[cfg(feature = "oidc")]
-    pub(crate) fn vouches_for(&self, token: &UnverifiedToken<'_>) -> Result<(), Refusal> {
+    pub(crate) fn vouches_for(
+        &self,
+        token: &UnverifiedToken<'_>,
+        signature: &[u8],
+    ) -> Result<(), Refusal> {
         if !self.is_named(token.unverified_alg()) {
             return Err(Refusal::DisallowedAlgorithm);
         }
-        let fits = self.fits(token.signing_input(), token.signature());
+        let fits = self.fits(token.signing_input(), signature);
         if fits { Ok(()) } else { Err(Refusal::InvalidSignature) }
     }
 
-    /// Checks in constant time whether `signature` is this key's over `signing_input`.
-    pub(super) fn fits(&self, signing_input: &[u8], signature: &[u8]) -> bool {
+    /// Checks in constant time whether a signature is this key's over `signing_input`. It is asked for once
+    /// the work has begun, for the reason that [`Hs256::verify`] gives.
+    #[inline(always)]
+    pub(super) fn verify<S: AsRef<[u8]>, E>(
+        &self,
+        signing_input: &[u8],
+        signature: impl FnOnce() -> Result<S, E>,
+    ) -> Result<(S, bool), E> {
         match &*self.material {
             Material::Hs256(key) => key.verify(signing_input, signature),
             #[cfg(feature = "asymmetric")]
-            Material::Public(key) => key.verify(signing_input, signature),
+            Material::Public(key) => {
+                let signature = signature()?;
+                let fits = key.verify(signing_input, signature.as_ref());
+                Ok((signature, fits))
+            }
         }
+    }
+
+    /// As [`verify`](Self::verify), of a signature that is at hand.
+    pub(super) fn fits(&self, signing_input: &[u8], signature: &[u8]) -> bool {
+        let Ok((_, fits)) = self.verify(signing_input, || Ok::<_, Infallible>(signature));
+        fits
     }
 
     /// Whether both are the same key under the same id, whatever the one calls its algorithm.

@@ -25,12 +25,14 @@ impl<T> Versioned<T> {
         Self { newest: AtomicU64::new(0), current: ArcSwap::from_pointee(first) }
     }
 
+    #[inline]
     pub(super) fn load(&self) -> impl Deref<Target = Arc<Version<T>>> {
         self.current.load()
     }
 
     /// Whether a reader that loaded now would get this version: never so after a change that
     /// replaces it has taken effect.
+    #[inline]
     pub(super) fn is_newest(&self, number: u64) -> bool {
         self.newest.load(Ordering::Acquire) == number
     }

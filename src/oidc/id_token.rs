@@ -13,8 +13,9 @@ use crate::customer::Identity;
 use crate::key::PublicKeys;
 use crate::key::Refusal;
 use crate::key::VerifyingKey;
+use crate::token::HeaderRoom;
 use crate::token::Json;
-use crate::token::Scratch;
+use crate::token::Room;
 use crate::token::TokenForm;
 use crate::token::UnverifiedToken;
 use crate::token::each_member;
@@ -69,12 +70,13 @@ impl Expectations<'_> {
         let refused = |what| IdTokenError::Refused(OidcError::identity_refused(what));
 
         // 1. Split and decode, in the one spelling of RFC 7515. An encrypted one has five parts.
-        let mut scratch = Scratch::new();
+        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
         if token.len() > MAX_ID_TOKEN_LEN {
             return Err(refused("the ID token is longer than 65536 bytes"));
         }
-        let token = UnverifiedToken::parse_any_length(token.as_bytes(), &mut scratch)
+        let token = UnverifiedToken::parse_any_length(token.as_bytes(), &mut header)
             .map_err(|malformed| refused(malformed.0))?;
+        let decoded = token.decode(&mut room).map_err(|malformed| refused(malformed.0))?;
         if token.form() != TokenForm::Compact {
             return Err(refused("the ID token is not in compact form"));
         }
@@ -82,9 +84,9 @@ impl Expectations<'_> {
         // 2. The signature, always: that the token came by TLS is no proof of who made it. NB: HS256 is
         //    for the client's own secret and nothing else; no public key ever becomes a secret.
         let vouched = match (token.unverified_alg(), self.client_key) {
-            ("HS256", Some(key)) => key.vouches_for(&token),
+            ("HS256", Some(key)) => key.vouches_for(&token, decoded.signature),
             ("HS256", None) => Err(Refusal::DisallowedAlgorithm),
-            _ => keys.verify(&token),
+            _ => keys.verify(&token, decoded.signature),
         };
         vouched.map_err(|refusal| match (refusal, token.unverified_kid()) {
             (Refusal::UnknownKey, _) => IdTokenError::UnknownKey,
@@ -96,7 +98,7 @@ impl Expectations<'_> {
             (Refusal::DisallowedAlgorithm, _) => refused("the ID token's algorithm is not allowed"),
         })?;
 
-        let claims = IdTokenClaims::parse(token.unverified_claims()).map_err(refused)?;
+        let claims = IdTokenClaims::parse(decoded.unverified_claims).map_err(refused)?;
 
         // 3. Who made it, and for whom (Core section 3.1.3.7, steps 2 to 5).
         self.check_parties(&claims).map_err(refused)?;

@@ -178,6 +178,12 @@ impl Revocations {
         Arc::ptr_eq(&self.replica, &other.replica)
     }
 
+    /// Whether anything was ever revoked.
+    #[inline]
+    pub(crate) fn has_any(&self) -> bool {
+        self.replica.has_any()
+    }
+
     pub(crate) fn is_revoked(
         &self,
         token_id: &TokenId,

@@ -83,10 +83,20 @@ impl Replica {
         self.clock.get_or_init(|| Arc::clone(clock));
     }
 
-    pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
+    #[inline]
+    pub(super) fn has_any(&self) -> bool {
+        self.known() != 0
+    }
+
+    #[inline]
+    fn known(&self) -> u8 {
         // Relaxed: what it leads to has orderings of its own, and whoever learned that a revocation
         // has returned learned of this bit too.
-        let known = self.known.load(Ordering::Relaxed);
+        self.known.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
+        let known = self.known();
         let is_known = |what: u8| known & what != 0;
         is_known(TOKENS) && self.tokens.contains(token)
             || is_known(CUT_OFFS)

@@ -6,8 +6,9 @@ use super::MAX_NUMERIC_DATE;
 use super::Malformed;
 use super::json::Json;
 use super::json::each_member;
+use super::name::IssuedName;
+use super::name::Name;
 use super::shape::Shape;
-use super::shape::plain_text;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 
@@ -19,7 +20,7 @@ const MAX_CLAIMS_DEPTH: usize = 32;
 pub(crate) struct Claims<'a> {
     pub(crate) customer_id: CustomerId,
     pub(crate) token_id: TokenId,
-    pub(crate) name: Option<Cow<'a, str>>,
+    pub(crate) name: Option<Name>,
     pub(crate) exp: u64,
     pub(crate) iat: u64,
     pub(crate) nbf: Option<u64>,
@@ -29,17 +30,28 @@ pub(crate) struct Claims<'a> {
     pub(crate) issuer: Option<Cow<'a, str>>,
 }
 
-impl<'a> Claims<'a> {
-    #[inline]
-    pub(crate) fn parse(json: &'a [u8]) -> Result<Self, Malformed> {
-        Self::parse_as_issued(json).map_or_else(|| Self::parse_any(json), Ok)
-    }
+/// Claims of the shape that our own issuer writes, with UUIDs for ids.
+///
+/// They stay in registers until they are put where they shall be: text that is moved about in memory in other
+/// pieces than it was written in makes the processor wait for its own cache.
+#[derive(Clone, Copy)]
+pub(crate) struct IssuedClaims<'a> {
+    pub(crate) customer_id: [u8; 16],
+    pub(crate) token_id: [u8; 16],
+    pub(crate) name: IssuedName<'a>,
+    pub(crate) exp: u64,
+    pub(crate) iat: u64,
+}
 
-    /// Reads claims of the shape that our issuer writes, with UUIDs for ids. All but the name has its
-    /// place, counted from the front or from the back.
-    pub(super) fn parse_as_issued(json: &'a [u8]) -> Option<Self> {
+impl<'a> IssuedClaims<'a> {
+    /// All but the name has its place, counted from the front or from the back. `None` stands for another
+    /// shape, which [`Claims`] read.
+    #[inline(always)]
+    pub(crate) fn parse(json: &'a [u8]) -> Option<Self> {
         let (front, rest) = json.split_first_chunk::<54>()?;
         let (name, back) = rest.split_last_chunk::<81>()?;
+        // The back is longer than any name that is kept in place.
+        let name = IssuedName::parse(name, rest.first_chunk()?)?;
 
         let mut front = Shape(front);
         front.literal(r#"{"sub":""#)?;
@@ -55,19 +67,13 @@ impl<'a> Claims<'a> {
         let token_id = back.uuid()?;
         back.literal(r#""}"#)?;
 
-        Some(Self {
-            customer_id: CustomerId::from_uuid_bytes(customer_id),
-            token_id: TokenId::from_uuid_bytes(token_id),
-            name: Some(Cow::Borrowed(plain_text(name)?)),
-            exp,
-            iat,
-            nbf: None,
-            audiences: None,
-            issuer: None,
-        })
+        Some(Self { customer_id, token_id, name, exp, iat })
     }
+}
 
-    pub(super) fn parse_any(json: &'a [u8]) -> Result<Self, Malformed> {
+impl<'a> Claims<'a> {
+    /// Reads claims of any shape.
+    pub(crate) fn parse_any(json: &'a [u8]) -> Result<Self, Malformed> {
         let mut sub = None;
         let mut jti = None;
         let mut name = None;
@@ -97,7 +103,8 @@ impl<'a> Claims<'a> {
                 .ok_or(Malformed("`sub` is not 1 to 256 characters of printable ASCII"))?,
             token_id: identifier(jti)
                 .ok_or(Malformed("`jti` is not 1 to 256 characters of printable ASCII"))?,
-            name: optional(name, text).ok_or(Malformed("`name` is not a string"))?,
+            name: optional(name, |name| text(name).map(|name| Name::new(&name)))
+                .ok_or(Malformed("`name` is not a string"))?,
             exp: exp
                 .and_then(numeric_date)
                 .ok_or(Malformed("`exp` is not a whole number of seconds"))?,
@@ -181,18 +188,18 @@ mod tests {
             audiences: None,
             issuer: None,
         };
-        assert_eq!(Claims::parse(json.as_bytes()), Ok(expected));
+        assert_eq!(Claims::parse_any(json.as_bytes()), Ok(expected));
     }
 
     #[test]
     fn name_may_be_empty_and_aud_one_or_several() {
         let empty = with("name", Some(r#""""#));
-        assert_eq!(Claims::parse(empty.as_bytes()).unwrap().name, Some("".into()));
+        assert_eq!(Claims::parse_any(empty.as_bytes()).unwrap().name, Some(Name::new("")));
         let one = with("aud", Some(r#""a""#));
-        assert_eq!(Claims::parse(one.as_bytes()).unwrap().audiences, Some(vec!["a".into()]));
+        assert_eq!(Claims::parse_any(one.as_bytes()).unwrap().audiences, Some(vec!["a".into()]));
         let two = with("aud", Some(r#"["a","b"]"#));
         let audiences = Some(vec!["a".into(), "b".into()]);
-        assert_eq!(Claims::parse(two.as_bytes()).unwrap().audiences, audiences);
+        assert_eq!(Claims::parse_any(two.as_bytes()).unwrap().audiences, audiences);
     }
 
     #[test]
@@ -228,7 +235,8 @@ mod tests {
         ];
         for claim in ["sub", "jti"] {
             for value in wrong_ids.into_iter().map(Some).chain([None]) {
-                let parsed = Claims::parse(with(claim, value).as_bytes()).map(|claims| claims.exp);
+                let parsed =
+                    Claims::parse_any(with(claim, value).as_bytes()).map(|claims| claims.exp);
                 let why = match claim {
                     "sub" => "`sub` is not 1 to 256 characters of printable ASCII",
                     _ => "`jti` is not 1 to 256 characters of printable ASCII",
@@ -239,7 +247,7 @@ mod tests {
         for claim in ["exp", "iat", "nbf"] {
             let missing = (claim != "nbf").then_some(None);
             for value in wrong_dates.into_iter().map(Some).chain(missing) {
-                let error = Claims::parse(with(claim, value).as_bytes()).unwrap_err();
+                let error = Claims::parse_any(with(claim, value).as_bytes()).unwrap_err();
                 let expected = match value {
                     Some("1E400" | "NaN") => "the claims are not one strict JSON object".to_owned(),
                     _ => format!("`{claim}` is not a whole number of seconds"),
@@ -248,11 +256,11 @@ mod tests {
             }
         }
         for (claim, value) in [("name", "null"), ("name", "1"), ("aud", "null"), ("aud", "[1]")] {
-            let error = Claims::parse(with(claim, Some(value)).as_bytes()).unwrap_err();
+            let error = Claims::parse_any(with(claim, Some(value)).as_bytes()).unwrap_err();
             assert!(error.to_string().starts_with(&format!("`{claim}` is n")), "{claim}: {value}");
         }
         assert_eq!(
-            Claims::parse(br#"["sub","c"]"#),
+            Claims::parse_any(br#"["sub","c"]"#),
             Err(Malformed("the claims are not one strict JSON object"))
         );
     }
@@ -260,6 +268,6 @@ mod tests {
     #[test]
     fn takes_a_date_up_to_2_to_the_53rd() {
         let latest = with("exp", Some("9007199254740992"));
-        assert_eq!(Claims::parse(latest.as_bytes()).map(|claims| claims.exp), Ok(1 << 53));
+        assert_eq!(Claims::parse_any(latest.as_bytes()).map(|claims| claims.exp), Ok(1 << 53));
     }
 }

@@ -9,17 +9,22 @@ mod claims;
 mod encode;
 mod header;
 mod json;
+mod name;
 mod shape;
 #[cfg(test)]
 mod tests;
 mod unverified;
 
 pub(crate) use self::claims::Claims;
+pub(crate) use self::claims::IssuedClaims;
 #[cfg(any(feature = "issuer", feature = "test-util"))]
 pub(crate) use self::encode::encode;
 pub(crate) use self::json::Json;
 pub(crate) use self::json::each_member;
-pub(crate) use self::unverified::Scratch;
+pub(crate) use self::name::Name;
+pub(crate) use self::unverified::Decoded;
+pub(crate) use self::unverified::HeaderRoom;
+pub(crate) use self::unverified::Room;
 pub(crate) use self::unverified::UnverifiedToken;
 
 /// The longest token, in bytes. A longer one is refused before anything of it is decoded.

@@ -1,7 +1,11 @@
 //! The shortcut past the JSON reader, side by side with it.
 
 use super::claims::Claims;
+use super::claims::IssuedClaims;
 use super::header::Header;
+use super::name::Name;
+use crate::id::CustomerId;
+use crate::id::TokenId;
 
 /// Payloads that are tried. `PAYLOADS=1000000` tries a million, in some seconds of a release build.
 fn payloads() -> usize {
@@ -97,6 +101,19 @@ impl Numbers {
     }
 }
 
+fn in_general(claims: IssuedClaims<'_>) -> Claims<'_> {
+    Claims {
+        customer_id: CustomerId::from_uuid_bytes(claims.customer_id),
+        token_id: TokenId::from_uuid_bytes(claims.token_id),
+        name: Some(claims.name.keep()),
+        exp: claims.exp,
+        iat: claims.iat,
+        nbf: None,
+        audiences: None,
+        issuer: None,
+    }
+}
+
 #[test]
 fn claims_read_by_their_shape_read_the_same_by_the_json_reader() {
     let mut numbers = Numbers(1);
@@ -104,7 +121,8 @@ fn claims_read_by_their_shape_read_the_same_by_the_json_reader() {
     for _ in 0..payloads() {
         let whole = numbers.claims();
         let json = numbers.mutate(whole);
-        if let Some(claims) = Claims::parse_as_issued(&json) {
+        if let Some(claims) = IssuedClaims::parse(&json) {
+            let claims = in_general(claims);
             assert_eq!(Claims::parse_any(&json), Ok(claims), "{}", json.escape_ascii());
             taken += 1;
         }
@@ -134,10 +152,10 @@ fn a_header_read_by_its_shape_reads_the_same_by_the_json_reader() {
 #[test]
 fn what_the_issuer_writes_is_of_the_shape() {
     let json = br#"{"sub":"79cc0486-bbdf-491b-a0a2-722383b6288b","name":"Ron Swanson","exp":1510684200,"iat":1510597800,"jti":"36f05940-0d38-411a-8909-3aea58bc1f09"}"#;
-    let claims = Claims::parse_as_issued(json).unwrap();
+    let claims = in_general(IssuedClaims::parse(json).unwrap());
     assert_eq!(claims.customer_id, "79cc0486-bbdf-491b-a0a2-722383b6288b");
     assert_eq!(claims.token_id, "36f05940-0d38-411a-8909-3aea58bc1f09");
-    assert_eq!(claims.name.as_deref(), Some("Ron Swanson"));
+    assert_eq!(claims.name.as_ref().map(Name::as_str), Some("Ron Swanson"));
     assert_eq!((claims.exp, claims.iat), (1_510_684_200, 1_510_597_800));
     let header = br#"{"alg":"HS256","typ":"JWT","kid":"2026-11"}"#;
     assert_eq!(Header::parse_as_issued(header).unwrap().kid.as_deref(), Some("2026-11"));

@@ -16,111 +16,166 @@ use super::header::LEGACY_HEADER;
 use super::header::MAX_HEADER_LEN;
 use crate::id::decode_lower_hex;
 
-/// A token as it came in: well formed, and not to be believed.
+/// A token as it came in: in three parts, of which the header has been read, and not to be believed.
 #[derive(Debug)]
 pub(crate) struct UnverifiedToken<'a> {
+    text: &'a [u8],
     form: TokenForm,
     header: Header<'a>,
-    signing_input: &'a [u8],
-    signature: &'a [u8],
     claims: &'a [u8],
+    signature: &'a [u8],
 }
 
-/// Room for what a token decodes to, so that none up to [`MAX_TOKEN_LEN`] allocates for it. Nobody fills
-/// it before: zeros for kilobytes would be written on each verification and never read.
+/// What the other two parts of a token stand for.
 #[derive(Debug)]
-pub(crate) struct Scratch {
-    header: [MaybeUninit<u8>; MAX_HEADER_LEN],
-    claims: [MaybeUninit<u8>; MAX_TOKEN_LEN / 4 * 3],
-    long_claims: Vec<u8>,
-    signature: [MaybeUninit<u8>; MAX_SIGNATURE_LEN],
+pub(crate) struct Decoded<'a> {
+    pub(crate) signature: &'a [u8],
+    /// The claims' JSON. Whoever reads it has checked the signature.
+    pub(crate) unverified_claims: &'a [u8],
+}
+
+/// Room for what a header decodes to. Nobody fills it before: zeros for a kilobyte would be written on
+/// each verification and never read.
+#[derive(Debug)]
+pub(crate) struct HeaderRoom([MaybeUninit<u8>; MAX_HEADER_LEN]);
+
+/// Room for what the other parts decode to, so that no token up to [`MAX_TOKEN_LEN`] allocates for it.
+#[derive(Debug)]
+pub(crate) struct Room {
+    /// Enough for a usual token. It is filled with zeros for each, so it is no larger.
+    short: [u8; 512],
+    /// For the others, and filled only then.
+    long: Option<[u8; base64::room_for(MAX_TOKEN_LEN)]>,
+    longest: Vec<u8>,
     mac: [u8; 32],
 }
 
 /// Bytes of the longest signature: RSA with a modulus of 4096 bits.
 const MAX_SIGNATURE_LEN: usize = 512;
 
-impl Scratch {
+impl AsRef<[u8]> for Decoded<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self.signature
+    }
+}
+
+impl HeaderRoom {
     pub(crate) const fn new() -> Self {
-        Self {
-            header: [const { MaybeUninit::uninit() }; MAX_HEADER_LEN],
-            claims: [const { MaybeUninit::uninit() }; MAX_TOKEN_LEN / 4 * 3],
-            long_claims: Vec::new(),
-            signature: [const { MaybeUninit::uninit() }; MAX_SIGNATURE_LEN],
-            mac: [0; 32],
-        }
+        Self([const { MaybeUninit::uninit() }; _])
+    }
+}
+
+impl Room {
+    pub(crate) const fn new() -> Self {
+        Self { short: [0; _], long: None, longest: Vec::new(), mac: [0; _] }
     }
 }
 
 impl<'a> UnverifiedToken<'a> {
-    /// Splits and decodes `token`, the MAC still unchecked and the claims unread.
-    pub(crate) fn parse(token: &'a [u8], scratch: &'a mut Scratch) -> Result<Self, Malformed> {
+    /// Splits `token` and reads its header.
+    #[inline(always)]
+    pub(crate) fn parse(token: &'a [u8], room: &'a mut HeaderRoom) -> Result<Self, Malformed> {
         if token.len() > MAX_TOKEN_LEN {
             return Err(Malformed("the token is longer than 8192 bytes"));
         }
-        Self::parse_any_length(token, scratch)
+        Self::parse_any_length(token, room)
     }
 
     /// As [`parse`](Self::parse), for a token whose length its reader has bounded.
+    #[inline(always)]
     pub(crate) fn parse_any_length(
         token: &'a [u8],
-        scratch: &'a mut Scratch,
+        room: &'a mut HeaderRoom,
     ) -> Result<Self, Malformed> {
-        Self::decode(token, scratch).map_err(|malformed| {
-            // Only now, because no part decodes that has a dot in it. Without collecting the parts: an
-            // attacker may send nothing but dots (CVE-2025-27144, CVE-2025-30204).
-            let dots = memchr_iter(b'.', token).count();
-            if dots == 2 { malformed } else { NOT_THREE_PARTS }
-        })
-    }
-
-    fn decode(token: &'a [u8], scratch: &'a mut Scratch) -> Result<Self, Malformed> {
         // The header alone decides the form, before anything else is read, so that no mixture of
         // the two forms can ever be accepted.
-        let (form, header, rest) = if let Some(rest) = after(LEGACY_HEADER, token) {
-            (TokenForm::Legacy, Header::HS256, rest)
-        } else if let Some(rest) = after(COMPACT_HEADER, token) {
-            (TokenForm::Compact, Header::HS256, rest)
-        } else {
-            let first = memchr(b'.', token).ok_or(NOT_THREE_PARTS)?;
-            let json = base64::decode(&base64::URL_SAFE, &token[..first], &mut scratch.header)
-                .ok_or(Malformed("the header is not canonical base64url of at most 1024 bytes"))?;
-            (TokenForm::Compact, Header::parse(json)?, &token[first + 1..])
+        if let Some(rest) = after(LEGACY_HEADER, token) {
+            let (claims, signature) = at_last_dot(rest, LEGACY_SIGNATURE_LEN)?;
+            let (form, header) = (TokenForm::Legacy, Header::HS256);
+            return Ok(Self { text: token, form, header, claims, signature });
+        }
+        let (header, rest) = match after(COMPACT_HEADER, token) {
+            Some(rest) => (Header::HS256, rest),
+            None => Self::read_header(token, room)?,
         };
-        let second = memrchr(b'.', rest).ok_or(NOT_THREE_PARTS)?;
-        let claims = &rest[..second];
-        let signature = &rest[second + 1..];
-        let signing_input = &token[..token.len() - signature.len() - 1];
+        let (claims, signature) = at_last_dot(rest, COMPACT_SIGNATURE_LEN)?;
+        Ok(Self { text: token, form: TokenForm::Compact, header, claims, signature })
+    }
 
-        let (alphabet, not_canonical) = match form {
+    /// Reads any header of the compact form, and gives what follows it.
+    #[inline(never)]
+    fn read_header(
+        token: &'a [u8],
+        room: &'a mut HeaderRoom,
+    ) -> Result<(Header<'a>, &'a [u8]), Malformed> {
+        let dot = memchr(b'.', token).ok_or(NOT_THREE_PARTS)?;
+        let (header, rest) = (&token[..dot], &token[dot + 1..]);
+        let json = base64::decode_one(&base64::URL_SAFE, header, &mut room.0).ok_or_else(|| {
+            let reason = "the header is not canonical base64url of at most 1024 bytes";
+            Self::malformed(token, Malformed(reason))
+        })?;
+        let header = Header::parse(json).map_err(|malformed| Self::malformed(token, malformed))?;
+        Ok((header, rest))
+    }
+
+    /// Decodes claims and signature.
+    #[inline(always)]
+    pub(crate) fn decode<'r>(&self, room: &'r mut Room) -> Result<Decoded<'r>, Malformed> {
+        let Room { short, long, longest, mac } = room;
+        let needed = base64::room_for(self.text.len());
+        let room: &mut [u8] = if needed <= short.len() {
+            short
+        } else if self.text.len() <= MAX_TOKEN_LEN {
+            long.insert([0; _])
+        } else {
+            longest.resize(needed, 0);
+            longest
+        };
+        match self.form {
+            TokenForm::Compact if self.signature.len() * 3 / 4 > MAX_SIGNATURE_LEN => {
+                Err(self.malformed_signature())
+            }
             TokenForm::Compact => {
-                (&base64::URL_SAFE, Malformed("the claims are not canonical base64url"))
+                let texts = [self.claims, self.signature];
+                let [unverified_claims, signature] = base64::decode(&base64::URL_SAFE, texts, room)
+                    .ok_or_else(|| {
+                        if base64::URL_SAFE.check(self.claims).is_ok() {
+                            return self.malformed_signature();
+                        }
+                        let reason = "the claims are not canonical base64url";
+                        Self::malformed(self.text, Malformed(reason))
+                    })?;
+                Ok(Decoded { signature, unverified_claims })
             }
             TokenForm::Legacy => {
-                (&base64::STANDARD, Malformed("the claims are not canonical padded base64"))
+                let [unverified_claims] = base64::unpadded(self.claims)
+                    .and_then(|claims| base64::decode(&base64::UNPADDED_STANDARD, [claims], room))
+                    .ok_or_else(|| {
+                        let reason = "the claims are not canonical padded base64";
+                        Self::malformed(self.text, Malformed(reason))
+                    })?;
+                *mac = decode_lower_hex(self.signature).ok_or_else(|| {
+                    let reason = "the signature is not 64 lower-case hexadecimal digits";
+                    Self::malformed(self.text, Malformed(reason))
+                })?;
+                Ok(Decoded { signature: mac, unverified_claims })
             }
-        };
-        let claims = if token.len() <= MAX_TOKEN_LEN {
-            base64::decode(alphabet, claims, &mut scratch.claims)
-        } else {
-            scratch.long_claims.resize(claims.len(), 0);
-            base64::decode(alphabet, claims, scratch.long_claims.as_mut_slice())
-        };
-        let claims = claims.ok_or(not_canonical)?;
+        }
+    }
 
-        let signature: &[u8] = match form {
-            TokenForm::Compact => {
-                base64::decode(&base64::URL_SAFE, signature, &mut scratch.signature)
-                    .ok_or(Malformed("the signature is not canonical base64url"))?
-            }
-            TokenForm::Legacy => {
-                scratch.mac = decode_lower_hex(signature)
-                    .ok_or(Malformed("the signature is not 64 lower-case hexadecimal digits"))?;
-                &scratch.mac
-            }
-        };
+    #[cold]
+    fn malformed_signature(&self) -> Malformed {
+        let reason = "the signature is not canonical base64url of at most 512 bytes";
+        Self::malformed(self.text, Malformed(reason))
+    }
 
-        Ok(Self { form, header, signing_input, signature, claims })
+    /// Why a part that does not decode makes the token malformed.
+    #[cold]
+    fn malformed(token: &[u8], malformed: Malformed) -> Malformed {
+        // The dots are counted only now, because no part decodes that has one in it. Without collecting the
+        // parts: an attacker may send nothing but dots (CVE-2025-27144, CVE-2025-30204).
+        let dots = memchr_iter(b'.', token).count();
+        if dots == 2 { malformed } else { NOT_THREE_PARTS }
     }
 
     pub(crate) const fn form(&self) -> TokenForm {
@@ -128,12 +183,9 @@ impl<'a> UnverifiedToken<'a> {
     }
 
     /// What the signature is over: header and claims as they stand on the wire, with their dot.
-    pub(crate) const fn signing_input(&self) -> &'a [u8] {
-        self.signing_input
-    }
-
-    pub(crate) const fn signature(&self) -> &'a [u8] {
-        self.signature
+    #[inline]
+    pub(crate) fn signing_input(&self) -> &'a [u8] {
+        &self.text[..self.text.len() - 1 - self.signature.len()]
     }
 
     pub(crate) fn unverified_alg(&self) -> &str {
@@ -143,18 +195,27 @@ impl<'a> UnverifiedToken<'a> {
     pub(crate) fn unverified_kid(&self) -> Option<&str> {
         self.header.kid.as_deref()
     }
-
-    /// The claims' JSON. Whoever reads it has checked the signature.
-    pub(crate) const fn unverified_claims(&self) -> &'a [u8] {
-        self.claims
-    }
 }
 
 const NOT_THREE_PARTS: Malformed = Malformed("the token does not have three parts");
 
+/// Characters of an HMAC-SHA256 in each form.
+const COMPACT_SIGNATURE_LEN: usize = 43;
+const LEGACY_SIGNATURE_LEN: usize = 64;
+
 /// What follows this header and its dot.
+#[inline]
 fn after<'a>(header: &str, token: &'a [u8]) -> Option<&'a [u8]> {
     token.strip_prefix(header.as_bytes())?.strip_prefix(b".")
+}
+
+/// What is before and after the last dot. It is where a MAC of this length begins, or is looked for.
+#[inline]
+fn at_last_dot(rest: &[u8], mac_len: usize) -> Result<(&[u8], &[u8]), Malformed> {
+    let usual = rest.len().checked_sub(mac_len + 1).filter(|at| rest[*at] == b'.');
+    // A signature with a dot in it does not decode.
+    let dot = usual.or_else(|| memrchr(b'.', rest)).ok_or(NOT_THREE_PARTS)?;
+    Ok((&rest[..dot], &rest[dot + 1..]))
 }
 
 #[cfg(test)]
@@ -165,8 +226,10 @@ mod tests {
     const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
     fn refusal(token: impl AsRef<[u8]>) -> Option<&'static str> {
-        let mut scratch = Scratch::new();
-        UnverifiedToken::parse(token.as_ref(), &mut scratch).err().map(|malformed| malformed.0)
+        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
+        let decoded = UnverifiedToken::parse(token.as_ref(), &mut header)
+            .and_then(|token| token.decode(&mut room).map(drop));
+        decoded.err().map(|malformed| malformed.0)
     }
 
     fn compact(header: &str) -> String {
@@ -175,20 +238,22 @@ mod tests {
 
     #[test]
     fn each_form_is_decoded_by_its_own_rules() {
-        let mut scratch = Scratch::new();
+        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
         let text = format!("{COMPACT_HEADER}.e30.{MAC}");
-        let token = UnverifiedToken::parse(text.as_bytes(), &mut scratch).unwrap();
+        let token = UnverifiedToken::parse(text.as_bytes(), &mut header).unwrap();
         assert_eq!(token.form(), TokenForm::Compact);
-        assert_eq!(token.unverified_claims(), b"{}");
-        assert_eq!(token.signature(), [0; 32]);
         assert_eq!(token.signing_input(), format!("{COMPACT_HEADER}.e30").as_bytes());
+        let decoded = token.decode(&mut room).unwrap();
+        assert_eq!(decoded.unverified_claims, b"{}");
+        assert_eq!(decoded.signature, [0; 32]);
 
-        let mut scratch = Scratch::new();
         let text = format!("{LEGACY_HEADER}.e30=.{HEX}");
-        let token = UnverifiedToken::parse(text.as_bytes(), &mut scratch).unwrap();
+        let token = UnverifiedToken::parse(text.as_bytes(), &mut header).unwrap();
         assert_eq!(token.form(), TokenForm::Legacy);
-        assert_eq!(token.unverified_claims(), b"{}");
-        assert_eq!(token.signature()[..4], [0x01, 0x23, 0x45, 0x67]);
+        assert_eq!(token.signing_input(), format!("{LEGACY_HEADER}.e30=").as_bytes());
+        let decoded = token.decode(&mut room).unwrap();
+        assert_eq!(decoded.unverified_claims, b"{}");
+        assert_eq!(decoded.signature[..4], [0x01, 0x23, 0x45, 0x67]);
     }
 
     #[test]
@@ -243,7 +308,10 @@ mod tests {
             Some("the header is not canonical base64url of at most 1024 bytes")
         );
         let long_signature = format!("{COMPACT_HEADER}.e30.{}", "A".repeat(684));
-        assert_eq!(refusal(long_signature), Some("the signature is not canonical base64url"));
+        assert_eq!(
+            refusal(long_signature),
+            Some("the signature is not canonical base64url of at most 512 bytes")
+        );
     }
 
     #[test]

@@ -2,7 +2,6 @@
 
 mod cache;
 mod error;
-mod name;
 mod times;
 mod verified;
 mod verifier;

@@ -2,11 +2,12 @@
 
 use std::time::SystemTime;
 
-use super::name::Name;
 use crate::clock::from_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::token::Claims;
+use crate::token::IssuedClaims;
+use crate::token::Name;
 
 /// Token whose signature, times and revocation status were found good.
 ///
@@ -23,12 +24,23 @@ pub struct VerifiedToken {
 
 impl VerifiedToken {
     /// Keeps of the claims what the layer's users need. The caller has verified them.
-    #[inline]
     pub(crate) fn new(claims: Claims<'_>) -> Self {
         Self {
             customer_id: claims.customer_id,
             token_id: claims.token_id,
-            name: claims.name.as_deref().map(Name::new),
+            name: claims.name,
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+        }
+    }
+
+    /// As [`new`](Self::new), of claims of our own issuer.
+    #[inline(always)]
+    pub(crate) fn of_issued(claims: &IssuedClaims<'_>) -> Self {
+        Self {
+            customer_id: CustomerId::from_uuid_bytes(claims.customer_id),
+            token_id: TokenId::from_uuid_bytes(claims.token_id),
+            name: Some(claims.name.keep()),
             issued_at: claims.iat,
             expires_at: claims.exp,
         }

@@ -1,9 +1,9 @@
 //! The steps of verification, and what can be set about them.
 
+use std::borrow::Cow;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
 
 use super::VerifiedToken;
 use super::VerifyError;
@@ -13,16 +13,18 @@ use super::cache::TokenCache;
 use super::times::Times;
 use crate::clock::Clock;
 use crate::clock::CoarseClock;
-use crate::clock::since_epoch;
 use crate::error::ConfigError;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::key::KeyRing;
+use crate::key::Vouch;
 use crate::revocation::MAX_LEEWAY;
 use crate::revocation::Revocations;
 use crate::token::Claims;
+use crate::token::HeaderRoom;
+use crate::token::IssuedClaims;
 use crate::token::Malformed;
-use crate::token::Scratch;
+use crate::token::Room;
 use crate::token::TokenForm;
 use crate::token::UnverifiedToken;
 
@@ -108,53 +110,35 @@ impl Verifier {
     /// The first step that fails, as its [`VerifyErrorKind`].
     pub fn verify(&self, token: &[u8]) -> Result<VerifiedToken, VerifyError> {
         let config = &*self.config;
-        let now = config.clock.now();
-
+        let now = config.clock.since_epoch();
+        let Some(cache) = &self.cache else {
+            return config.verify(token, now, |_, _, _| ());
+        };
         // What a cache can know of a token is what steps 1 to 3 would find: they depend on its bytes
         // and the keys alone. Steps 4 and 5 depend on the moment and are taken every time (a cached
         // verdict on `exp` let expired tokens in: Envoy issue 23278).
-        if let Some((verified, times)) = self.find(token, now) {
-            config.check_times(times, since_epoch(now))?;
+        if let Some((verified, times)) =
+            cache.get(token, |vouch| config.keys.still_vouches(vouch, now))
+        {
+            config.check_times(times, now)?;
             let (id, customer) = (verified.token_id(), verified.customer_id());
             config.check_not_revoked(id, customer, times.iat)?;
             return Ok(verified);
         }
-        let text = token;
-
-        // 1. Split and decode, in the one spelling of one form (RFC 7515 section 5.2, steps 1 to 6).
-        let mut scratch = Scratch::new();
-        let token = UnverifiedToken::parse(token, &mut scratch)?;
-        if !config.forms.contains(&token.form()) {
-            return Err(Malformed("the token's form is not accepted here").into());
-        }
-
-        // 2. The signature (steps 7 and 8). NB: until here nothing the token says may be believed;
-        //    `alg` and `kid` only choose among what the key ring allows.
-        let vouch = config.keys.verify(&token, now)?;
-
-        // 3. The claims. They are ours from here on, unless one key serves several purposes, which
-        //    is what `aud` and `iss` are for (RFC 7519 section 7.2, step 10).
-        let claims = Claims::parse(token.unverified_claims())?;
-        config.check_parties(&claims)?;
-
-        // 4. The times (RFC 7519 sections 4.1.4 to 4.1.6).
-        config.check_times(Times::of(&claims), since_epoch(now))?;
-
-        // 5. Revocation comes last: only a token that is otherwise good is worth the look-up, and
-        //    only ids that a key vouched for ever reach the list.
-        config.check_not_revoked(&claims.token_id, &claims.customer_id, claims.iat)?;
-
-        let times = Times::of(&claims);
-        let verified = VerifiedToken::new(claims);
-        if let Some(cache) = &self.cache {
-            cache.insert(text, &verified, times, vouch);
-        }
-        Ok(verified)
+        config.verify(token, now, |verified, times, vouch| {
+            cache.insert(token, verified, times, vouch);
+        })
     }
+}
 
-    fn find(&self, token: &[u8], now: SystemTime) -> Option<(VerifiedToken, Times)> {
-        self.cache.as_ref()?.get(token, |vouch| self.config.keys.still_vouches(vouch, now))
-    }
+/// Whom a token is for and from.
+struct Parties<'a> {
+    audiences: Option<&'a [Cow<'a, str>]>,
+    issuer: Option<&'a str>,
+}
+
+impl Parties<'_> {
+    const NONE: Self = Self { audiences: None, issuer: None };
 }
 
 impl VerifierBuilder {
@@ -274,8 +258,86 @@ impl VerifierBuilder {
         Ok(Verifier::of(self))
     }
 
-    fn check_parties(&self, claims: &Claims<'_>) -> Result<(), VerifyErrorKind> {
-        let for_us = match &claims.audiences {
+    #[inline(always)]
+    fn verify(
+        &self,
+        token: &[u8],
+        now: Duration,
+        keep: impl Fn(&VerifiedToken, Times, Vouch),
+    ) -> Result<VerifiedToken, VerifyError> {
+        // 1. Split and decode, in the one spelling of one form (RFC 7515 section 5.2, steps 1 to 6).
+        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
+        let token = UnverifiedToken::parse(token, &mut header)?;
+        if !self.forms.contains(&token.form()) {
+            return Err(Malformed("the token's form is not accepted here").into());
+        }
+
+        // 2. The signature (steps 7 and 8). NB: until here nothing the token says may be believed;
+        //    `alg` and `kid` only choose among what the key ring allows.
+        let (decoded, vouch) =
+            self.keys.verify(&token, now, || token.decode(&mut room).map_err(VerifyError::from))?;
+
+        // The claims. They are ours from here on, unless one key serves several purposes, which is
+        // what `aud` and `iss` are for.
+        let json = decoded.unverified_claims;
+        let Some(claims) = IssuedClaims::parse(json) else {
+            return self.judge_any(json, now, &|verified, times| keep(verified, times, vouch));
+        };
+        let times = Times { exp: claims.exp, iat: claims.iat, nbf: 0 };
+        self.judge(&Parties::NONE, times, now, || {
+            let id = TokenId::from_uuid_bytes(claims.token_id);
+            (id, CustomerId::from_uuid_bytes(claims.customer_id))
+        })?;
+        let verified = VerifiedToken::of_issued(&claims);
+        keep(&verified, times, vouch);
+        Ok(verified)
+    }
+
+    /// Judges claims of any shape.
+    #[inline(never)]
+    fn judge_any(
+        &self,
+        json: &[u8],
+        now: Duration,
+        keep: &dyn Fn(&VerifiedToken, Times),
+    ) -> Result<VerifiedToken, VerifyError> {
+        let claims = Claims::parse_any(json)?;
+        let parties =
+            Parties { audiences: claims.audiences.as_deref(), issuer: claims.issuer.as_deref() };
+        let times = Times::of(&claims);
+        let ids = || (claims.token_id.clone(), claims.customer_id.clone());
+        self.judge(&parties, times, now, ids)?;
+        let verified = VerifiedToken::new(claims);
+        keep(&verified, times);
+        Ok(verified)
+    }
+
+    #[inline(always)]
+    fn judge(
+        &self,
+        parties: &Parties<'_>,
+        times: Times,
+        now: Duration,
+        ids: impl FnOnce() -> (TokenId, CustomerId),
+    ) -> Result<(), VerifyError> {
+        // 3. For whom the token is (RFC 7519 section 7.2, step 10).
+        self.check_parties(parties)?;
+
+        // 4. The times (RFC 7519 sections 4.1.4 to 4.1.6).
+        self.check_times(times, now)?;
+
+        // 5. Revocation comes last: only a token that is otherwise good is worth the look-up, and
+        //    only ids that a key vouched for ever reach the list.
+        if self.revocations.has_any() {
+            let (id, customer) = ids();
+            self.check_not_revoked(&id, &customer, times.iat)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_parties(&self, parties: &Parties<'_>) -> Result<(), VerifyErrorKind> {
+        let for_us = match parties.audiences {
             None => self.audiences.is_empty(),
             Some(named) => named.iter().any(|name| self.audiences.iter().any(|ours| ours == name)),
         };
@@ -283,13 +345,14 @@ impl VerifierBuilder {
             return Err(VerifyErrorKind::WrongAudience);
         }
         // Compared whole, never as one of several (GHSA-75c5-xw7c-p5pm).
-        if self.issuer.is_some() && self.issuer.as_deref() != claims.issuer.as_deref() {
+        if self.issuer.is_some() && self.issuer.as_deref() != parties.issuer {
             return Err(VerifyErrorKind::WrongIssuer);
         }
         Ok(())
     }
 
     /// Compares nanoseconds of 128 bits: no clock and no claim can overflow.
+    #[inline(always)]
     fn check_times(&self, times: Times, now: Duration) -> Result<(), VerifyError> {
         let now = now.as_nanos();
         let [exp, iat] = [times.exp, times.iat].map(nanos);
@@ -310,6 +373,7 @@ impl VerifierBuilder {
         Ok(())
     }
 
+    #[inline(always)]
     fn check_not_revoked(
         &self,
         id: &TokenId,
@@ -323,6 +387,7 @@ impl VerifierBuilder {
     }
 }
 
+#[inline(always)]
 fn nanos(seconds: u64) -> u128 {
     u128::from(seconds) * 1_000_000_000
 }

@@ -7,6 +7,7 @@ use std::thread;
 use super::entry::text;
 use super::*;
 use crate::token::Claims;
+use crate::token::Name;
 
 /// Every token has one hash: whatever keeps them apart is the comparison of their text.
 #[derive(Default)]
@@ -32,7 +33,7 @@ fn verified(text: &str) -> VerifiedToken {
     let claims = Claims {
         customer_id: text[..text.len().min(200)].parse().unwrap(),
         token_id: "t".parse().unwrap(),
-        name: Some("Ron Swanson".into()),
+        name: Some(Name::new("Ron Swanson")),
         exp: 2,
         iat: 1,
         nbf: None,
