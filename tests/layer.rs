@@ -250,6 +250,28 @@ async fn identity_that_a_client_or_an_outer_layer_claims_is_always_removed_t28()
     let seen = seen.unwrap();
     assert_eq!(seen.header("x-customer-id"), [(CUSTOMER, false)]);
     assert_eq!(seen.customer.as_deref(), Some(CUSTOMER));
+    let own = verifier().verify(good_token().as_bytes()).unwrap().token_id().to_string();
+    assert_eq!(seen.token, Some(own));
+}
+
+#[tokio::test]
+async fn an_outer_layers_mark_of_no_identity_goes_where_a_token_is_good_t28() {
+    let passed = Arc::new(Mutex::new(None));
+    let record = passed.clone();
+    let inner = tower::service_fn(move |request: Request<Body>| {
+        *record.lock().unwrap() = Some(request);
+        ready(Ok::<_, Infallible>(Response::new(Body::default())))
+    });
+    let other = HeaderName::from_static("x-other-token");
+    let outer = CustomerAuthLayer::optional(verifier()).header(other).layer(inner);
+    let response = outer.oneshot(request(&[&good_token()])).await.unwrap();
+    assert_eq!(response.status(), StatusCode::OK);
+    let marked = passed.lock().unwrap().take().unwrap();
+    assert!(marked.extensions().get::<NoIdentity>().is_some());
+
+    let (_, seen) = send(CustomerAuthLayer::required(verifier()), marked).await;
+    let seen = seen.unwrap();
+    assert_eq!((seen.customer.as_deref(), seen.no_identity), (Some(CUSTOMER), false));
 }
 
 #[tokio::test]
@@ -272,7 +294,9 @@ async fn a_real_preflight_passes_without_identity_and_nothing_else_does() {
     let mut with_token = preflight();
     with_token.headers_mut().insert(TOKEN_HEADER, good_token().parse().unwrap());
     let (_, seen) = send(CustomerAuthLayer::required(verifier()), with_token).await;
-    assert_eq!(seen.unwrap().customer, None);
+    let seen = seen.unwrap();
+    assert_eq!(seen.customer, None);
+    assert_eq!(seen.header(TOKEN_HEADER), [(good_token().as_str(), true)]);
 
     let without = |name: &str| {
         let mut request = preflight();

@@ -87,30 +87,31 @@ where
 /// Applies the rules to a request, those that `CustomerAuthLayer` documents.
 fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
     // A browser's own question carries no token, and so is not judged by one.
-    let outcome =
-        if is_preflight(request) { Ok(None) } else { identify(config, request.headers()) };
+    let outcome = if is_preflight(request) {
+        hide_token(&config.header, request.headers_mut());
+        Ok(None)
+    } else {
+        identify(config, request.headers_mut())
+    };
 
-    // NB: whatever says already who is asking comes from somebody we don't know.
-    let extensions = request.extensions_mut();
-    extensions.remove::<CustomerId>();
-    extensions.remove::<VerifiedToken>();
-    extensions.remove::<NoIdentity>();
+    if config.strip_token {
+        request.headers_mut().remove(&config.header);
+    }
+    // NB: whatever says already who is asking comes from somebody we don't know. The extensions that
+    // say so go below: a value put there takes the place of one of its type.
     if let Some(forward_as) = &config.forward_as {
         remove_all_spellings(forward_as, request.headers_mut());
     }
-    hide_token(config, request.headers_mut());
 
     match outcome {
         Ok(Some(verified)) => {
             observe::request(Verdict::Accepted, "none");
             let_in(config, request, verified);
         }
-        Ok(None) => {
-            request.extensions_mut().insert(NoIdentity::new(config));
-        }
+        Ok(None) => let_by(config, request),
         Err(rejection) if config.mode == Mode::Observe => {
             observe::request(Verdict::WouldRefuse, rejection.kind().as_str());
-            request.extensions_mut().insert(NoIdentity::new(config));
+            let_by(config, request);
         }
         Err(rejection) => {
             observe::request(Verdict::Refused, rejection.kind().as_str());
@@ -128,46 +129,54 @@ fn is_preflight<B>(request: &Request<B>) -> bool {
         && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-fn identify(config: &Config, headers: &HeaderMap) -> Result<Option<VerifiedToken>, Rejection> {
-    let mut tokens = headers.get_all(&config.header).iter();
-    let Some(token) = tokens.next() else {
-        if config.mode == Mode::Optional {
-            return Ok(None);
-        }
-        return Err(Rejection::new(RejectionKind::MissingToken, config.status, headers));
+fn identify(config: &Config, headers: &mut HeaderMap) -> Result<Option<VerifiedToken>, Rejection> {
+    let kind = match hide_token(&config.header, headers) {
+        // The value as it stands: a joined `a, b` is no token, and nothing is trimmed into one.
+        Lines::One(token) => match config.verifier.verify(token.as_bytes()) {
+            Ok(verified) => return Ok(Some(verified)),
+            Err(error) => return Err(Rejection::of_token(error, config.status, headers)),
+        },
+        Lines::None if config.mode == Mode::Optional => return Ok(None),
+        Lines::None => RejectionKind::MissingToken,
+        Lines::Several => RejectionKind::SeveralTokens,
     };
-    if tokens.next().is_some() {
-        return Err(Rejection::new(RejectionKind::SeveralTokens, config.status, headers));
-    }
-    // The value as it stands: a joined `a, b` is no token, and nothing is trimmed into one.
-    match config.verifier.verify(token.as_bytes()) {
-        Ok(verified) => Ok(Some(verified)),
-        Err(error) => Err(Rejection::of_token(error, config.status, headers)),
-    }
+    Err(Rejection::new(kind, config.status, headers))
 }
 
 /// Takes a header out, and those whose names differ only in `_` for `-`: CGI and its heirs read both as
 /// one variable, so that a client's `X_Customer_Id` would pass for ours.
 fn remove_all_spellings(name: &HeaderName, headers: &mut HeaderMap) {
     let fold = |byte| if byte == b'_' { b'-' } else { byte };
-    let is_spelling =
-        |other: &&HeaderName| other.as_str().bytes().map(fold).eq(name.as_str().bytes().map(fold));
+    let name = name.as_str();
+    let is_spelling = |other: &&HeaderName| {
+        let other = other.as_str();
+        other.len() == name.len() && other.bytes().map(fold).eq(name.bytes().map(fold))
+    };
     while let Some(other) = headers.keys().find(is_spelling).cloned() {
         headers.remove(other);
     }
 }
 
-fn hide_token(config: &Config, headers: &mut HeaderMap) {
-    if config.strip_token {
-        headers.remove(&config.header);
-        return;
-    }
-    // Every line of that name: a dry run passes several.
-    for (name, value) in headers.iter_mut() {
-        if *name == config.header {
+/// How often a request has the token's header.
+enum Lines<'a> {
+    None,
+    One(&'a HeaderValue),
+    Several,
+}
+
+/// Marks every line of that name sensitive (a dry run passes several on), and tells of them.
+///
+/// One walk along the headers does both: to hash a name as long as the token's takes longer than to
+/// pass by the dozen headers that a request has.
+fn hide_token<'a>(name: &HeaderName, headers: &'a mut HeaderMap) -> Lines<'a> {
+    let mut lines = Lines::None;
+    for (other, value) in headers.iter_mut() {
+        if other == name {
             value.set_sensitive(true);
+            lines = if let Lines::None = lines { Lines::One(value) } else { Lines::Several };
         }
     }
+    lines
 }
 
 fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken) {
@@ -177,6 +186,15 @@ fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken)
         request.headers_mut().insert(forward_as, id.expect("an id is a header value"));
     }
     let extensions = request.extensions_mut();
-    extensions.insert(verified.customer_id().clone());
-    extensions.insert(verified);
+    extensions.remove::<NoIdentity>();
+    extensions.insert::<CustomerId>(verified.customer_id().clone());
+    extensions.insert::<VerifiedToken>(verified);
+}
+
+/// Passes a request on without identity.
+fn let_by<B>(config: &Arc<Config>, request: &mut Request<B>) {
+    let extensions = request.extensions_mut();
+    extensions.remove::<CustomerId>();
+    extensions.remove::<VerifiedToken>();
+    extensions.insert::<NoIdentity>(NoIdentity::new(config));
 }
