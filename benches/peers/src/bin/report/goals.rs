@@ -2,10 +2,10 @@
 
 use std::fmt::Write;
 
-use crate::results::Http;
 use crate::results::Phase;
 use crate::results::Results;
 use crate::results::find;
+use crate::results::kept;
 use crate::results::median;
 use crate::results::ratio;
 use crate::results::times;
@@ -106,7 +106,7 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
         (
             "axum over HTTP/1.1, requests a second with the layer over without",
             "%",
-            kept(&results.http),
+            kept(&results.http, "layer", "bare"),
             AtLeast(97.0),
         ),
         ("storefront: validation p99 while logins storm over idle", x, storm.slower, AtMost(1.5)),
@@ -170,12 +170,6 @@ impl Goal {
 
 fn lesser(a: Option<f64>, b: Option<f64>) -> Option<f64> {
     [a, b].into_iter().flatten().min_by(f64::total_cmp)
-}
-
-/// The median of the rounds' ratios, in percent.
-fn kept(http: &Http) -> Option<f64> {
-    let rounds = http.layer.iter().zip(&http.bare);
-    median(rounds.map(|(layer, bare)| layer[0] / bare[0] * 100.0))
 }
 
 /// What a storm of logins does, as the medians of the rounds' ratios.

@@ -5,11 +5,13 @@ use std::fs;
 
 use crate::goals::Storm;
 use crate::results::Allocated;
-use crate::results::Http;
 use crate::results::Phase;
 use crate::results::Results;
 use crate::results::Row;
+use crate::results::Run;
+use crate::results::kept;
 use crate::results::median;
+use crate::results::rounds;
 
 const BEGIN: &str = "<!-- scripts/bench writes from here -->";
 const END: &str = "<!-- to here -->";
@@ -100,21 +102,27 @@ fn compared(unit: &str, rows: &[Row], allocations: &[Allocated]) -> String {
     table
 }
 
-fn http(http: &Http) -> String {
+fn http(runs: &[Run]) -> String {
     let mut table = String::from(
-        "| | requests a second | p50 | p99 | p99.9 | the server's own time a request |\n\
-         |---|---:|---:|---:|---:|---:|\n",
+        "| | requests a second | over without | p50 | p99 | p99.9 | the server's own time a request |\n\
+         |---|---:|---:|---:|---:|---:|---:|\n",
     );
-    for (name, runs) in [
-        ("no layer", &http.bare),
-        ("a layer that does nothing", &http.identity),
-        ("ours, and an extractor", &http.layer),
+    for (title, name, without) in [
+        ("short answer: no layer", "bare", "bare"),
+        ("short answer: a layer that does nothing", "identity", "bare"),
+        ("short answer: ours, and an extractor", "layer", "bare"),
+        ("page of orders: no layer", "orders", "orders"),
+        ("page of orders: ours, and an extractor", "orders-layer", "orders"),
+        ("short answer, 1 000 tokens: no layer", "bare-tokens", "bare-tokens"),
+        ("short answer, 1 000 tokens: ours, and an extractor", "layer-tokens", "bare-tokens"),
+        ("short answer, 1 000 tokens: ours with its cache", "cache-tokens", "bare-tokens"),
     ] {
-        let figure = |at: usize| median(runs.iter().map(|run| run[at])).unwrap_or(f64::NAN);
+        let figure = |at: usize| median(rounds(runs, name).map(|run| run[at])).unwrap_or(f64::NAN);
         let [requests, p50, p99, p999, own] = [0, 1, 2, 3, 4].map(figure);
+        let kept = kept(runs, name, without).unwrap_or(f64::NAN);
         let _ = writeln!(
             table,
-            "| {name} | {requests:.0} | {p50:.0} µs | {p99:.0} µs | {p999:.0} µs | {own:.2} µs |",
+            "| {title} | {requests:.0} | {kept:.1} % | {p50:.0} µs | {p99:.0} µs | {p999:.0} µs | {own:.2} µs |",
         );
     }
     table

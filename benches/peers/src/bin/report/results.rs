@@ -15,7 +15,7 @@ pub(crate) struct Results {
     pub(crate) scaling: Vec<(String, f64)>,
     pub(crate) issuer: Vec<Row>,
     pub(crate) logins: Option<f64>,
-    pub(crate) http: Http,
+    pub(crate) http: Vec<Run>,
     pub(crate) storefront: Vec<Phase>,
     pub(crate) server: Vec<Phase>,
     pub(crate) instructions: String,
@@ -36,13 +36,11 @@ pub(crate) struct Allocated {
     pub(crate) bytes: f64,
 }
 
-/// Runs of wrk in turn: requests a second, percentiles 50, 99 and 99.9 in microseconds, and the server's
-/// own microseconds a request.
-#[derive(Default)]
-pub(crate) struct Http {
-    pub(crate) bare: Vec<[f64; 5]>,
-    pub(crate) identity: Vec<[f64; 5]>,
-    pub(crate) layer: Vec<[f64; 5]>,
+/// A run of wrk: requests a second, percentiles 50, 99 and 99.9 in microseconds, and the server's own
+/// microseconds a request. Those of one name are in the order of the rounds.
+pub(crate) struct Run {
+    pub(crate) name: String,
+    pub(crate) figures: [f64; 5],
 }
 
 /// A line of `storm`: percentiles 50, 90, 99 and 99.9 in microseconds.
@@ -74,7 +72,7 @@ impl Results {
             scaling: last_figures(&scaling),
             issuer: rows(&issuer),
             logins: find(&last_figures(&issuer), "logins over argon2id alone"),
-            http: http(&text("http")),
+            http: runs(&text("http")),
             storefront: phases(&text("storm-storefront")),
             server: phases(&text("storm-server")),
             instructions: text("instructions").trim().to_owned(),
@@ -158,17 +156,20 @@ fn last_word(text: &str) -> Option<(&str, &str)> {
     Some((text[..at].trim_end(), &text[at + 1..]))
 }
 
-fn http(text: &str) -> Http {
-    let mut http = Http::default();
-    for line in text.lines() {
-        match figures(line) {
-            Some(("bare", run)) => http.bare.push(run),
-            Some(("identity", run)) => http.identity.push(run),
-            Some(("layer", run)) => http.layer.push(run),
-            _ => {}
-        }
-    }
-    http
+fn runs(text: &str) -> Vec<Run> {
+    let run = |line| figures(line).map(|(name, figures)| Run { name: name.to_owned(), figures });
+    text.lines().filter_map(run).collect()
+}
+
+/// The figures of the runs of this name, round by round.
+pub(crate) fn rounds<'a>(runs: &'a [Run], name: &'a str) -> impl Iterator<Item = [f64; 5]> + 'a {
+    runs.iter().filter(move |run| run.name == name).map(|run| run.figures)
+}
+
+/// How many of the requests a second of one run the other has in the same round, in percent: the median.
+pub(crate) fn kept(runs: &[Run], with: &str, without: &str) -> Option<f64> {
+    let both = rounds(runs, with).zip(rounds(runs, without));
+    median(both.map(|(with, without)| with[0] / without[0] * 100.0))
 }
 
 fn phases(text: &str) -> Vec<Phase> {
