@@ -135,7 +135,11 @@ impl PasswordHasherBuilder {
 
     /// Sets how many hashes are computed at once, 1 to 1024. Default: one for each core.
     ///
-    /// On Linux they let other threads go first (a niceness of 10). Each takes the memory its parameters say, so threads times memory is the most the pool uses.
+    /// Each takes the memory its parameters say, so threads times memory is the most the pool uses.
+    ///
+    /// On Linux they let other threads go first: their niceness is 10 above that of whoever starts them, which
+    /// is a ninth of the share where both want the same core, and the whole of a core that nobody else
+    /// wants. Elsewhere, and where that is forbidden, all threads are equal.
     pub fn threads(mut self, threads: usize) -> Self {
         self.0.threads = threads;
         self

@@ -241,6 +241,11 @@ fn panic_message(panic: Box<dyn Any + Send>) -> String {
 }
 
 /// A ninth of the share that another thread has, where both want the same core.
+///
+/// Deliberately not the policy `SCHED_IDLE`, though any thread that wakes preempts such a one at once. Its share
+/// is a 340th, so that logins are turned away while something else has every core. And validations were
+/// no faster beside it: where two other threads take turns, the scheduler may go back to the hash between
+/// them, until its next tick.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
@@ -370,6 +375,25 @@ mod tests {
         }
         assert_eq!(pool.run(|_| 7).await.ok(), Some(7));
         assert_eq!(pool.threads(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[tokio::test]
+    async fn its_threads_alone_let_others_go_first() {
+        /// The niceness and the policy of the calling thread: proc_pid_stat(5), fields 19 and 41.
+        fn standing() -> (i32, i32) {
+            let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+            // The name, the second field, is in braces and may hold spaces.
+            let (_, rest) = stat.rsplit_once(") ").unwrap();
+            let fields: Vec<&str> = rest.split(' ').collect();
+            (fields[19 - 3].parse().unwrap(), fields[41 - 3].parse().unwrap())
+        }
+        let before = standing();
+        let pool = Pool::new(1, 0, LONG);
+        let inside = pool.run(|_| standing()).await.ok();
+        // 19 is the most there is. The policy stays that of whoever runs the process.
+        assert_eq!(inside, Some(((before.0 + NICENESS).min(19), before.1)));
+        assert_eq!(standing(), before);
     }
 
     #[tokio::test]
