@@ -43,7 +43,7 @@ pub(crate) struct HeaderRoom([MaybeUninit<u8>; MAX_HEADER_LEN]);
 #[derive(Debug)]
 pub(crate) struct Room {
     /// Enough for a usual token. It is filled with zeros for each, so it is no larger.
-    short: [u8; 512],
+    short: [u8; 384],
     /// For the others, and filled only then.
     long: Option<[u8; base64::room_for(MAX_TOKEN_LEN)]>,
     longest: Vec<u8>,
@@ -89,12 +89,12 @@ impl<'a> UnverifiedToken<'a> {
     ) -> Result<Self, Malformed> {
         // The header alone decides the form, before anything else is read, so that no mixture of
         // the two forms can ever be accepted.
-        if let Some(rest) = after(LEGACY_HEADER, token) {
+        if let Some(rest) = after(&LEGACY_START, token) {
             let (claims, signature) = at_last_dot(rest, LEGACY_SIGNATURE_LEN)?;
             let (form, header) = (TokenForm::Legacy, Header::HS256);
             return Ok(Self { text: token, form, header, claims, signature });
         }
-        let (header, rest) = match after(COMPACT_HEADER, token) {
+        let (header, rest) = match after(&COMPACT_START, token) {
             Some(rest) => (Header::HS256, rest),
             None => Self::read_header(token, room)?,
         };
@@ -203,10 +203,20 @@ const NOT_THREE_PARTS: Malformed = Malformed("the token does not have three part
 const COMPACT_SIGNATURE_LEN: usize = 43;
 const LEGACY_SIGNATURE_LEN: usize = 64;
 
-/// What follows this header and its dot.
-#[inline]
-fn after<'a>(header: &str, token: &'a [u8]) -> Option<&'a [u8]> {
-    token.strip_prefix(header.as_bytes())?.strip_prefix(b".")
+/// The headers that are known before they are read, with their dots.
+const LEGACY_START: [u8; LEGACY_HEADER.len() + 1] = with_dot(LEGACY_HEADER);
+const COMPACT_START: [u8; COMPACT_HEADER.len() + 1] = with_dot(COMPACT_HEADER);
+
+const fn with_dot<const N: usize>(header: &str) -> [u8; N] {
+    let mut start = [b'.'; N];
+    start.split_at_mut(N - 1).0.copy_from_slice(header.as_bytes());
+    start
+}
+
+/// What follows this start. Its length is known to the compiler, which then compares it in a few steps.
+#[inline(always)]
+fn after<'a, const N: usize>(start: &[u8; N], token: &'a [u8]) -> Option<&'a [u8]> {
+    token.split_first_chunk().and_then(|(first, rest)| (first == start).then_some(rest))
 }
 
 /// What is before and after the last dot. It is where a MAC of this length begins, or is looked for.
