@@ -205,6 +205,10 @@ impl Table for Watched {
         Self { table: UuidTable::with_room_for(ids), maker: thread::current().id() }
     }
 
+    fn prefetch(&self, hash: u64) {
+        self.table.prefetch(hash);
+    }
+
     fn has_room(&self) -> bool {
         self.table.has_room()
     }
@@ -239,7 +243,10 @@ fn a_replaced_table_is_never_freed_by_a_reader() {
             shards.put(entry(HERE, id), Tags::NONE, &mut retired);
         }
         let read = Arc::clone(&shards);
-        let reader = thread::spawn(move || read.contains(HERE, &1));
+        let reader = thread::spawn(move || {
+            read.prefetch(HERE);
+            read.contains(HERE, &1)
+        });
         shards.put(entry(HERE, 3), Tags::NONE, &mut retired);
         retired.free_unread();
         assert!(reader.join().unwrap());

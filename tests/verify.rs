@@ -13,6 +13,7 @@ use tower_customer_auth::KeyRing;
 use tower_customer_auth::Revocations;
 use tower_customer_auth::SigningKey;
 use tower_customer_auth::TokenForm;
+use tower_customer_auth::TokenId;
 use tower_customer_auth::Verifier;
 use tower_customer_auth::VerifierBuilder;
 use tower_customer_auth::VerifyErrorKind;
@@ -47,6 +48,10 @@ fn next_key() -> SigningKey {
 
 fn at(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
+}
+
+fn at_end_of_day() -> SystemTime {
+    at(NOW + 86_400)
 }
 
 fn clock(seconds: u64) -> Arc<ManualClock> {
@@ -551,6 +556,39 @@ async fn revokes_one_token_or_all_of_a_customers_from_before_t26() {
     assert_eq!(refusal(&verifier, token("b", NOW)), None);
     let somebody_else = TestToken::new("somebody-else", NOW - 1);
     assert_eq!(refusal(&verifier, compact(&somebody_else)), None);
+}
+
+#[tokio::test]
+async fn tokens_of_every_shape_are_looked_for_in_a_long_list() {
+    let revocations = Revocations::in_memory();
+    let verifier = builder(KeyRing::new(key())).revocations(revocations.clone()).build().unwrap();
+    let uuid = |at: u32| TokenId::from_uuid_bytes(u128::from(at).to_be_bytes());
+    for at in 0..100_001 {
+        revocations.revoke(&uuid(at), at_end_of_day()).await.unwrap();
+    }
+    revocations.revoke(&"text".parse().unwrap(), at_end_of_day()).await.unwrap();
+    let known = uuid(7).to_string();
+    let unknown = uuid(200_000).to_string();
+    for form in FORMS {
+        let token = |jti: &str, order: [usize; 5]| {
+            let members = [
+                format!(r#""sub":"{CUSTOMER}""#),
+                r#""name":"Ron Swanson""#.to_owned(),
+                format!(r#""exp":{}"#, NOW + 86_400),
+                format!(r#""iat":{NOW}"#),
+                format!(r#""jti":"{jti}""#),
+            ];
+            let claims = order.map(|at| members[at].as_str()).join(",");
+            sign_raw(&key(), form, r#"{"alg":"HS256","typ":"JWT"}"#, format!("{{{claims}}}"))
+        };
+        // As our issuer writes them; and with the customer's id where the token's id is looked for.
+        for order in [[0, 1, 2, 3, 4], [4, 1, 2, 3, 0]] {
+            assert_eq!(refusal(&verifier, token(&known, order)), Some(Revoked), "{order:?}");
+            assert_eq!(refusal(&verifier, token("text", order)), Some(Revoked), "{order:?}");
+            assert_eq!(refusal(&verifier, token(&unknown, order)), None, "{order:?}");
+            assert_eq!(refusal(&verifier, token("other", order)), None, "{order:?}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -184,6 +184,17 @@ impl Revocations {
         self.replica.has_any()
     }
 
+    /// Whether [`prefetch`](Self::prefetch) is worth its while.
+    #[inline]
+    pub(crate) fn is_large(&self) -> bool {
+        self.replica.is_large()
+    }
+
+    /// Brings near the memory that [`is_revoked`](Self::is_revoked) will look at, without waiting for it.
+    pub(crate) fn prefetch(&self, uuid: [u8; 16]) {
+        self.replica.prefetch(uuid);
+    }
+
     pub(crate) fn is_revoked(
         &self,
         token_id: &TokenId,

@@ -62,6 +62,10 @@ struct Writer {
 /// Bits of what there is.
 const TOKENS: u8 = 1;
 const CUT_OFFS: u8 = 2;
+const LARGE: u8 = 4;
+
+/// Token ids of which the filter alone no longer fits into a processor's nearest caches.
+const LARGE_TOKENS: usize = 100_000;
 
 impl Replica {
     pub(super) fn new(capacity: usize) -> Self {
@@ -95,6 +99,16 @@ impl Replica {
         self.known.load(Ordering::Relaxed)
     }
 
+    /// Whether a question waits for memory, unless the memory was asked for before.
+    #[inline]
+    pub(super) fn is_large(&self) -> bool {
+        self.known() & LARGE != 0
+    }
+
+    pub(super) fn prefetch(&self, uuid: [u8; 16]) {
+        self.tokens.prefetch(uuid);
+    }
+
     pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
         let known = self.known();
         let is_known = |what: u8| known & what != 0;
@@ -112,7 +126,7 @@ impl Replica {
         let books = &mut writer.books;
         let added = self.tokens.add(books, token, exp / BUCKET_SECONDS, self.capacity);
         self.writing.ids.store(books.ids(), Ordering::Relaxed);
-        self.know(TOKENS);
+        self.know(if books.ids() < LARGE_TOKENS { TOKENS } else { TOKENS | LARGE });
         added.map_err(|_| RevokeError::full(self.capacity))
     }
 
@@ -151,7 +165,7 @@ impl Replica {
         self.tokens.sweep(&mut writer.books, SWEEP_PLACES);
         self.writing.ids.store(writer.books.ids(), Ordering::Relaxed);
         if writer.books.is_empty() {
-            self.forget(TOKENS);
+            self.forget(TOKENS | LARGE);
         }
         writer
     }

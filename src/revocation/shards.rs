@@ -30,6 +30,9 @@ pub(super) trait Table: Sized {
     /// Creates a table that takes at least so many ids.
     fn with_room_for(ids: usize) -> Self;
 
+    /// Brings near the memory that a question about such an id looks at first. For readers too.
+    fn prefetch(&self, hash: u64);
+
     fn has_room(&self) -> bool;
 
     /// How many places there are to look at when all are looked at.
@@ -87,6 +90,16 @@ impl<T: Table> Shards<T> {
 
     pub(super) fn tag(&self, hash: u64, id: &T::Id) -> Option<Tag> {
         self.cells.get()?[cell(hash)].load().as_ref()?.tag(hash, id)
+    }
+
+    /// Brings near what a question about such an id looks at first.
+    pub(super) fn prefetch(&self, hash: u64) {
+        let Some(cells) = self.cells.get() else {
+            return;
+        };
+        if let Some(table) = cells[cell(hash)].load().as_ref() {
+            table.prefetch(hash);
+        }
     }
 
     /// Changes the tag of an id that is in the set.

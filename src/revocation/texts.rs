@@ -38,6 +38,9 @@ impl Table for TextTable {
         Self { places: (0..places).map(|_| OnceLock::new()).collect(), ids: AtomicUsize::new(0) }
     }
 
+    /// Such ids are few.
+    fn prefetch(&self, _hash: u64) {}
+
     fn has_room(&self) -> bool {
         self.ids.load(Ordering::Relaxed) < room(self.places.len())
     }

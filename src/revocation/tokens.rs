@@ -79,6 +79,13 @@ impl Tokens {
         }
     }
 
+    /// Brings near the memory that a question about this UUID will look at.
+    pub(super) fn prefetch(&self, uuid: [u8; 16]) {
+        if let Some(scramble) = self.scramble.get() {
+            self.uuids.prefetch(scramble.apply(uuid).0);
+        }
+    }
+
     /// Adds an id to the bucket of this number, or moves it there from an earlier one.
     pub(super) fn add(
         &self,

@@ -11,6 +11,8 @@
 //! A reader that comes before the head is stored finds an empty place and says "not here", as it may:
 //! nobody has been told yet that the id is.
 
+use prefetch_index::prefetch_index;
+
 use super::shards::CELL_BITS;
 use super::shards::Entry;
 use super::shards::Table;
@@ -58,6 +60,10 @@ impl Table for UuidTable {
         let filters = lines.div_ceil(LINES_A_FILTER);
         let empty = || Line(std::array::from_fn(|_| AtomicU64::new(0)));
         Self { lines: (0..filters + lines).map(|_| empty()).collect(), ids: AtomicU64::new(0) }
+    }
+
+    fn prefetch(&self, hash: u64) {
+        prefetch_index(&*self.lines, self.filter_place(hash).0);
     }
 
     fn has_room(&self) -> bool {
@@ -134,8 +140,13 @@ impl UuidTable {
 
     /// The word of the filter that says which tails there may be with such a hash.
     fn filter(&self, hash: u64) -> &AtomicU64 {
+        let (line, word) = self.filter_place(hash);
+        &self.lines[line].0[word]
+    }
+
+    fn filter_place(&self, hash: u64) -> (usize, usize) {
         let word = place(hash, self.filter_lines() * 2 * IDS);
-        &self.lines[word / (2 * IDS)].0[word % (2 * IDS)]
+        (word / (2 * IDS), word % (2 * IDS))
     }
 
     /// Every line of ids once, beginning with the hash's own.

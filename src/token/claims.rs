@@ -11,6 +11,7 @@ use super::name::Name;
 use super::shape::Shape;
 use crate::id::CustomerId;
 use crate::id::TokenId;
+use crate::id::parse_canonical_uuid;
 
 /// Far above what any issuer nests, far below what a stack minds.
 const MAX_CLAIMS_DEPTH: usize = 32;
@@ -68,6 +69,11 @@ impl<'a> IssuedClaims<'a> {
         back.literal(r#""}"#)?;
 
         Some(Self { customer_id, token_id, name, exp, iat })
+    }
+
+    /// What `token_id` will be if the token proves to be ours.
+    pub(crate) fn unverified_token_id(json: &[u8]) -> Option<[u8; 16]> {
+        parse_canonical_uuid(json.strip_suffix(br#""}"#)?.last_chunk::<36>()?)
     }
 }
 

@@ -122,6 +122,7 @@ fn claims_read_by_their_shape_read_the_same_by_the_json_reader() {
         let whole = numbers.claims();
         let json = numbers.mutate(whole);
         if let Some(claims) = IssuedClaims::parse(&json) {
+            assert_eq!(IssuedClaims::unverified_token_id(&json), Some(claims.token_id));
             let claims = in_general(claims);
             assert_eq!(Claims::parse_any(&json), Ok(claims), "{}", json.escape_ascii());
             taken += 1;
