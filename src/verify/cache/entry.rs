@@ -10,9 +10,9 @@ use crate::verify::times::Times;
 /// as slow as the number of blocks it has to wait for.
 pub(super) type Entry = ThinArc<Facts, u8>;
 
-pub(super) struct Facts {
-    pub(super) verified: VerifiedToken,
-    pub(super) times: Times,
+pub(in crate::verify) struct Facts {
+    pub(in crate::verify) verified: VerifiedToken,
+    pub(in crate::verify) times: Times,
     pub(super) vouch: Vouch,
 }
 

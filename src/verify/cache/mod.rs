@@ -19,9 +19,11 @@ use std::fmt;
 use std::hash::BuildHasher;
 use std::hash::Hasher;
 use std::num::NonZeroUsize;
+use std::ops::Deref;
 use std::sync::Mutex;
 use std::sync::TryLockError;
 
+use arc_swap::Guard;
 use foldhash::SharedSeed;
 use foldhash::quality::SeedableRandomState;
 
@@ -44,6 +46,9 @@ const UNIT: usize = 512;
 /// table is small enough to stay in the processor's caches where the tokens do not.
 const PLACES_FOR_TWO: usize = 3;
 
+/// Bytes at a token's end that its hash is of: 24 of a MAC's 32 or more.
+const HASHED: usize = 32;
+
 /// The largest cache, in tokens.
 pub(super) const MAX_CAPACITY: usize = 1 << 28;
 
@@ -51,6 +56,18 @@ pub(super) struct TokenCache<S = SeedableRandomState> {
     sets: Box<[Set]>,
     hasher: S,
     ledger: Mutex<Ledger>,
+}
+
+/// What is known of a token that was found, lent for as long as it is looked at.
+pub(super) struct Hit(Guard<Option<Entry>>);
+
+impl Deref for Hit {
+    type Target = Facts;
+
+    fn deref(&self) -> &Facts {
+        // Invariant: `Set::find` gives no guard of nothing.
+        facts(self.0.as_ref().expect("an entry that was found"))
+    }
 }
 
 impl TokenCache {
@@ -73,11 +90,8 @@ impl<S: BuildHasher> TokenCache<S> {
     }
 
     /// Finds a token for which `is_vouched` still holds, and notes that it was asked for.
-    pub(super) fn get(
-        &self,
-        token: &[u8],
-        is_vouched: impl FnOnce(&Vouch) -> bool,
-    ) -> Option<(VerifiedToken, Times)> {
+    #[inline]
+    pub(super) fn get(&self, token: &[u8], is_vouched: impl FnOnce(&Vouch) -> bool) -> Option<Hit> {
         // An attacker's megabyte is not even hashed.
         if token.len() > MAX_TOKEN_LEN {
             return None;
@@ -85,12 +99,12 @@ impl<S: BuildHasher> TokenCache<S> {
         let (sets, tag) = self.places(token);
         let find = |set: &'_ Set| set.find(tag, token);
         let (set, (way, entry)) = sets.into_iter().find_map(|set| Some((set, find(set)?)))?;
-        let Facts { verified, times, vouch } = facts(entry.as_ref()?);
-        if !is_vouched(vouch) {
+        let hit = Hit(entry);
+        if !is_vouched(&hit.vouch) {
             return None;
         }
         set.note_hit(way);
-        Some((verified.clone(), *times))
+        Some(hit)
     }
 
     /// Takes in a token, unless it is not worth another's place, or another thread is at it.
@@ -107,9 +121,12 @@ impl<S: BuildHasher> TokenCache<S> {
     }
 
     /// The two sets that a token may stand in, and its tag there.
+    ///
+    /// They are found by its end alone, which is the signature's and differs from token to token. What else
+    /// is sent with such an end is no token, is compared as a whole, and never comes in.
     fn places(&self, token: &[u8]) -> ([&Set; 2], u16) {
         let mut hasher = self.hasher.build_hasher();
-        hasher.write(token);
+        hasher.write(token.last_chunk::<HASHED>().map_or(token, |end| end));
         let hash = hasher.finish();
         // The upper bits choose the set, without a division.
         let set = |hash: u64| {
