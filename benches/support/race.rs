@@ -4,12 +4,19 @@
 //! which a shared machine changes its pace by more than the differences that count here. What we
 //! promise are *ratios* to a floor, and a ratio needs both sides in the same moments: each round runs
 //! a short batch of every candidate, and the median is taken of the rounds' ratios.
+//!
+//! Another program on the same core takes from a floor that waits for its own steps, as a hash does, far less
+//! than from what keeps the core busy. Rounds whose floor shows one are left out of the medians, for all
+//! candidates alike; the tenths that are printed beside are of all rounds.
 
 use std::hint::black_box;
 use std::time::Duration;
 use std::time::Instant;
 
 const ROUNDS: usize = 1_000;
+
+/// Times the floor's best tenth: what it takes at most in a round that counts.
+const CALM: f64 = 1.03;
 
 /// Long enough that reading the clock does not show, short enough that a round sees one moment.
 const BATCH: Duration = Duration::from_micros(100);
@@ -141,16 +148,26 @@ impl<'a> Race<'a> {
     }
 
     fn print(&self) {
-        println!("{:<44} {:>8}  {:>7}  a tenth to nine tenths of the rounds", "", "ns", "ratio");
+        println!("{:<44} {:>8}  {:>7}  a tenth to nine tenths of all rounds", "", "ns", "ratio");
         for candidate in &self.candidates {
             let floor = &self.candidates[candidate.floor].nanoseconds;
             let ours = self.beyond_bare(candidate);
-            let ratios = sorted(ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect());
+            let ratios: Vec<f64> =
+                ours.iter().zip(floor).map(|(ours, floor)| ours / floor).collect();
+            let calm = |figures: &[f64]| {
+                let limit = CALM * sorted(floor.clone())[ROUNDS / 10];
+                let of_round = figures.iter().zip(floor);
+                sorted(
+                    of_round.filter(|(_, floor)| **floor <= limit).map(|(all, _)| *all).collect(),
+                )
+            };
+            let (calm_ours, calm_ratios) = (calm(&ours), calm(&ratios));
+            let ratios = sorted(ratios);
             println!(
                 "{:<44} {:>8.1}  {:>7.3}  {:.3} to {:.3}",
                 candidate.name,
-                sorted(ours)[ROUNDS / 2],
-                ratios[ROUNDS / 2],
+                calm_ours[calm_ours.len() / 2],
+                calm_ratios[calm_ratios.len() / 2],
                 ratios[ROUNDS / 10],
                 ratios[ROUNDS * 9 / 10],
             );

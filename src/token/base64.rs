@@ -85,15 +85,16 @@ pub(super) fn decode<'r, const N: usize>(
 
     let mut rest = bytes;
     let mut canonical = true;
-    let decoded = texts.map(|text| {
+    let mut decoded = [&rest[..0]; N];
+    for (decoded, text) in decoded.iter_mut().zip(texts) {
         let (begin, after) = rest.split_at(text.len().div_ceil(4) * 3);
         rest = after;
-        let (decoded, surplus) = begin.split_at(text.len() * 3 / 4);
+        let (bytes, surplus) = begin.split_at(text.len() * 3 / 4);
+        *decoded = bytes;
         // One letter makes no byte, and bits that belong to none are zero: another value of theirs would
         // be another spelling.
         canonical &= text.len() % 4 != 1 && surplus.first().is_none_or(|bits| *bits == 0);
-        decoded
-    });
+    }
     canonical.then_some(decoded)
 }
 
