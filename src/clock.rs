@@ -12,15 +12,17 @@ use rustix::time::clock_gettime;
 
 /// A source of the current time.
 ///
-/// The time is asked for once a verification. [`CoarseClock`] is the default of a
+/// The time is asked for once per verification. [`CoarseClock`] is the default of a
 /// [`Verifier`](crate::Verifier), [`SystemClock`] that of everything else;
 /// `testing::ManualClock` (feature `test-util`) stands still until it is told otherwise.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the current time.
     fn now(&self) -> SystemTime;
 
-    /// Returns the current time as what has passed since 1970, and zero before. Provided; a clock that counts
-    /// so need not convert back and forth.
+    /// Returns the time since 1970-01-01 UTC, or zero before it.
+    ///
+    /// The default converts [`now`](Self::now). A clock has its own only to save that conversion: both
+    /// must tell the same time, because both are asked.
     fn since_epoch(&self) -> Duration {
         since_epoch(self.now())
     }
@@ -46,14 +48,15 @@ impl Clock for SystemClock {
 
 /// The clock of the operating system as of its last tick.
 ///
-/// It is never ahead of [`SystemClock`], and behind it by no more than a tick, which is 1 to 10 ms. Near the
+/// It is never ahead of [`SystemClock`], and at most one tick behind it, which is 1 to 10 ms. Near the
 /// end of a second it asks [`SystemClock`], so that both are in the same *second*: a token's times
-/// are whole seconds, and no verdict differs where leeway and clock skew are whole too. Reading it takes
-/// some 4 ns instead of some 25. Where there is no such clock (on systems other than Linux), it is
+/// are whole seconds, and no verdict on them differs where leeway and clock skew are whole too. A key that
+/// was rotated out may verify for one more tick. Reading it takes some 4 ns instead of some 25. Where there is no such clock (on systems other than Linux), it is
 /// [`SystemClock`].
 ///
 /// A virtual machine whose host withholds the processor that counts its ticks misses some, and this
-/// clock is then behind for as long as that lasts. Whoever can't have it sets [`SystemClock`].
+/// clock is then behind for as long as that lasts. Where that matters, set [`SystemClock`] with
+/// [`VerifierBuilder::clock`](crate::VerifierBuilder::clock).
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct CoarseClock;

@@ -239,6 +239,7 @@ impl KeyRing {
         let mut candidates = live.clone().filter(has_kid).filter(is_for_alg);
         let signing_input = token.signing_input();
         let Some(first) = candidates.next() else {
+            // A malformed token is called so, whatever its key.
             decode()?;
             return Err(refusal(live, token).into());
         };

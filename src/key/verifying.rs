@@ -194,8 +194,8 @@ impl VerifyingKey {
         if fits { Ok(()) } else { Err(Refusal::InvalidSignature) }
     }
 
-    /// Checks in constant time whether a signature is this key's over `signing_input`. It is asked for once
-    /// the work has begun, for the reason that [`Hs256::verify`] gives.
+    /// Checks in constant time whether a signature is this key's over `signing_input`. For a MAC it is asked
+    /// for halfway, for the reason that [`Hs256::verify`] gives, for others before the work begins.
     #[inline(always)]
     pub(super) fn verify<S: AsRef<[u8]>, E>(
         &self,

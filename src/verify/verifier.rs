@@ -38,7 +38,8 @@ const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
 /// Judge of customer tokens.
 ///
-/// [`verify`](Self::verify) is synchronous: it never waits for a lock or the network. Cloning is
+/// [`verify`](Self::verify) is synchronous: it never waits for the network, nor for a lock but the
+/// allocator's. Cloning is
 /// cheap, and clones share everything.
 ///
 /// # Example
@@ -108,7 +109,8 @@ impl Verifier {
     ///
     /// # Errors
     ///
-    /// The first step that fails, as its [`VerifyErrorKind`].
+    /// The [`VerifyErrorKind`] of the first that fails of: form and encoding, algorithm, key, signature, the
+    /// claims' JSON, `aud`, `iss`, `exp`, `nbf`, `iat`, lifetime, revocation.
     pub fn verify(&self, token: &[u8]) -> Result<VerifiedToken, VerifyError> {
         let config = &*self.config;
         let now = config.clock.since_epoch();
@@ -193,8 +195,8 @@ impl VerifierBuilder {
     ///
     /// A token of up to 512 bytes counts as one, a longer one as one for each 512 bytes begun: so
     /// the texts never take more than 512 bytes times `tokens`, and each has some 200 bytes beside it.
-    /// 16 bytes for each of `tokens` are allocated at once. Clones of the verifier share the cache. One
-    /// token in fifty thousand may find no place before the cache is full.
+    /// 16 bytes for each of `tokens` are allocated at once. Clones of the verifier share the cache.
+    /// Before it is full, about one token in fifty thousand finds no place in it and is not remembered.
     ///
     /// A hit is answered as the token would be without a cache at that moment: its times, whether it
     /// is revoked, and whether its key is still in the ring are looked at every time. Only tokens that
@@ -209,12 +211,24 @@ impl VerifierBuilder {
     ///
     /// - RS256, PS256, ES256, EdDSA: always, where tokens come more than once. A hit took a
     ///   seventieth of an RS256 verification, and less than a hundredth of an ES256 one.
-    /// - HS256: where the tokens in use at one time are few enough for the processor's own caches, at
-    ///   some 500 bytes each: up to some ten thousand. Beyond, a hit waits for main memory longer than an
-    ///   HMAC takes, and a cache is a loss.
-    /// - A token that comes once costs three quarters more than without a cache, a forged one a twentieth.
+    /// - HS256: only while the tokens in use at one time fit into the processor's nearer caches, at some
+    ///   500 bytes each. A thousand do; ten thousand did not where `docs/performance.md` was measured.
+    ///   Beyond, a hit waits for memory longer than an HMAC takes, and a cache is a loss.
+    /// - A token that comes only once costs some four fifths more than without a cache, a forged one a
+    ///   fourteenth.
     ///
-    /// `cargo bench --bench cache` tells it of a machine.
+    /// `cargo bench --all-features --bench cache`, in a clone of the repository, measures it on your machine.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use tower_customer_auth::{ConfigError, KeyRing, Verifier};
+    /// # fn verifier(keys: KeyRing) -> Result<Verifier, ConfigError> {
+    /// let tokens = NonZeroUsize::new(1_000).expect("not zero");
+    /// Verifier::builder(keys).cache(tokens).build()
+    /// # }
+    /// ```
     ///
     /// # Security
     ///

@@ -46,7 +46,8 @@ const UNIT: usize = 512;
 /// table is small enough to stay in the processor's caches where the tokens do not.
 const PLACES_FOR_TWO: usize = 3;
 
-/// Bytes at a token's end that its hash is of: 24 of a MAC's 32 or more.
+/// Characters at a token's end that its hash is of. Of a MAC they are 24 bytes in the compact form and 16
+/// in the legacy one.
 const HASHED: usize = 32;
 
 /// The largest cache, in tokens.

@@ -34,7 +34,11 @@ pub(crate) fn all(results: &Results) -> Vec<(&'static str, String)> {
     charts.extend(revoked(&results.revocation).map(|svg| ("revoked.svg", svg)));
     for (name, title, phases) in [
         ("storm.svg", "Validation at the storefront while customers log in", &results.storefront),
-        ("storm-server.svg", "The same, at a server without a database", &results.server),
+        (
+            "storm-server.svg",
+            "Validation at a server without a database while customers log in",
+            &results.server,
+        ),
     ] {
         charts.extend(storm(title, phases).map(|svg| (name, svg)));
     }
@@ -47,7 +51,7 @@ fn without(rows: &[Row], left_out: &[&str]) -> Vec<Bar> {
         .map(|row| Bar {
             name: row.name.clone(),
             length: row.ratio,
-            label: format!("{:.1} ×, {:.0} ns", row.ratio, row.nanoseconds),
+            label: format!("{:.2} ×, {:.0} ns", row.ratio, row.nanoseconds),
             is_ours: row.name.starts_with("ours"),
         })
         .collect();
@@ -96,7 +100,7 @@ fn storm(title: &'static str, phases: &[Phase]) -> Option<String> {
             x: ["50 %", "90 %", "99 %", "99.9 %"].map(str::to_owned).to_vec(),
             lines: vec![
                 line("idle", "idle", "peer", true),
-                line("hashing", "hashing elsewhere", "third", false),
+                line("hashing", "argon2id elsewhere", "third", false),
                 line("storm", "16 clients log in", "ours", true),
             ],
             goal: None,

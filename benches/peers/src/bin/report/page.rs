@@ -10,6 +10,7 @@ use crate::results::Results;
 use crate::results::Row;
 use crate::results::Run;
 use crate::results::kept;
+use crate::results::kept_range;
 use crate::results::median;
 use crate::results::rounds;
 
@@ -56,7 +57,7 @@ fn generated(goals: &str, results: &Results) -> String {
     if let Some(share) = results.logins {
         let _ = writeln!(
             text,
-            "In one process, with nothing beside: logins over argon2id alone, {:.1} %.\n",
+            "Logins a second in one process, with nothing else running: {:.1} % of what argon2id alone allows.\n",
             share * 100.0,
         );
     }
@@ -120,9 +121,10 @@ fn http(runs: &[Run]) -> String {
         let figure = |at: usize| median(rounds(runs, name).map(|run| run[at])).unwrap_or(f64::NAN);
         let [requests, p50, p99, p999, own] = [0, 1, 2, 3, 4].map(figure);
         let kept = kept(runs, name, without).unwrap_or(f64::NAN);
+        let [least, most] = kept_range(runs, name, without).unwrap_or([f64::NAN; 2]);
         let _ = writeln!(
             table,
-            "| {title} | {requests:.0} | {kept:.1} % | {p50:.0} µs | {p99:.0} µs | {p999:.0} µs | {own:.2} µs |",
+            "| {title} | {requests:.0} | {kept:.1} % ({least:.0} to {most:.0}) | {p50:.0} µs | {p99:.0} µs | {p999:.0} µs | {own:.2} µs |",
         );
     }
     table

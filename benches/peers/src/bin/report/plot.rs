@@ -114,12 +114,14 @@ impl Lines {
         // Behind all lines, so that none crosses a figure out. The highest is above its point, others
         // below theirs.
         for at in 0..self.x.len() {
-            let figures = self.lines.iter().filter(|line| line.has_figures).map(|line| line.y[at]);
-            let highest = figures.clone().fold(0.0, f64::max);
-            for y in figures {
+            let lines = self.lines.iter().filter(|line| line.has_figures);
+            let highest = lines.clone().map(|line| line.y[at]).fold(0.0, f64::max);
+            for line in lines {
+                let y = line.y[at];
                 let beside = if y == highest { -10.0 } else { 20.0 };
                 let figure = format!("{y:.2}{}", self.unit);
-                plot.text("plain", "middle", at_x(at), at_y(y) + beside, &figure);
+                let class = format!("strong is-{}", line.class);
+                plot.text(&class, "middle", at_x(at), at_y(y) + beside, &figure);
             }
         }
         plot.end()

@@ -172,6 +172,15 @@ pub(crate) fn kept(runs: &[Run], with: &str, without: &str) -> Option<f64> {
     median(both.map(|(with, without)| with[0] / without[0] * 100.0))
 }
 
+/// The lowest and the highest of what [`kept`] is the median of.
+pub(crate) fn kept_range(runs: &[Run], with: &str, without: &str) -> Option<[f64; 2]> {
+    let both = rounds(runs, with).zip(rounds(runs, without));
+    both.map(|(with, without)| with[0] / without[0] * 100.0).fold(None, |range, kept| {
+        let [least, most] = range.unwrap_or([kept; 2]);
+        Some([least.min(kept), most.max(kept)])
+    })
+}
+
 fn phases(text: &str) -> Vec<Phase> {
     let phase = |line| {
         let (name, [p50, p90, p99, p999, a_second, turned_away]) = figures(line)?;
