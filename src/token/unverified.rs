@@ -43,12 +43,15 @@ pub(crate) struct HeaderRoom([MaybeUninit<u8>; MAX_HEADER_LEN]);
 #[derive(Debug)]
 pub(crate) struct Room {
     /// Enough for a usual token. It is filled with zeros for each, so it is no larger.
-    short: [u8; 384],
+    short: [u8; SHORT_ROOM],
     /// For the others, and filled only then.
-    long: Option<[u8; base64::room_for(MAX_TOKEN_LEN)]>,
+    long: Option<[u8; LONG_ROOM]>,
     longest: Vec<u8>,
     mac: [u8; 32],
 }
+
+const SHORT_ROOM: usize = 384;
+const LONG_ROOM: usize = base64::room_for(MAX_TOKEN_LEN);
 
 /// Bytes of the longest signature: RSA with a modulus of 4096 bits.
 const MAX_SIGNATURE_LEN: usize = 512;
@@ -61,13 +64,13 @@ impl AsRef<[u8]> for Decoded<'_> {
 
 impl HeaderRoom {
     pub(crate) const fn new() -> Self {
-        Self([const { MaybeUninit::uninit() }; _])
+        Self([const { MaybeUninit::uninit() }; MAX_HEADER_LEN])
     }
 }
 
 impl Room {
     pub(crate) const fn new() -> Self {
-        Self { short: [0; _], long: None, longest: Vec::new(), mac: [0; _] }
+        Self { short: [0; SHORT_ROOM], long: None, longest: Vec::new(), mac: [0; 32] }
     }
 }
 
@@ -126,7 +129,7 @@ impl<'a> UnverifiedToken<'a> {
         let room: &mut [u8] = if needed <= short.len() {
             short
         } else if self.text.len() <= MAX_TOKEN_LEN {
-            long.insert([0; _])
+            long.insert([0; LONG_ROOM])
         } else {
             longest.resize(needed, 0);
             longest
