@@ -51,8 +51,8 @@ impl Clock for SystemClock {
 /// It is never ahead of [`SystemClock`], and at most one tick behind it, which is 1 to 10 ms. Near the
 /// end of a second it asks [`SystemClock`], so that both are in the same *second*: a token's times
 /// are whole seconds, and no verdict on them differs where leeway and clock skew are whole too. A key that
-/// was rotated out may verify for one more tick. Reading it takes some 4 ns instead of some 25. Where there is no such clock (on systems other than Linux), it is
-/// [`SystemClock`].
+/// was rotated out may verify for one more tick. Reading it takes some 4 ns instead of some 25. Where
+/// there is no such clock (on systems other than Linux), it is [`SystemClock`].
 ///
 /// A virtual machine whose host withholds the processor that counts its ticks misses some, and this
 /// clock is then behind for as long as that lasts. Where that matters, set [`SystemClock`] with

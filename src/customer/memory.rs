@@ -198,7 +198,7 @@ impl MemoryCustomers {
 
     fn now(&self) -> SystemTime {
         // To the millisecond, as the databases keep it.
-        let elapsed = crate::clock::since_epoch(self.clock.now());
+        let elapsed = self.clock.since_epoch();
         let millis = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
         SystemTime::UNIX_EPOCH + Duration::from_millis(millis)
     }

@@ -82,13 +82,10 @@ impl Hs256 {
 }
 
 fn mac(keyed: &HmacCore<Sha256>, input: &[u8]) -> [u8; 32] {
-    let mut hmac = keyed.clone();
-    let (blocks, rest) = Block::<HmacCore<Sha256>>::slice_as_chunks(input);
-    hmac.update_blocks(blocks);
-    finalize(&mut hmac, rest).into()
+    finalize(&mut keyed.clone(), input).into()
 }
 
-/// The MAC after all whole blocks and a rest that is none.
+/// The MAC, with what remains of its input.
 #[inline(always)]
 fn finalize(hmac: &mut HmacCore<Sha256>, rest: &[u8]) -> Output<HmacCore<Sha256>> {
     let mut buffer = Buffer::<HmacCore<Sha256>>::default();

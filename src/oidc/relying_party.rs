@@ -20,7 +20,6 @@ use super::id_token::Person;
 use super::provider::Provider;
 use super::user_info;
 use crate::clock::Clock;
-use crate::clock::since_epoch;
 use crate::customer::Identity;
 use crate::error::ConfigError;
 use crate::key::VerifyingKey;
@@ -112,7 +111,7 @@ impl RelyingParty {
             access_token: &tokens.access_token,
             code: &login.code,
             verifier: &login.verifier,
-            now: since_epoch(clock.now()),
+            now: clock.since_epoch(),
         };
         let (identity, person) = loop {
             match expectations.judge(&tokens.id_token, &known.keys) {

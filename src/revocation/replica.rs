@@ -19,7 +19,6 @@ use super::cut_off::CutOff;
 use super::tokens::Books;
 use super::tokens::Tokens;
 use crate::clock::Clock;
-use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 
@@ -175,7 +174,7 @@ impl Replica {
         let Some(clock) = self.clock.get() else {
             return;
         };
-        let now = since_epoch(clock.now());
+        let now = clock.since_epoch();
         let current = now.saturating_sub(MAX_LEEWAY).as_secs() / BUCKET_SECONDS;
         if current <= writer.dropped_at {
             return;

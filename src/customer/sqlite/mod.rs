@@ -25,7 +25,6 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
-use crate::clock::since_epoch;
 use crate::customer::ChangeError;
 use crate::customer::Customer;
 use crate::customer::CustomerRecord;
@@ -310,7 +309,7 @@ impl SqliteCustomers {
     }
 
     fn now(&self) -> i64 {
-        i64::try_from(since_epoch(self.clock.now()).as_millis()).unwrap_or(i64::MAX)
+        i64::try_from(self.clock.since_epoch().as_millis()).unwrap_or(i64::MAX)
     }
 }
 

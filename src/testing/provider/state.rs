@@ -13,7 +13,6 @@ use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::clock::SystemClock;
-use crate::clock::since_epoch;
 use crate::key::KeyRing;
 use crate::key::SigningKey;
 use crate::testing::provider::Consent;
@@ -122,7 +121,7 @@ impl Shared {
 impl State {
     /// Seconds since 1970.
     pub(super) fn now(&self) -> u64 {
-        since_epoch(self.clock.now()).as_secs()
+        self.clock.since_epoch().as_secs()
     }
 
     pub(super) fn script(&mut self, endpoint: Endpoint) -> &mut Script {
