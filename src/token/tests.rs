@@ -114,40 +114,41 @@ fn in_general(claims: IssuedClaims<'_>) -> Claims<'_> {
     }
 }
 
-#[test]
-fn claims_read_by_their_shape_read_the_same_by_the_json_reader() {
-    let mut numbers = Numbers(1);
-    let mut taken = 0;
-    for _ in 0..payloads() {
-        let whole = numbers.claims();
-        let json = numbers.mutate(whole);
-        if let Some(claims) = IssuedClaims::parse(&json) {
-            assert_eq!(IssuedClaims::unverified_token_id(&json), Some(claims.token_id));
-            let claims = in_general(claims);
-            assert_eq!(Claims::parse_any(&json), Ok(claims), "{}", json.escape_ascii());
-            taken += 1;
-        }
-    }
-    // Neither side of the question has gone missing.
+/// Tries payloads, of which some but not all must be taken: else one side of the question has gone missing.
+fn try_payloads(seed: u64, mut is_taken: impl FnMut(&mut Numbers) -> bool) {
+    let mut numbers = Numbers(seed);
+    let taken = (0..payloads()).filter(|_| is_taken(&mut numbers)).count();
     let share = taken * 100 / payloads();
     assert!((10..60).contains(&share), "{share} % were of the shape");
 }
 
 #[test]
+fn claims_read_by_their_shape_read_the_same_by_the_json_reader() {
+    try_payloads(1, |numbers| {
+        let whole = numbers.claims();
+        let json = numbers.mutate(whole);
+        let Some(claims) = IssuedClaims::parse(&json) else {
+            return false;
+        };
+        assert_eq!(IssuedClaims::unverified_token_id(&json), Some(claims.token_id));
+        let claims = in_general(claims);
+        assert_eq!(Claims::parse_any(&json), Ok(claims), "{}", json.escape_ascii());
+        true
+    });
+}
+
+#[test]
 fn a_header_read_by_its_shape_reads_the_same_by_the_json_reader() {
-    let mut numbers = Numbers(2);
-    let mut taken = 0;
-    for _ in 0..payloads() {
+    try_payloads(2, |numbers| {
         let kid = numbers.one_of(&["2026-11", "", "k\u{fc}", r"k\n", r#"","crit":[""#]);
         let header = format!(r#"{{"alg":"HS256","typ":"JWT","kid":"{kid}"}}"#);
         let json = numbers.mutate(header.into_bytes());
-        if let Some(header) = Header::parse_as_issued(&json) {
-            assert_eq!(Header::parse_any(&json), Ok(header), "{}", json.escape_ascii());
-            taken += 1;
-        }
-    }
-    let share = taken * 100 / payloads();
-    assert!((10..60).contains(&share), "{share} % were of the shape");
+        let Some(header) = Header::parse_as_issued(&json) else {
+            return false;
+        };
+        assert_eq!(Header::parse_any(&json), Ok(header), "{}", json.escape_ascii());
+        true
+    });
 }
 
 #[test]
