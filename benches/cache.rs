@@ -30,10 +30,11 @@ const BATCH: usize = 64;
 
 fn main() {
     let small = if is_measuring() { 1 } else { 100 };
+    hits("1 live token", 1, Draw::Evenly);
     hits("1 000 live tokens", 1_000 / small, Draw::Evenly);
-    hits("10 000 live tokens", 10_000 / small, Draw::Evenly);
     hits("100 000 live tokens", 100_000 / small, Draw::Evenly);
     hits("100 000 live tokens, some more than others", 100_000 / small, Draw::Unevenly);
+    hits("1 000 000 live tokens", 1_000_000 / small, Draw::Evenly);
     misses(20_000 / small);
     attack(if is_measuring() { 10_000_000 } else { 1_000 });
     #[cfg(feature = "asymmetric")]
@@ -60,7 +61,7 @@ fn caching(key: &SigningKey, tokens: usize) -> Verifier {
 fn hits(name: &str, count: usize, draw: Draw) {
     let key = tokens::key();
     let texts = many(&key, 0..count);
-    let (cold, cached) = (verifier(&key), caching(&key, count + count / 4));
+    let (cold, cached) = (verifier(&key), caching(&key, count));
     for text in texts.iter().chain(&texts) {
         cached.verify(text).unwrap();
     }

@@ -141,6 +141,9 @@ pub enum ConfigError {
     /// A machine without root certificates, on which no server can be told from another.
     #[error("no root certificates were found to trust TLS servers by")]
     NoRootCertificates,
+    /// An operating system that gives no random bytes, which the key of a token cache is made of.
+    #[error("the operating system gives no random bytes")]
+    NoRandomness,
     /// A token issuer that could answer no request.
     #[error("a token issuer needs at least one grant")]
     NoGrants,

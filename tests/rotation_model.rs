@@ -18,8 +18,6 @@ mod shared {
     use std::sync::Arc;
 
     use shuttle::sync::Mutex;
-    pub(super) use shuttle::sync::atomic::AtomicU64;
-    pub(super) use shuttle::sync::atomic::Ordering;
 
     /// What `arc-swap` promises, in terms that shuttle knows.
     pub(super) struct ArcSwap<T>(Mutex<Arc<T>>);
@@ -64,7 +62,8 @@ struct Keys {
     changes: u32,
 }
 
-/// A verifier with a cache of one token. Its one slot is written after the key was asked, at any time.
+/// A verifier with a cache of one token. Its slot holds the version that verified the token, as a
+/// fingerprint does, and is written after the key was asked, at any time.
 struct Verifier {
     keys: Versioned<Keys>,
     slot: shuttle::sync::Mutex<Option<u64>>,
@@ -92,11 +91,10 @@ impl Verifier {
     }
 
     fn verify(&self) -> Answer {
-        let cached = *self.slot.lock().unwrap();
-        if cached.is_some_and(|version| self.keys.is_newest(version)) {
+        let keys = self.keys.load();
+        if *self.slot.lock().unwrap() == Some(keys.number) {
             return Answer::Cached;
         }
-        let keys = self.keys.load();
         if !keys.value.has_key {
             return Answer::Refused;
         }

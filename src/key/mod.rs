@@ -24,16 +24,13 @@ mod wycheproof;
 #[cfg(feature = "oidc")]
 pub(crate) use self::public_keys::PublicKeys;
 pub use self::ring::KeyRing;
+pub(crate) use self::ring::KeyVersion;
 pub(crate) use self::ring::Refusal;
-pub(crate) use self::ring::Vouch;
 pub use self::signing::SigningKey;
 pub use self::verifying::VerifyingKey;
 
-/// What `versioned` is shared between threads by; its model has others of the same names.
+/// What `versioned` is shared between threads by; its model has another of the same name.
 mod shared {
-    pub(super) use std::sync::atomic::AtomicU64;
-    pub(super) use std::sync::atomic::Ordering;
-
     pub(super) use arc_swap::ArcSwap;
 }
 

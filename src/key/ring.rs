@@ -1,12 +1,14 @@
 //! Several keys at once, so that one can follow another without logging anybody out.
 
 use std::fmt;
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
 use super::SigningKey;
 use super::VerifyingKey;
+use super::versioned::Version;
 use super::versioned::Versioned;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
@@ -40,7 +42,7 @@ pub struct KeyRing {
 
 /// One consistent set: a reader sees the keys before a rotation or after it, never between.
 #[derive(Clone, Default)]
-struct Keys {
+pub(crate) struct Keys {
     signing: Option<SigningKey>,
     /// Newest first, the signing key among them.
     verifying: Vec<Live>,
@@ -56,26 +58,33 @@ struct Live {
 impl Live {
     #[inline]
     fn is_live(&self, now: Duration) -> bool {
-        is_before(now, self.until)
+        self.until.is_none_or(|until| now < until)
     }
 }
 
-/// A key's word for a token, good for as long as the ring does not change and the key is live.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Vouch {
-    version: u64,
-    until: Option<Duration>,
+/// The keys of a ring that are live at one moment.
+pub(crate) struct LiveKeys<K> {
+    keys: K,
+    now: Duration,
 }
 
-impl Vouch {
+/// Version of a key ring at one moment. Two moments with one version have the same live keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyVersion {
+    /// How many rotations and retirements there have been.
+    changes: u64,
+    /// How many keys of the ring have ended since, as the clock has it.
+    ended: u64,
+}
+
+impl KeyVersion {
     #[cfg(test)]
-    pub(crate) const fn of_version(version: u64) -> Self {
-        Self { version, until: None }
+    pub(crate) const fn new(changes: u64, ended: u64) -> Self {
+        Self { changes, ended }
     }
 
-    /// The number of the ring's version that the key was in: a later one is higher.
-    pub(crate) const fn version(&self) -> u64 {
-        self.version
+    pub(crate) const fn words(self) -> [u64; 2] {
+        [self.changes, self.ended]
     }
 }
 
@@ -220,16 +229,34 @@ impl KeyRing {
         self.keys.load().value.signing.clone()
     }
 
-    /// Looks for a live key that vouches for the token, and decodes it meanwhile.
+    /// Returns the keys that are live at a moment. What is retired later does not change them.
+    #[inline(always)]
+    pub(crate) fn live_at(
+        &self,
+        now: Duration,
+    ) -> LiveKeys<impl Deref<Target = Arc<Version<Keys>>>> {
+        LiveKeys { keys: self.keys.load(), now }
+    }
+}
+
+impl<K: Deref<Target = Arc<Version<Keys>>>> LiveKeys<K> {
+    /// Returns what these keys are a version of.
+    ///
+    /// A signature that they have verified is good for as long as the ring has the same version.
+    #[inline(always)]
+    pub(crate) fn version(&self) -> KeyVersion {
+        let ended = self.keys.value.verifying.iter().filter(|live| !live.is_live(self.now));
+        KeyVersion { changes: self.keys.number, ended: ended.count() as u64 }
+    }
+
+    /// Looks for a key whose signature the token has, and decodes the token meanwhile.
     #[inline(always)]
     pub(crate) fn verify<'r, E: From<Refusal>>(
         &self,
         token: &UnverifiedToken<'_>,
-        now: Duration,
         decode: impl FnOnce() -> Result<Decoded<'r>, E>,
-    ) -> Result<(Decoded<'r>, Vouch), E> {
-        let keys = self.keys.load();
-        let live = keys.value.verifying.iter().filter(|live| live.is_live(now));
+    ) -> Result<Decoded<'r>, E> {
+        let live = self.keys.value.verifying.iter().filter(|live| live.is_live(self.now));
 
         // The algorithms are the keys' own, never the token's choice: no key is touched for another
         // (RFC 8725 section 3.1).
@@ -244,20 +271,11 @@ impl KeyRing {
             return Err(refusal(live, token).into());
         };
         let (decoded, fits) = first.key.verify(signing_input, decode)?;
-        let is_anothers = |other: &&Live| other.key.fits(signing_input, decoded.signature);
-        match if fits { Some(first) } else { candidates.find(is_anothers) } {
-            // NB: the number of the version that was asked, not of the one that is newest by now. A key
-            // may have been retired since, and what it vouched for must not outlive it.
-            Some(live) => Ok((decoded, Vouch { version: keys.number, until: live.until })),
-            None => Err(refusal(live, token).into()),
+        let is_anothers = |other: &Live| other.key.fits(signing_input, decoded.signature);
+        if fits || candidates.any(is_anothers) {
+            return Ok(decoded);
         }
-    }
-
-    /// Whether the key that gave its word would give it again now. The only other way to know is
-    /// [`verify`](Self::verify).
-    #[inline]
-    pub(crate) fn still_vouches(&self, vouch: &Vouch, now: Duration) -> bool {
-        self.keys.is_newest(vouch.version) && is_before(now, vouch.until)
+        Err(refusal(live, token).into())
     }
 }
 
@@ -278,11 +296,6 @@ fn refusal<'k>(
         Some(live) if kid.is_some() && !is_for_alg(live) => Refusal::DisallowedAlgorithm,
         _ => Refusal::InvalidSignature,
     }
-}
-
-#[inline]
-fn is_before(now: Duration, until: Option<Duration>) -> bool {
-    until.is_none_or(|until| now < until)
 }
 
 /// Takes keys whose ids each name one of them.

@@ -1,150 +1,179 @@
-//! Tokens that have been verified, so that they need not be again while they are asked for often.
+//! Fingerprints of tokens whose signature has been verified.
 //!
-//! The cache answers one question: did a key vouch for exactly these bytes, and would it still? What
-//! else may change from one moment to the next, the times and the revocations, is none of its
-//! business: the verifier checks them on every hit.
+//! The cache answers one question: has this version of the key ring verified exactly these bytes?
+//! Everything else (form, claims, times, revocation) takes the path that an uncached token takes, so
+//! nothing about a token is stored that could go stale.
 //!
-//! Readers take no lock. The table is of fixed size, a set of six tokens a cache line; the
-//! pointers are `arc-swap`'s. Writers take turns by a lock that is only ever *tried*: a token that
-//! finds it taken is left out, and comes in another time.
+//! A fingerprint is a 120-bit hash under a secret key. `docs/design.md` says why that is enough: no
+//! fingerprint leaves the process, and a look-up compares eight of them, so a forged token is taken
+//! for a verified one with a probability of 2^-117.
 
-mod entry;
-mod ledger;
-mod set;
-mod standing;
+mod fingerprint;
+mod key;
+mod line;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
-use std::hash::BuildHasher;
-use std::hash::Hasher;
 use std::num::NonZeroUsize;
-use std::ops::Deref;
-use std::sync::Mutex;
-use std::sync::TryLockError;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use arc_swap::Guard;
-use foldhash::SharedSeed;
-use foldhash::quality::SeedableRandomState;
+use prefetch_index::prefetch_index;
 
-use self::entry::Entry;
-use self::entry::Facts;
-use self::entry::facts;
-use self::ledger::Ledger;
-use self::set::Set;
-use self::set::WAYS;
-use super::VerifiedToken;
-use super::times::Times;
-use crate::key::Vouch;
-use crate::token::MAX_TOKEN_LEN;
+use self::fingerprint::Fingerprint;
+use self::key::FingerprintKey;
+use self::line::Line;
+use self::line::Minute;
+use self::line::SLOTS;
+use crate::key::KeyVersion;
 
-/// Bytes of text that count as one token.
-const UNIT: usize = 512;
-
-/// Places for each two tokens. As a token may stand in either of two sets, one in fifty thousand finds
-/// both of them full before the cache is; with one set to stand in, it would take eight places. And the
-/// table is small enough to stay in the processor's caches where the tokens do not.
-const PLACES_FOR_TWO: usize = 3;
-
-/// Characters at a token's end that its hash is of. Of a MAC they are 24 bytes in the compact form and 16
-/// in the legacy one.
-const HASHED: usize = 32;
+/// What a line is shared between threads by; its model has others of the same names.
+mod sync {
+    pub(super) use std::sync::atomic::AtomicU64;
+    pub(super) use std::sync::atomic::Ordering;
+}
 
 /// The largest cache, in tokens.
 pub(super) const MAX_CAPACITY: usize = 1 << 28;
 
-pub(super) struct TokenCache<S = SeedableRandomState> {
-    sets: Box<[Set]>,
-    hasher: S,
-    ledger: Mutex<Ledger>,
+/// Slots for each two tokens: of 16 bytes each, they make 24 bytes a token. A token may be in either
+/// of two lines, so that few find both of them full.
+const SLOTS_FOR_TWO: usize = 3;
+
+/// Lines among which the second one is chosen: a page of memory, as the wait for its address is longer
+/// than the one for a line.
+const NEAR: usize = 64;
+
+/// Bytes at a token's end that choose its lines: of a signature, so they differ from token to token.
+const END: usize = 16;
+
+/// Lines that an insertion frees after the keys have changed, until all were.
+const CLEARED: usize = 4;
+
+/// Set of fingerprints.
+pub(super) struct TokenCache {
+    lines: Box<[Line]>,
+    key: FingerprintKey,
+    /// Key of the choice of lines. Whoever doesn't know it can't choose tokens that share a line.
+    places: [u64; 2],
+    /// The version of the keys that the last insertion was for.
+    version: AtomicU64,
+    /// Counted so that each begins its search at another slot.
+    insertions: AtomicUsize,
+    /// Lines that may still have fingerprints of another version.
+    uncleared: AtomicUsize,
 }
 
-/// What is known of a token that was found, lent for as long as it is looked at.
-pub(super) struct Hit(Guard<Option<Entry>>);
-
-impl Deref for Hit {
-    type Target = Facts;
-
-    fn deref(&self) -> &Facts {
-        // Invariant: `Set::find` gives no guard of nothing.
-        facts(self.0.as_ref().expect("an entry that was found"))
-    }
+/// The place of one token in a cache.
+#[derive(Clone, Copy)]
+pub(super) struct Place<'a> {
+    cache: &'a TokenCache,
+    lines: [&'a Line; 2],
 }
 
 impl TokenCache {
-    pub(super) fn new(capacity: NonZeroUsize) -> Self {
-        // The key of the hash: without it, nobody can choose tokens that crowd one set.
-        let key = std::hash::RandomState::new().hash_one(capacity);
-        let hasher = SeedableRandomState::with_seed(key, SharedSeed::global_random());
-        Self::with_hasher(capacity, hasher)
+    /// Creates an empty cache under a random key.
+    pub(super) fn new(capacity: NonZeroUsize) -> Result<Self, getrandom::Error> {
+        let mut keys = [[0; 16]; 2];
+        keys.iter_mut().try_for_each(|key| getrandom::fill(key))?;
+        Ok(Self::with_keys(capacity, keys))
     }
-}
 
-impl<S: BuildHasher> TokenCache<S> {
-    fn with_hasher(capacity: NonZeroUsize, hasher: S) -> Self {
-        let sets = (capacity.get() * PLACES_FOR_TWO).div_ceil(2 * WAYS);
+    fn with_keys(capacity: NonZeroUsize, [key, places]: [[u8; 16]; 2]) -> Self {
+        let lines = (capacity.get() * SLOTS_FOR_TWO).div_ceil(2 * SLOTS);
         Self {
-            sets: (0..sets).map(|_| Set::default()).collect(),
-            hasher,
-            ledger: Mutex::new(Ledger::new(capacity.get())),
+            lines: (0..lines).map(|_| Line::default()).collect(),
+            key: FingerprintKey::new(key),
+            places: words(&places),
+            version: AtomicU64::new(0),
+            insertions: AtomicUsize::new(0),
+            uncleared: AtomicUsize::new(0),
         }
     }
 
-    /// Finds a token for which `is_vouched` still holds, and notes that it was asked for.
+    /// Returns the place of a token, and asks for its memory, which takes longer to come than a
+    /// token to decode. `None` for a text shorter than any signature.
     #[inline]
-    pub(super) fn get(&self, token: &[u8], is_vouched: impl FnOnce(&Vouch) -> bool) -> Option<Hit> {
-        // An attacker's megabyte is not even hashed.
-        if token.len() > MAX_TOKEN_LEN {
-            return None;
-        }
-        let (sets, tag) = self.places(token);
-        let find = |set: &'_ Set| set.find(tag, token);
-        let (set, (way, entry)) = sets.into_iter().find_map(|set| Some((set, find(set)?)))?;
-        let hit = Hit(entry);
-        if !is_vouched(&hit.vouch) {
-            return None;
-        }
-        set.note_hit(way);
-        Some(hit)
+    pub(super) fn place(&self, token: &[u8]) -> Option<Place<'_>> {
+        let [one, other] = words(token.last_chunk::<END>()?);
+        let product = u128::from(one ^ self.places[0]) * u128::from(other ^ self.places[1]);
+        // The upper bits of a product choose an index, in place of a division.
+        let below = |hash: u64, len: usize| ((u128::from(hash) * len as u128) >> 64) as usize;
+        let lines = &*self.lines;
+        let hash = product as u64 ^ (product >> 64) as u64;
+        let first = below(hash, lines.len());
+        let near = lines.len().min(NEAR);
+        let start = (first / NEAR * NEAR).min(lines.len() - near);
+        let second = start + below(hash.rotate_left(32), near);
+        prefetch_index(lines, first);
+        prefetch_index(lines, second);
+        Some(Place { cache: self, lines: [&lines[first], &lines[second]] })
     }
 
-    /// Takes in a token, unless it is not worth another's place, or another thread is at it.
-    pub(super) fn insert(&self, text: &[u8], verified: &VerifiedToken, times: Times, vouch: Vouch) {
-        let mut ledger = match self.ledger.try_lock() {
-            Ok(ledger) => ledger,
-            // A writer that panicked left at most a token that is not counted.
-            Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
-            Err(TryLockError::WouldBlock) => return,
-        };
-        let (sets, tag) = self.places(text);
-        let facts = Facts { verified: verified.clone(), times, vouch };
-        ledger.insert(&self.sets, sets, tag, &Entry::from_header_and_slice(facts, text));
+    /// Frees some lines after the keys have changed: no fingerprint of another version is ever looked
+    /// for again, and those in use then would keep their slots for long.
+    fn clear_outdated(&self, version: KeyVersion) {
+        let [change, ended] = version.words();
+        let version = change.rotate_left(32) ^ ended;
+        if self.version.load(Relaxed) != version {
+            self.version.store(version, Relaxed);
+            self.uncleared.store(self.lines.len(), Relaxed);
+        }
+        for _ in 0..CLEARED {
+            let next = self.uncleared.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
+            let Ok(left) = next else {
+                return;
+            };
+            self.lines[left - 1].clear();
+        }
     }
 
-    /// The two sets that a token may stand in, and its tag there.
-    ///
-    /// They are found by its end alone, which is the signature's and differs from token to token. What else
-    /// is sent with such an end is no token, is compared as a whole, and never comes in.
-    fn places(&self, token: &[u8]) -> ([&Set; 2], u16) {
-        let mut hasher = self.hasher.build_hasher();
-        hasher.write(token.last_chunk::<HASHED>().map_or(token, |end| end));
-        let hash = hasher.finish();
-        // The upper bits choose the set, without a division.
-        let set = |hash: u64| {
-            let index = (u128::from(hash) * self.sets.len() as u128) >> 64;
-            &self.sets[index as usize]
-        };
-        ([set(hash), set(hash.rotate_left(32))], (hash as u16).max(1))
+    /// Counts the slots that are taken, which takes as long as the cache is large.
+    fn taken(&self) -> usize {
+        self.lines.iter().map(Line::taken).sum()
     }
 }
 
-/// Shows no token, and nothing by which to guess one.
-impl<S> fmt::Debug for TokenCache<S> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut debug = f.debug_struct("TokenCache");
-        if let Ok(ledger) = self.ledger.try_lock() {
-            debug.field("tokens", &ledger.tokens());
+impl Place<'_> {
+    #[inline]
+    pub(super) fn fingerprint(&self, version: KeyVersion, token: &[u8]) -> Fingerprint {
+        self.cache.key.fingerprint(version, token)
+    }
+
+    /// Returns whether the token of this fingerprint has been verified, and notes its use.
+    #[inline]
+    pub(super) fn contains(&self, fingerprint: Fingerprint, now: Duration) -> bool {
+        let now = Minute::of(now);
+        self.lines.iter().any(|line| line.contains(fingerprint, now))
+    }
+
+    /// Remembers a token that has been verified, unless its lines are full of tokens in use.
+    pub(super) fn insert(&self, version: KeyVersion, fingerprint: Fingerprint, now: Duration) {
+        self.cache.clear_outdated(version);
+        if self.contains(fingerprint, now) {
+            // Another thread was faster.
+            return;
         }
-        debug.finish_non_exhaustive()
+        let start = self.cache.insertions.fetch_add(1, Relaxed);
+        let vacancy = |line: &'_ Line| line.vacancy(Minute::of(now), start);
+        let vacancies = self.lines.iter().filter_map(|line| Some((vacancy(line)?, line)));
+        if let Some((vacancy, line)) = vacancies.min_by_key(|(vacancy, _)| *vacancy) {
+            line.put(vacancy, fingerprint);
+        }
+    }
+}
+
+fn words(bytes: &[u8; 16]) -> [u64; 2] {
+    let word = u128::from_le_bytes(*bytes);
+    [word as u64, (word >> 64) as u64]
+}
+
+/// Shows nothing by which to guess a fingerprint.
+impl fmt::Debug for TokenCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TokenCache").field("tokens", &self.taken()).finish_non_exhaustive()
     }
 }

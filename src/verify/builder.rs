@@ -1,0 +1,205 @@
+//! Configuration of a verifier.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Verifier;
+use super::cache::MAX_CAPACITY;
+use super::cache::TokenCache;
+use super::config::Config;
+use super::config::DEFAULT_CLOCK_SKEW;
+use super::config::DEFAULT_MAX_LIFETIME;
+use crate::clock::Clock;
+use crate::clock::CoarseClock;
+use crate::error::ConfigError;
+use crate::key::KeyRing;
+use crate::revocation::MAX_LEEWAY;
+use crate::revocation::Revocations;
+use crate::token::TokenForm;
+
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
+
+/// Builder of a [`Verifier`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifierBuilder {
+    keys: KeyRing,
+    leeway: Duration,
+    clock_skew: Duration,
+    max_lifetime: Duration,
+    forms: Vec<TokenForm>,
+    audiences: Vec<String>,
+    issuer: Option<String>,
+    revocations: Revocations,
+    cache: Option<NonZeroUsize>,
+    clock: Arc<dyn Clock>,
+}
+
+impl VerifierBuilder {
+    pub(super) fn new(keys: KeyRing) -> Self {
+        Self {
+            keys,
+            leeway: Duration::ZERO,
+            clock_skew: DEFAULT_CLOCK_SKEW,
+            max_lifetime: DEFAULT_MAX_LIFETIME,
+            forms: vec![TokenForm::Compact, TokenForm::Legacy],
+            audiences: Vec::new(),
+            issuer: None,
+            revocations: Revocations::in_memory(),
+            cache: None,
+            clock: CoarseClock::shared(),
+        }
+    }
+
+    /// Sets how long after `exp` and before `nbf` a token is taken nevertheless. Default 0, at most
+    /// 60 seconds.
+    pub const fn leeway(mut self, leeway: Duration) -> Self {
+        self.leeway = leeway;
+        self
+    }
+
+    /// Sets how far ahead of this machine's clock `iat` may be. Default 5 seconds, at most 5
+    /// minutes.
+    pub const fn clock_skew(mut self, clock_skew: Duration) -> Self {
+        self.clock_skew = clock_skew;
+        self
+    }
+
+    /// Sets how long after its `iat` a token may expire. Default 24 hours, at least a second. A
+    /// token made to live longer is refused from its first second on.
+    pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
+        self.max_lifetime = max_lifetime;
+        self
+    }
+
+    /// Sets the forms that are accepted. Default both.
+    pub fn forms(mut self, forms: &[TokenForm]) -> Self {
+        self.forms = forms.to_vec();
+        self
+    }
+
+    /// Adds an accepted audience; tokens must then name one in `aud`. Default none, and then a token
+    /// that has an `aud` at all is refused, because it is for somebody else (RFC 7519 section 4.1.3).
+    pub fn audience(mut self, audience: impl Into<String>) -> Self {
+        self.audiences.push(audience.into());
+        self
+    }
+
+    /// Sets the accepted issuer; tokens must then have exactly this `iss`. Default none, and then
+    /// `iss` is ignored.
+    pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
+        self.issuer = Some(issuer.into());
+        self
+    }
+
+    /// Sets the list of revoked tokens. Default a private one in memory.
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = revocations;
+        self
+    }
+
+    /// Remembers this many verified tokens, so that their signature need not be checked again.
+    /// Default none; at most 2^28.
+    ///
+    /// A token of up to 512 bytes counts as one, a longer one as one for each 512 bytes begun: so
+    /// the texts never take more than 512 bytes times `tokens`, and each has some 200 bytes beside it.
+    /// 16 bytes for each of `tokens` are allocated at once. Clones of the verifier share the cache.
+    /// Before it is full, about one token in fifty thousand finds no place in it and is not remembered.
+    ///
+    /// A hit is answered as the token would be without a cache at that moment: its times, whether it
+    /// is revoked, and whether its key is still in the ring are looked at every time. Only tokens that
+    /// were accepted are remembered, by all of their bytes. Those that are used once do not push
+    /// out those in use.
+    ///
+    /// Neither a hit nor a miss waits for another thread, but for the allocator's lock where a token
+    /// that was pushed out is freed. A new token that finds another thread writing is not remembered
+    /// this time.
+    ///
+    /// # When it pays
+    ///
+    /// - RS256, PS256, ES256, EdDSA: always, where tokens come more than once. A hit took a
+    ///   seventieth of an RS256 verification, and less than a hundredth of an ES256 one.
+    /// - HS256: only while the tokens in use at one time fit into the processor's nearer caches, at some
+    ///   500 bytes each. A thousand do; ten thousand did not where `docs/performance.md` was measured.
+    ///   Beyond, a hit waits for memory longer than an HMAC takes, and a cache is a loss.
+    /// - A token that comes only once costs some four fifths more than without a cache, a forged one a
+    ///   fourteenth.
+    ///
+    /// `cargo bench --all-features --bench cache`, in a clone of the repository, measures it on your machine.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::num::NonZeroUsize;
+    /// # use tower_customer_auth::{ConfigError, KeyRing, Verifier};
+    /// # fn verifier(keys: KeyRing) -> Result<Verifier, ConfigError> {
+    /// let tokens = NonZeroUsize::new(1_000).expect("not zero");
+    /// Verifier::builder(keys).cache(tokens).build()
+    /// # }
+    /// ```
+    ///
+    /// # Security
+    ///
+    /// The texts of good tokens stay in memory until others take their place, which may be long after
+    /// they have expired. How long a miss takes depends, by nanoseconds, on whether a text ends as a token in
+    /// the cache does: a part of a token belongs into logs as little as the whole.
+    pub const fn cache(mut self, tokens: NonZeroUsize) -> Self {
+        self.cache = Some(tokens);
+        self
+    }
+
+    /// Sets the clock. Default [`CoarseClock`].
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    /// Creates the verifier.
+    ///
+    /// # Errors
+    ///
+    /// - [`ConfigError::DurationOutOfRange`] for a leeway, clock skew or lifetime out of bounds,
+    /// - [`ConfigError::NumberOutOfRange`] for a cache of more than 2^28 tokens,
+    /// - [`ConfigError::NoTokenForms`] for an empty list of forms,
+    /// - [`ConfigError::Empty`] for an empty audience or issuer,
+    /// - [`ConfigError::NoRandomness`] if the operating system gives no random key for the cache.
+    pub fn build(self) -> Result<Verifier, ConfigError> {
+        let check = ConfigError::check_duration;
+        check("leeway", self.leeway, Duration::ZERO..=MAX_LEEWAY)?;
+        check("clock_skew", self.clock_skew, Duration::ZERO..=MAX_CLOCK_SKEW)?;
+        check("max_lifetime", self.max_lifetime, Duration::from_secs(1)..=Duration::MAX)?;
+        let tokens = self.cache.map_or(1, |tokens| tokens.get() as u64);
+        ConfigError::check_number("cache", tokens, 1..=MAX_CAPACITY as u64)?;
+        if self.forms.is_empty() {
+            return Err(ConfigError::NoTokenForms);
+        }
+        for audience in &self.audiences {
+            ConfigError::check_not_empty("audience", audience)?;
+        }
+        if let Some(issuer) = &self.issuer {
+            ConfigError::check_not_empty("issuer", issuer)?;
+        }
+        let cache = self.cache.map(TokenCache::new).transpose();
+        let cache = cache.map_err(|_| ConfigError::NoRandomness)?;
+        Ok(self.verifier(cache))
+    }
+
+    /// Creates the verifier of a configuration that has been checked.
+    pub(super) fn verifier(self, cache: Option<TokenCache>) -> Verifier {
+        let lifetime = self.max_lifetime.saturating_add(self.leeway);
+        self.revocations.attach(&self.clock, lifetime);
+        Verifier::of(Config {
+            keys: self.keys,
+            leeway: self.leeway,
+            clock_skew: self.clock_skew,
+            max_lifetime: self.max_lifetime,
+            forms: self.forms,
+            audiences: self.audiences,
+            issuer: self.issuer,
+            revocations: self.revocations,
+            clock: self.clock,
+            cache,
+        })
+    }
+}

@@ -1,0 +1,194 @@
+//! The steps of verification, in the order of RFC 7519 section 7.2.
+
+use std::borrow::Cow;
+use std::time::Duration;
+
+use super::VerifiedToken;
+use super::VerifyError;
+use super::VerifyErrorKind;
+use super::config::Config;
+use super::times::Times;
+use crate::id::CustomerId;
+use crate::id::TokenId;
+use crate::token::Claims;
+use crate::token::Decoded;
+use crate::token::HeaderRoom;
+use crate::token::IssuedClaims;
+use crate::token::Malformed;
+use crate::token::Room;
+use crate::token::UnverifiedToken;
+
+/// Whom a token is for and from.
+struct Parties<'a> {
+    audiences: Option<&'a [Cow<'a, str>]>,
+    issuer: Option<&'a str>,
+}
+
+impl Parties<'_> {
+    const NONE: Self = Self { audiences: None, issuer: None };
+}
+
+impl Config {
+    #[inline(always)]
+    pub(super) fn verify(&self, text: &[u8]) -> Result<VerifiedToken, VerifyError> {
+        // First of all, because the memory it asks for takes long to come.
+        let place = self.cache.as_ref().and_then(|cache| cache.place(text));
+        let now = self.clock.since_epoch();
+        let keys = self.keys.live_at(now);
+
+        // 1. Split and decode, in the one spelling of one form (RFC 7515 section 5.2, steps 1 to 6).
+        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
+        let token = UnverifiedToken::parse(text, &mut header)?;
+        if !self.forms.contains(&token.form()) {
+            return Err(Malformed("the token's form is not accepted here").into());
+        }
+
+        // 2. The signature (steps 7 and 8). NB: until here nothing the token says may be believed;
+        //    `alg` and `kid` only choose among what the key ring allows.
+        let Some(place) = place else {
+            let decoded = keys.verify(&token, || self.decode(&token, &mut room))?;
+            return self.check_claims(decoded.unverified_claims, now);
+        };
+        // Or its fingerprint, which says that these very keys have verified these very bytes.
+        let decoded = self.decode(&token, &mut room)?;
+        let fingerprint = place.fingerprint(keys.version(), text);
+        if place.contains(fingerprint, now) {
+            return self.check_claims(decoded.unverified_claims, now);
+        }
+        let decoded = keys.verify(&token, || Ok::<_, VerifyError>(decoded))?;
+        let verified = self.check_claims(decoded.unverified_claims, now)?;
+        // Only a token that is good in all respects is worth a place.
+        place.insert(keys.version(), fingerprint, now);
+        Ok(verified)
+    }
+
+    /// Decodes claims and signature, neither of them to be trusted.
+    #[inline(always)]
+    fn decode<'r>(
+        &self,
+        token: &UnverifiedToken<'_>,
+        room: &'r mut Room,
+    ) -> Result<Decoded<'r>, VerifyError> {
+        let decoded = token.decode(room)?;
+        if self.revocations.is_large() {
+            self.prefetch_revocation(&decoded);
+        }
+        Ok(decoded)
+    }
+
+    /// Checks what a token says. The caller has verified the signature.
+    #[inline(always)]
+    fn check_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
+        // The claims are ours, unless one key serves several purposes, which is what `aud` and `iss`
+        // are for.
+        let Some(claims) = IssuedClaims::parse(json) else {
+            return self.check_any_claims(json, now);
+        };
+        let times = Times { exp: claims.exp, iat: claims.iat, nbf: 0 };
+        self.check(&Parties::NONE, times, now, || {
+            let id = TokenId::from_uuid_bytes(claims.token_id);
+            (id, CustomerId::from_uuid_bytes(claims.customer_id))
+        })?;
+        Ok(VerifiedToken::of_issued(&claims))
+    }
+
+    /// Prefetches the memory that step 5 reads, while the MAC is computed. NB: the token is not
+    /// trusted. Its id chooses an address to fetch from, and nothing is read there.
+    #[inline(never)]
+    fn prefetch_revocation(&self, decoded: &Decoded<'_>) {
+        if let Some(id) = IssuedClaims::unverified_token_id(decoded.unverified_claims) {
+            self.revocations.prefetch(id);
+        }
+    }
+
+    /// Checks claims of any shape.
+    #[inline(never)]
+    fn check_any_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
+        let claims = Claims::parse_any(json)?;
+        let parties =
+            Parties { audiences: claims.audiences.as_deref(), issuer: claims.issuer.as_deref() };
+        let times = Times::of(&claims);
+        let ids = || (claims.token_id.clone(), claims.customer_id.clone());
+        self.check(&parties, times, now, ids)?;
+        Ok(VerifiedToken::new(claims))
+    }
+
+    #[inline(always)]
+    fn check(
+        &self,
+        parties: &Parties<'_>,
+        times: Times,
+        now: Duration,
+        ids: impl FnOnce() -> (TokenId, CustomerId),
+    ) -> Result<(), VerifyError> {
+        // 3. For whom the token is (RFC 7519 section 7.2, step 10).
+        self.check_parties(parties)?;
+
+        // 4. The times (RFC 7519 sections 4.1.4 to 4.1.6).
+        self.check_times(times, now)?;
+
+        // 5. Revocation comes last: only a token that is otherwise good is worth the look-up, and
+        //    only ids under a good signature ever reach the list.
+        if self.revocations.has_any() {
+            let (id, customer) = ids();
+            self.check_not_revoked(&id, &customer, times.iat)?;
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_parties(&self, parties: &Parties<'_>) -> Result<(), VerifyErrorKind> {
+        let for_us = match parties.audiences {
+            None => self.audiences.is_empty(),
+            Some(named) => named.iter().any(|name| self.audiences.iter().any(|ours| ours == name)),
+        };
+        if !for_us {
+            return Err(VerifyErrorKind::WrongAudience);
+        }
+        // Compared whole, never as one of several (GHSA-75c5-xw7c-p5pm).
+        if self.issuer.is_some() && self.issuer.as_deref() != parties.issuer {
+            return Err(VerifyErrorKind::WrongIssuer);
+        }
+        Ok(())
+    }
+
+    /// Compares nanoseconds of 128 bits: no clock and no claim can overflow.
+    #[inline(always)]
+    fn check_times(&self, times: Times, now: Duration) -> Result<(), VerifyError> {
+        let now = now.as_nanos();
+        let [exp, iat] = [times.exp, times.iat].map(nanos);
+        // "On or after which the JWT MUST NOT be accepted": `exp` itself is too late.
+        if now >= exp + self.leeway.as_nanos() {
+            return Err(VerifyErrorKind::Expired.into());
+        }
+        if now + self.leeway.as_nanos() < nanos(times.nbf) {
+            return Err(VerifyErrorKind::NotYetValid.into());
+        }
+        if now + self.clock_skew.as_nanos() < iat {
+            return Err(VerifyErrorKind::IssuedInFuture.into());
+        }
+        let lifetime = exp.checked_sub(iat).ok_or(Malformed("`exp` is before `iat`"))?;
+        if lifetime > self.max_lifetime.as_nanos() {
+            return Err(VerifyErrorKind::LifetimeTooLong.into());
+        }
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn check_not_revoked(
+        &self,
+        id: &TokenId,
+        customer: &CustomerId,
+        iat: u64,
+    ) -> Result<(), VerifyErrorKind> {
+        if self.revocations.is_revoked(id, customer, iat) {
+            return Err(VerifyErrorKind::Revoked);
+        }
+        Ok(())
+    }
+}
+
+#[inline(always)]
+fn nanos(seconds: u64) -> u128 {
+    u128::from(seconds) * 1_000_000_000
+}
