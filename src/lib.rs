@@ -153,6 +153,8 @@ pub use crate::customer::StoreError;
 #[cfg(feature = "issuer")]
 pub use crate::customer::StoredCustomer;
 #[cfg(feature = "issuer")]
+pub use crate::customer::email_has_invisible_characters;
+#[cfg(feature = "issuer")]
 pub use crate::customer::email_key;
 pub use crate::error::ConfigError;
 #[cfg(feature = "axum")]

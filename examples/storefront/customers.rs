@@ -20,6 +20,7 @@ use tower_customer_auth::HashError;
 use tower_customer_auth::HashErrorKind;
 use tower_customer_auth::Secret;
 use tower_customer_auth::VerifiedToken;
+use tower_customer_auth::email_has_invisible_characters;
 
 use crate::access::Caller;
 use crate::cutoffs::ending_tokens;
@@ -196,12 +197,13 @@ impl From<ChangeError> for Problem {
     }
 }
 
-/// Checks what every address has, and leaves the rest to the mail that one would send there.
+/// Checks what every address has, and leaves the rest to the mail that one would send there. What
+/// can't be seen is refused: such an address looks like that of another customer.
 fn check_email(fields: &mut Fields<'_>, email: &str) -> bool {
     let parts = email.rsplit_once('@');
     let whole = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    let odd = |character: char| character.is_whitespace() || character.is_control();
-    let valid = whole && email.len() <= MAX_EMAIL && !email.contains(odd);
+    let readable = !email_has_invisible_characters(email) && !email.contains(char::is_whitespace);
+    let valid = whole && email.len() <= MAX_EMAIL && readable;
     if !valid {
         fields.invalid("email", "must be an e-mail address");
     }
