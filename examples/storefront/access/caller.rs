@@ -21,7 +21,7 @@ pub(crate) async fn require_access_token(
     next: Next,
 ) -> Result<Response, Problem> {
     let bearer = bearer_token(request.headers()).ok_or_else(Problem::unauthorized)?;
-    let grant = tokens.find(bearer).await?.ok_or_else(Problem::unauthorized)?;
+    let grant = tokens.find(bearer).ok_or_else(Problem::unauthorized)?;
     request.extensions_mut().insert(grant);
     Ok(next.run(request).await)
 }

@@ -33,6 +33,7 @@ use tower::ServiceExt;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::PasswordParams;
+use tower_customer_auth::Secret;
 use tower_customer_auth::SigningKey;
 use tower_customer_auth::SqliteCustomers;
 use tower_customer_auth::TokenForm;
@@ -40,6 +41,7 @@ use tower_customer_auth::TokenSigner;
 use tower_customer_auth::testing::ManualClock;
 
 use crate::Parts;
+use crate::access::AccessKey;
 use crate::config::Config;
 use crate::config::Database;
 use crate::config::Provider;
@@ -99,11 +101,30 @@ impl Shop {
         keys: KeyRing,
         provider: Option<Provider>,
     ) -> Self {
+        Self::assemble_with(customers, hasher, keys, provider, SECRET).await
+    }
+
+    /// A store whose access tokens come from this secret.
+    async fn with_secret(secret: &str) -> Self {
+        let customers = database::open(&Database::Memory).await.unwrap();
+        let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
+        Self::assemble_with(customers, fast_hasher(), keys, None, secret).await
+    }
+
+    async fn assemble_with(
+        customers: SqliteCustomers,
+        hasher: PasswordHasher,
+        keys: KeyRing,
+        provider: Option<Provider>,
+        secret: &str,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at_epoch_seconds(START));
         clock.advance(Duration::from_millis(250));
         let pool = customers.pool().clone();
         let customers = customers.clock(clock.clone());
-        let parts = Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider };
+        let access_key = AccessKey::derive(&Secret::from(secret));
+        let (ring, ticking) = (keys.clone(), clock.clone());
+        let parts = Parts { keys: ring, access_key, customers, hasher, clock: ticking, provider };
         let router = parts.assemble(TokenForm::Compact, false).await.unwrap();
         Self { router, clock, keys, pool }
     }
@@ -265,6 +286,9 @@ impl Answer {
 fn fields<const N: usize>(names: [&str; N]) -> [Option<String>; N] {
     names.map(|name| Some(name.to_owned()))
 }
+
+/// What the access tokens of every test's store come from.
+const SECRET: &str = "a secret that these tests alone use";
 
 /// When every test begins, in the middle of a second: 2026-05-28T20:26:40.250Z.
 const START: u64 = 1_780_000_000;
