@@ -101,6 +101,7 @@ use crate::serve::listen;
 use crate::serve::serve;
 use crate::state::Storefront;
 use crate::try_it::TryIt;
+use crate::writes::Customers;
 use crate::writes::Writes;
 
 #[tokio::main]
@@ -134,7 +135,7 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let (hasher, clock) = (PasswordHasher::new(), system_clock());
     let provider = config.provider;
     let parts = Parts { keys, access_key, customers, hasher, clock, provider };
-    let router = parts.assemble(config.token_form, config.log).await?;
+    let (router, _) = parts.assemble(config.token_form, config.log).await?;
 
     // Before anybody is told that there is a server: whoever waits for that may stop it at once.
     let stop = shutdown_signal()?;
@@ -185,7 +186,7 @@ impl Parts {
         self,
         token_form: TokenForm,
         log: bool,
-    ) -> Result<Router, Box<dyn Error + Send + Sync>> {
+    ) -> Result<(Router, Storefront), Box<dyn Error + Send + Sync>> {
         let Self { keys, access_key, customers, hasher, clock, provider } = self;
         seed::fill(&customers, &hasher).await?;
         let pool = customers.pool().clone();
@@ -216,9 +217,10 @@ impl Parts {
             issuer = issuer.oidc(grant.clone());
         }
         let issuer = issuer.build()?;
+        let customers = Customers::new(customers);
         let store =
             Storefront { pool, writes, customers, access_tokens, hasher, revocations, oidc, clock };
-        Ok(app::app(store, verifier, issuer, jwk_set, log))
+        Ok((app::app(store.clone(), verifier, issuer, jwk_set, log), store))
     }
 }
 

@@ -46,6 +46,7 @@ use crate::config::Config;
 use crate::config::Database;
 use crate::config::Provider;
 use crate::database;
+use crate::state::Storefront;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const LESLIE: &str = "be076eb9-689e-4cfe-8299-8489f99a14e6";
@@ -54,6 +55,7 @@ const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 /// A store, its clock, and what tests need to look behind it.
 struct Shop {
     router: Router,
+    store: Storefront,
     clock: Arc<ManualClock>,
     keys: KeyRing,
     pool: SqlitePool,
@@ -125,8 +127,8 @@ impl Shop {
         let access_key = AccessKey::derive(&Secret::from(secret));
         let (ring, ticking) = (keys.clone(), clock.clone());
         let parts = Parts { keys: ring, access_key, customers, hasher, clock: ticking, provider };
-        let router = parts.assemble(TokenForm::Compact, false).await.unwrap();
-        Self { router, clock, keys, pool }
+        let (router, store) = parts.assemble(TokenForm::Compact, false).await.unwrap();
+        Self { router, store, clock, keys, pool }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
