@@ -70,6 +70,11 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// That of the page about accounts, too.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../docs/accounts.md")]
+struct Accounts;
+
 mod clock;
 #[cfg(feature = "issuer")]
 mod customer;
