@@ -67,9 +67,9 @@ const TABLES: [&str; 10] = [
         -- NULL: the implicit grant alone.
         secret_digest BLOB
     ) STRICT",
-    // Of earlier versions. It held hashes of access tokens that lived an hour: nothing in it is read
-    // any more, and strangers have filled it. An earlier version makes it anew if it is started again;
-    // but stop the one that runs first, because it can't do without.
+    // Of earlier versions. It held hashes of access tokens that lived an hour: nothing in it is
+    // read any more, and strangers have filled it. An earlier version makes it anew if it is
+    // started again; but stop the one that runs first, because it can't do without.
     "DROP TABLE IF EXISTS storefront_access_tokens",
     "CREATE TABLE IF NOT EXISTS storefront_changes_begun (
         id INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -2,17 +2,18 @@
 //!
 //! A request's customer token is judged when the request comes. Until the write is carried out, its
 //! owner may have changed the password and have been answered: the token of a thief must not write
-//! after that. So a handler is handed what it writes with, a [`Turn`], only when the write's turn has come
-//! and the token has been found not to have ended.
+//! after that. So a handler is handed what it writes with, a [`Turn`], only when the write's turn
+//! has come and the token has been found not to have ended.
 //!
-//! The look and the write are one step because everything that ends a customer's tokens takes a turn as
-//! well, and keeps the cut-off in the database before its turn is over, and so before it is
-//! acknowledged: changes of the password and deletions (`cutoffs::ending_tokens`), and links by OpenID
-//! Connect (`linking`, by `cutoffs::kept_with`). What is added to these must take a turn too. No
-//! transaction around both would do: the crate's store writes through a connection of its own.
+//! The look and the write are one step because everything that ends a customer's tokens takes a
+//! turn as well, and keeps the cut-off in the database before its turn is over, and so before it is
+//! acknowledged: changes of the password and deletions (`cutoffs::ending_tokens`), and links by
+//! OpenID Connect (`linking`, by `cutoffs::kept_with`). What is added to these must take a turn
+//! too. No transaction around both would do: the crate's store writes through a connection of its
+//! own.
 //!
-//! Turns are of one process, as [`Revocations::in_memory`](tower_customer_auth::Revocations::in_memory)
-//! is.
+//! Turns are of one process, as
+//! [`Revocations::in_memory`](tower_customer_auth::Revocations::in_memory) is.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -56,8 +57,8 @@ impl Storefront {
         self.writes.carry_out(unless_ended(caller.clone(), self.turn(), write)).await
     }
 
-    /// Carries out a change that ends a customer's tokens as [`ending_tokens`] does, for a caller whose
-    /// own token must not have ended by then.
+    /// Carries out a change that ends a customer's tokens as [`ending_tokens`] does, for a caller
+    /// whose own token must not have ended by then.
     pub(crate) async fn end_tokens_for<T, E, W>(
         &self,
         caller: &Caller,
@@ -127,10 +128,10 @@ impl Customers {
 
 /// The queue of writes.
 ///
-/// SQLite has one writer at a time. While another process holds the file, each writer would wait with
-/// a connection of the pool in its hands, and soon there would be none for those who only read,
-/// whom a writer doesn't stop. The crate's own writes take turns too: between them and these, two
-/// connections at most are waiting.
+/// SQLite has one writer at a time. While another process holds the file, each writer would wait
+/// with a connection of the pool in its hands, and soon there would be none for those who only
+/// read, whom a writer doesn't stop. The crate's own writes take turns too: between them and these,
+/// two connections at most are waiting.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Writes(Arc<Mutex<()>>);
 

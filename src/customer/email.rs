@@ -33,18 +33,18 @@ pub fn email_key(email: &str) -> String {
 
 /// Tells whether an e-mail address has a character that is not seen where the address is shown.
 ///
-/// These are the control and format characters of Unicode 18.0 (General_Category Cc and Cf, with the
-/// zero-width, bidirectional and tag characters), its line and paragraph separators (Zl, Zp), and
-/// what a renderer shows as nothing (Default_Ignorable_Code_Point: variation selectors and Hangul
-/// fillers, for example). Spaces are not among them.
+/// These are the control and format characters of Unicode 18.0 (General_Category Cc and Cf, with
+/// the zero-width, bidirectional and tag characters), its line and paragraph separators (Zl, Zp),
+/// and what a renderer shows as nothing (Default_Ignorable_Code_Point: variation selectors and
+/// Hangul fillers, for example). Spaces are not among them.
 ///
 /// # Security
 ///
 /// To [`email_key`] such an address is another one than the same address without them; to a person
 /// it is the same, or one that is shown in another order than it is stored. So an attacker can
-/// register a second `ron@swanson.com`. Refuse it when a customer registers or changes their e-mail.
-/// A login by OpenID Connect takes an e-mail claim that has such characters for none. The password
-/// login doesn't ask: customers who have such an address already can still sign in.
+/// register a second `ron@swanson.com`. Refuse it when a customer registers or changes their
+/// e-mail. A login by OpenID Connect takes an e-mail claim that has such characters for none. The
+/// password login doesn't ask: customers who have such an address already can still sign in.
 ///
 /// Letters of different scripts that look alike are not found: that is the subject of Unicode
 /// Technical Standard 39, and depends on the languages of a shop's customers.
@@ -70,8 +70,8 @@ fn is_invisible(character: char) -> bool {
     above > 0 && character <= INVISIBLE[above - 1].1
 }
 
-/// First and last of each range. From DerivedGeneralCategory.txt and DerivedCoreProperties.txt of the
-/// Unicode Character Database, version 18.0; a test compares them with `icu_properties`.
+/// First and last of each range. From DerivedGeneralCategory.txt and DerivedCoreProperties.txt of
+/// the Unicode Character Database, version 18.0; a test compares them with `icu_properties`.
 const INVISIBLE: [(char, char); 27] = [
     ('\u{0000}', '\u{001F}'),
     ('\u{007F}', '\u{009F}'),

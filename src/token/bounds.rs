@@ -1,6 +1,7 @@
 //! How deep JSON may nest, and how large its numbers may be: told from the text alone.
 //!
-//! `json` asks for it only of text that `serde_json` has read. Of any other the answer means nothing.
+//! `json` asks for it only of text that `serde_json` has read. Of any other the answer means
+//! nothing.
 
 /// Tells whether arrays and objects nest at most to `max_depth`, and whether every number is below
 /// 10^308, which all readers of JSON have a value for. The largest `f64` is not far above

@@ -45,9 +45,9 @@ impl Grant {
 
 /// Issuer and judge of access tokens.
 ///
-/// Nothing is kept of one: what it opens, for which client and until when is in the token itself. So
-/// a stranger who asks for tokens writes nothing to the disk, and issuing one leaves all others as
-/// they are, because five calls of a page that has just been opened fetch five of them.
+/// Nothing is kept of one: what it opens, for which client and until when is in the token itself.
+/// So a stranger who asks for tokens writes nothing to the disk, and issuing one leaves all others
+/// as they are, because five calls of a page that has just been opened fetch five of them.
 ///
 /// A token can't be taken back before it expires, [`LIFETIME_SECONDS`] after it was issued, but by
 /// exchanging the store's secret, which ends all of them.

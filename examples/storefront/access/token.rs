@@ -12,10 +12,10 @@
 //! That is written in base64url without padding (RFC 4648 section 5), in 79 to 418 characters. To
 //! clients it is opaque (RFC 6749 section 1.4).
 //!
-//! The MAC's key is derived from the store's secret by HKDF-SHA-256 (RFC 5869). So it is the same after a
-//! restart and on each node that has the secret, and it is no key that signs customer tokens: neither
-//! kind of token can be made into the other. Another secret ends all access tokens at once; clients
-//! fetch new ones, as they do each hour.
+//! The MAC's key is derived from the store's secret by HKDF-SHA-256 (RFC 5869). So it is the same
+//! after a restart and on each node that has the secret, and it is no key that signs customer
+//! tokens: neither kind of token can be made into the other. Another secret ends all access tokens
+//! at once; clients fetch new ones, as they do each hour.
 
 use std::fmt;
 
