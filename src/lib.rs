@@ -70,6 +70,11 @@
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// That of the page about accounts, too.
+#[cfg(all(doctest, feature = "sqlite"))]
+#[doc = include_str!("../docs/accounts.md")]
+struct Accounts;
+
 mod clock;
 #[cfg(feature = "issuer")]
 mod customer;
@@ -152,6 +157,8 @@ pub use crate::customer::SqliteCustomers;
 pub use crate::customer::StoreError;
 #[cfg(feature = "issuer")]
 pub use crate::customer::StoredCustomer;
+#[cfg(feature = "issuer")]
+pub use crate::customer::email_has_invisible_characters;
 #[cfg(feature = "issuer")]
 pub use crate::customer::email_key;
 pub use crate::error::ConfigError;

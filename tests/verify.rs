@@ -305,6 +305,31 @@ fn refuses_duplicate_members_at_any_level_t16() {
     }
 }
 
+/// `serde_json/arbitrary_precision`, which any other crate can turn on, has a reader that takes them.
+#[test]
+fn refuses_a_number_without_a_value_in_members_that_mean_nothing() {
+    let header = r#"{"alg":"HS256"}"#;
+    for number in ["1e400", "-1E+400", "1e308"] {
+        for unknown in [number.to_owned(), format!("[1,{number}]"), format!(r#"{{"y":{number}}}"#)]
+        {
+            let member = format!(r#"{{"x":{unknown},"#);
+            for form in FORMS {
+                let claims = claims().replace('{', &member);
+                assert_refused(sign_raw(&key(), form, header, &claims), Malformed, claims);
+            }
+            let header = header.replace('{', &member);
+            let token = sign_raw(&key(), TokenForm::Compact, &header, claims());
+            assert_refused(token, Malformed, header);
+        }
+    }
+    for number in ["1.5", "-0.0", "9.99e307", "18446744073709551616", "1e-400"] {
+        let member = format!(r#"{{"x":{number},"y":[{{"z":{number}}}],"#);
+        let (header, claims) = (header.replace('{', &member), claims().replace('{', &member));
+        let token = sign_raw(&key(), TokenForm::Compact, &header, claims);
+        assert_eq!(refusal(&verifier(), token), None, "{number}");
+    }
+}
+
 #[test]
 fn refuses_claims_that_are_no_json_object_in_utf_8_t17_t19() {
     for claims in [

@@ -20,6 +20,7 @@ use crate::request::Fields;
 use crate::request::Path;
 use crate::state::Storefront;
 use crate::time;
+use crate::writes::Turn;
 
 /// `GET /v2/customers/:customer/addresses`
 pub(crate) async fn list(
@@ -59,7 +60,7 @@ pub(crate) async fn create(
     // Counted by the statement that inserts, so that two at once can't both be the last.
     insert.push(" WHERE (SELECT count(*) FROM storefront_addresses WHERE customer_id = ");
     insert.push_bind(customer.id()).push(") < ").push_bind(MAX_ADDRESSES).push(" RETURNING *");
-    let row = written(insert, &store).await?.ok_or_else(|| {
+    let row = written(insert, &customer, &store).await?.ok_or_else(|| {
         let detail = format!("a customer has at most {MAX_ADDRESSES} addresses");
         Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "Too many addresses", &detail)
     })?;
@@ -99,7 +100,7 @@ pub(crate) async fn update(
     }
     update.push(" WHERE id = ").push_bind(id);
     update.push(" AND customer_id = ").push_bind(customer.id()).push(" RETURNING *");
-    let row = written(update, &store).await?.ok_or_else(Problem::not_found)?;
+    let row = written(update, &customer, &store).await?.ok_or_else(Problem::not_found)?;
     Ok(Json(json!({ "data": address(&row)? })))
 }
 
@@ -111,8 +112,8 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let id: String = path.get("address")?;
     let delete = sqlx::query(DELETE).bind(id).bind(customer.id());
-    let pool = store.pool.clone();
-    let deleted = store.writes.carry_out(async move { delete.execute(&pool).await }).await?;
+    let delete = async move |turn: Turn| delete.execute(&turn.pool).await;
+    let deleted = store.write_for(customer.caller(), delete).await?;
     if deleted.rows_affected() == 0 {
         return Err(Problem::not_found());
     }
@@ -125,11 +126,11 @@ pub(crate) async fn delete(
 /// to the commit that follows is lost. An address would be acknowledged that a full disk refused.
 async fn written(
     mut statement: QueryBuilder<Sqlite>,
+    customer: &OwnCustomer,
     store: &Storefront,
 ) -> Result<Option<SqliteRow>, Problem> {
-    let pool = store.pool.clone();
-    let write = async move { statement.build().fetch_all(&pool).await };
-    Ok(store.writes.carry_out(write).await?.pop())
+    let write = async move |turn: Turn| statement.build().fetch_all(&turn.pool).await;
+    Ok(store.write_for(customer.caller(), write).await?.pop())
 }
 
 fn address(row: &SqliteRow) -> Result<Value, sqlx::Error> {

@@ -19,11 +19,9 @@ use tower_customer_auth::CustomerUpdate;
 use tower_customer_auth::HashError;
 use tower_customer_auth::HashErrorKind;
 use tower_customer_auth::Secret;
-use tower_customer_auth::VerifiedToken;
+use tower_customer_auth::email_has_invisible_characters;
 
 use crate::access::Caller;
-use crate::cutoffs::ending_tokens;
-use crate::cutoffs::has_ended;
 use crate::page::Page;
 use crate::problem::Problem;
 use crate::random;
@@ -33,6 +31,7 @@ use crate::request::Path;
 use crate::request::parameters;
 use crate::state::Storefront;
 use crate::time;
+use crate::writes::Turn;
 
 /// `POST /v2/customers`, which an access token alone opens: nobody is signed in yet.
 pub(crate) async fn register(
@@ -54,7 +53,7 @@ pub(crate) async fn register(
     let id = random::uuid().map_err(|error| Problem::unavailable(&error))?;
     let id = id.parse().map_err(|error| Problem::unavailable(&error))?;
     let customer = Customer::new(id, name, email);
-    let record = store.customers.insert(&customer, Some(&password)).await?;
+    let record = store.customers.insert(&customer, &password).await?;
     Ok((StatusCode::CREATED, Json(json!({ "data": document(&record) }))))
 }
 
@@ -84,7 +83,6 @@ pub(crate) async fn get(customer: OwnCustomer) -> Json<Value> {
 /// `PUT /v2/customers/:customer`, which changes what it names.
 pub(crate) async fn update(
     customer: OwnCustomer,
-    token: Option<VerifiedToken>,
     State(store): State<Storefront>,
     data: Data,
 ) -> Result<Json<Value>, Problem> {
@@ -103,24 +101,24 @@ pub(crate) async fn update(
     fields.finish()?;
 
     let id = customer.record.customer().id().clone();
-    let customers = store.customers.clone();
-    let Some(password) = password else {
-        let record = customers.update(&id, &update).await?.ok_or_else(Problem::not_found)?;
-        return Ok(Json(json!({ "data": document(&record) })));
-    };
-    let update = update.password(store.hasher.hash(Secret::from(password)).await?);
-    // A password is changed because somebody else may know it, and may have signed in with it.
-    let (changed, pool) = (id.clone(), store.pool.clone());
-    let record = ending_tokens(&store, &id, async move {
-        // The hash has taken its time: this may be a thief, and the customer have been faster.
-        if let Some(token) = token
-            && has_ended(&token, &pool).await?
-        {
-            return Err(Problem::forbidden("the customer token has been revoked"));
+    let (caller, changed) = (&customer.caller, id.clone());
+    let record = match password {
+        None => {
+            let write = async move |turn: Turn| turn.customers.update(&changed, &update).await;
+            store.write_for(caller, write).await?
         }
-        customers.update(&changed, &update).await?.ok_or_else(Problem::not_found)
-    });
-    Ok(Json(json!({ "data": document(&record.await?) })))
+        // A password is changed because it may be known to another, who may have signed in with it.
+        Some(password) => {
+            let update = update.password(store.hasher.hash(Secret::from(password)).await?);
+            let change = async move |turn: Turn| {
+                let record = turn.customers.update(&changed, &update).await?;
+                record.map(Some).ok_or_else(Problem::not_found)
+            };
+            store.end_tokens_for(caller, &id, change).await?
+        }
+    };
+    let record = record.ok_or_else(Problem::not_found)?;
+    Ok(Json(json!({ "data": document(&record) })))
 }
 
 /// `DELETE /v2/customers/:customer`, for the store alone. Orders stay: the store's books need them.
@@ -131,29 +129,34 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.must_be_the_store()?;
     let id: CustomerId = path.get("customer")?;
-    let (customers, pool) = (store.customers.clone(), store.pool.clone());
     let deleted = id.clone();
-    let change = async move {
-        if !customers.delete(&deleted).await? {
+    let change = async move |turn: Turn| {
+        if !turn.customers.delete(&deleted).await? {
             return Err(Problem::not_found());
         }
-        // Nobody can reach them any more, whether or not this is still carried out.
-        sqlx::query(DELETE_ADDRESSES).bind(deleted.to_string()).execute(&pool).await?;
+        // Out of reach already, whether or not this is still carried out.
+        sqlx::query(DELETE_ADDRESSES).bind(deleted.to_string()).execute(&turn.pool).await?;
         Ok(())
     };
-    ending_tokens(&store, &id, change).await?;
+    store.end_tokens_for(&caller, &id, change).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// The customer that the path names, who exists and whom the caller may see.
 pub(crate) struct OwnCustomer {
     record: CustomerRecord,
+    caller: Caller,
 }
 
 impl OwnCustomer {
     /// The identifier as the tables have it.
     pub(crate) fn id(&self) -> String {
         self.record.customer().id().to_string()
+    }
+
+    /// Who asks, which may be the store itself.
+    pub(crate) fn caller(&self) -> &Caller {
+        &self.caller
     }
 }
 
@@ -164,16 +167,16 @@ impl FromRequestParts<Storefront> for OwnCustomer {
         let caller = Caller::from_request_parts(parts, store).await?;
         let path = Path::from_request_parts(parts, store).await;
         let path = path.map_err(IntoResponse::into_response)?;
-        Self::find(&caller, &path, store).await.map_err(IntoResponse::into_response)
+        Self::find(caller, &path, store).await.map_err(IntoResponse::into_response)
     }
 }
 
 impl OwnCustomer {
-    async fn find(caller: &Caller, path: &Path, store: &Storefront) -> Result<Self, Problem> {
+    async fn find(caller: Caller, path: &Path, store: &Storefront) -> Result<Self, Problem> {
         let id: CustomerId = path.get("customer")?;
         caller.may_see(&id)?;
         let record = store.customers.get(&id).await?.ok_or_else(Problem::not_found)?;
-        Ok(Self { record })
+        Ok(Self { record, caller })
     }
 }
 
@@ -196,12 +199,13 @@ impl From<ChangeError> for Problem {
     }
 }
 
-/// Checks what every address has, and leaves the rest to the mail that one would send there.
+/// Checks what every address has, and leaves the rest to the mail that one would send there. What
+/// can't be seen is refused: such an address looks like that of another customer.
 fn check_email(fields: &mut Fields<'_>, email: &str) -> bool {
     let parts = email.rsplit_once('@');
     let whole = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
-    let odd = |character: char| character.is_whitespace() || character.is_control();
-    let valid = whole && email.len() <= MAX_EMAIL && !email.contains(odd);
+    let readable = !email_has_invisible_characters(email) && !email.contains(char::is_whitespace);
+    let valid = whole && email.len() <= MAX_EMAIL && readable;
     if !valid {
         fields.invalid("email", "must be an e-mail address");
     }

@@ -57,7 +57,7 @@ async fn create_tables(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     transaction.commit().await
 }
 
-const TABLES: [&str; 11] = [
+const TABLES: [&str; 10] = [
     "CREATE TABLE IF NOT EXISTS storefront_seed (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         done INTEGER NOT NULL
@@ -67,15 +67,10 @@ const TABLES: [&str; 11] = [
         -- NULL: the implicit grant alone.
         secret_digest BLOB
     ) STRICT",
-    "CREATE TABLE IF NOT EXISTS storefront_access_tokens (
-        digest BLOB PRIMARY KEY NOT NULL,
-        client_id TEXT NOT NULL,
-        kind TEXT NOT NULL,
-        -- Seconds since 1970.
-        expires_at INTEGER NOT NULL
-    ) STRICT, WITHOUT ROWID",
-    "CREATE INDEX IF NOT EXISTS storefront_access_tokens_expiry
-        ON storefront_access_tokens (expires_at)",
+    // Of earlier versions. It held hashes of access tokens that lived an hour: nothing in it is
+    // read any more, and strangers have filled it. An earlier version makes it anew if it is
+    // started again; but stop the one that runs first, because it can't do without.
+    "DROP TABLE IF EXISTS storefront_access_tokens",
     "CREATE TABLE IF NOT EXISTS storefront_changes_begun (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
         customer_id TEXT NOT NULL

@@ -16,8 +16,8 @@
 //! |---|---|---|
 //! | `STOREFRONT_ADDR` | `127.0.0.1:8080` | where to listen; port 0 lets the system choose |
 //! | `STOREFRONT_DB` | `storefront.sqlite3` | the data; `:memory:` keeps none |
-//! | `STOREFRONT_SECRET` | made and kept in `DB.secret`, mode 0600 | the key of the customer tokens, 32 bytes or more |
-//! | `STOREFRONT_SIGNING_KEY` | | a private key (PKCS#8, PEM) for them instead, in a file of mode 0600: P-256, Ed25519 or RSA; its public half is then at `/.well-known/jwks.json` |
+//! | `STOREFRONT_SECRET` | made and kept in `DB.secret`, mode 0600 | the key of the customer tokens, 32 bytes or more. That of the access tokens is derived from it: another secret ends both |
+//! | `STOREFRONT_SIGNING_KEY` | | a private key (PKCS#8, PEM) for them instead, in a file of mode 0600: P-256, Ed25519 or RSA; its public half is then at `/.well-known/jwks.json`. The secret in `DB.secret` is for access tokens alone then |
 //! | `STOREFRONT_TOKEN_FORM` | `compact` | how customer tokens are written, `compact` or `legacy`; both are accepted |
 //! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, route, status |
 //! | `STOREFRONT_OIDC_ISSUER` | | the OpenID provider that customers may sign in with |
@@ -90,6 +90,7 @@ use tower_customer_auth::TokenForm;
 use tower_customer_auth::TokenIssuer;
 use tower_customer_auth::Verifier;
 
+use crate::access::AccessKey;
 use crate::access::AccessTokens;
 use crate::config::Config;
 use crate::config::Database;
@@ -100,6 +101,7 @@ use crate::serve::listen;
 use crate::serve::serve;
 use crate::state::Storefront;
 use crate::try_it::TryIt;
+use crate::writes::Customers;
 use crate::writes::Writes;
 
 #[tokio::main]
@@ -127,12 +129,13 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
         listener.map_err(|error| format!("can't listen on {:?}: {error}", config.addr))?;
     let origin = format!("http://{}", listener.local_addr()?);
 
-    let keys = keys(&config)?;
+    let (keys, access_key) = keys(&config)?;
     let customers = database::open(&config.database).await?;
     let pool = customers.pool().clone();
     let (hasher, clock) = (PasswordHasher::new(), system_clock());
-    let parts = Parts { keys, customers, hasher, clock, provider: config.provider };
-    let router = parts.assemble(config.token_form, config.log).await?;
+    let provider = config.provider;
+    let parts = Parts { keys, access_key, customers, hasher, clock, provider };
+    let (router, _) = parts.assemble(config.token_form, config.log).await?;
 
     // Before anybody is told that there is a server: whoever waits for that may stop it at once.
     let stop = shutdown_signal()?;
@@ -146,17 +149,20 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     Ok(())
 }
 
-/// The key of the customer tokens. Held in memory alone where the data is.
-fn keys(config: &Config) -> Result<KeyRing, Box<dyn Error + Send + Sync>> {
-    if let Some(path) = &config.signing_key {
-        return Ok(KeyRing::new(signing_key::load(path)?));
-    }
+/// The keys of customer tokens and of access tokens. Held in memory alone where the data is.
+fn keys(config: &Config) -> Result<(KeyRing, AccessKey), Box<dyn Error + Send + Sync>> {
+    // First of the two: a start without it must not leave a secret file behind.
+    let signing_key = config.signing_key.as_deref().map(signing_key::load).transpose()?;
     let (secret, from) = match (&config.secret, &config.database) {
         (Some(secret), _) => (secret.clone(), "STOREFRONT_SECRET"),
         (None, Database::Memory) => (secret_file::fresh()?, "the secret of this run"),
         (None, Database::File(path)) => (secret_file::load_or_create(path)?, "the secret file"),
     };
-    Ok(KeyRing::hs256(secret.expose()).map_err(|error| format!("{from} is not safe: {error}"))?)
+    // Checked too where a private key signs the customer tokens: then it is for access tokens alone.
+    let keys =
+        KeyRing::hs256(secret.expose()).map_err(|error| format!("{from} is not safe: {error}"))?;
+    let keys = signing_key.map_or(keys, KeyRing::new);
+    Ok((keys, AccessKey::derive(&secret)))
 }
 
 fn system_clock() -> Arc<dyn Clock> {
@@ -166,6 +172,7 @@ fn system_clock() -> Arc<dyn Clock> {
 /// What a store is put together from.
 struct Parts {
     keys: KeyRing,
+    access_key: AccessKey,
     customers: SqliteCustomers,
     hasher: PasswordHasher,
     clock: Arc<dyn Clock>,
@@ -179,8 +186,8 @@ impl Parts {
         self,
         token_form: TokenForm,
         log: bool,
-    ) -> Result<Router, Box<dyn Error + Send + Sync>> {
-        let Self { keys, customers, hasher, clock, provider } = self;
+    ) -> Result<(Router, Storefront), Box<dyn Error + Send + Sync>> {
+        let Self { keys, access_key, customers, hasher, clock, provider } = self;
         seed::fill(&customers, &hasher).await?;
         let pool = customers.pool().clone();
         let revocations = Revocations::in_memory();
@@ -189,7 +196,7 @@ impl Parts {
         let jwk_set = signing_key::is_public(&keys)
             .then(|| JwkSetService::new(keys.clone()).clock(Arc::clone(&clock)));
         let writes = Writes::default();
-        let access_tokens = AccessTokens::new(pool.clone(), writes.clone(), Arc::clone(&clock));
+        let access_tokens = AccessTokens::new(access_key, Arc::clone(&clock));
         let verifier = Verifier::builder(keys.clone())
             .revocations(revocations.clone())
             .clock(Arc::clone(&clock))
@@ -210,9 +217,10 @@ impl Parts {
             issuer = issuer.oidc(grant.clone());
         }
         let issuer = issuer.build()?;
+        let customers = Customers::new(customers);
         let store =
             Storefront { pool, writes, customers, access_tokens, hasher, revocations, oidc, clock };
-        Ok(app::app(store, verifier, issuer, jwk_set, log))
+        Ok((app::app(store.clone(), verifier, issuer, jwk_set, log), store))
     }
 }
 

@@ -9,17 +9,18 @@ use tower_customer_auth::Clock;
 use tower_customer_auth::OidcGrant;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::Revocations;
-use tower_customer_auth::SqliteCustomers;
 
 use crate::access::AccessTokens;
+use crate::writes::Customers;
 use crate::writes::Writes;
 
 /// The store: its data, and the parts of the crate that look after its customers.
 #[derive(Clone, Debug)]
 pub(crate) struct Storefront {
+    /// For handlers to read with. They write with what [`write_for`](Self::write_for) hands them.
     pub(crate) pool: SqlitePool,
     pub(crate) writes: Writes,
-    pub(crate) customers: SqliteCustomers,
+    pub(crate) customers: Customers,
     pub(crate) access_tokens: AccessTokens,
     pub(crate) hasher: PasswordHasher,
     pub(crate) revocations: Revocations,

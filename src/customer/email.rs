@@ -1,4 +1,4 @@
-//! When two e-mail addresses are one.
+//! When two e-mail addresses are one, and which ones look alike.
 
 /// Returns the key under which an e-mail address is compared: its Unicode lower case.
 ///
@@ -31,8 +31,85 @@ pub fn email_key(email: &str) -> String {
         .collect()
 }
 
+/// Tells whether an e-mail address has a character that is not seen where the address is shown.
+///
+/// These are the control and format characters of Unicode 18.0 (General_Category Cc and Cf, with
+/// the zero-width, bidirectional and tag characters), its line and paragraph separators (Zl, Zp),
+/// and what a renderer shows as nothing (Default_Ignorable_Code_Point: variation selectors and
+/// Hangul fillers, for example). Spaces are not among them.
+///
+/// # Security
+///
+/// To [`email_key`] such an address is another one than the same address without them; to a person
+/// it is the same, or one that is shown in another order than it is stored. So an attacker can
+/// register a second `ron@swanson.com`. Refuse it when a customer registers or changes their
+/// e-mail. A login by OpenID Connect takes an e-mail claim that has such characters for none. The
+/// password login doesn't ask: customers who have such an address already can still sign in.
+///
+/// Letters of different scripts that look alike are not found: that is the subject of Unicode
+/// Technical Standard 39, and depends on the languages of a shop's customers.
+///
+/// # Example
+///
+/// ```
+/// use tower_customer_auth::email_has_invisible_characters;
+///
+/// assert!(!email_has_invisible_characters("élodie@example.fr"));
+/// // A zero-width space, and an override of the direction of the text.
+/// assert!(email_has_invisible_characters("ron\u{200B}@swanson.com"));
+/// assert!(email_has_invisible_characters("ron\u{202E}moc.nosnaws@example.com"));
+/// ```
+#[must_use]
+pub fn email_has_invisible_characters(email: &str) -> bool {
+    email.chars().any(is_invisible)
+}
+
+fn is_invisible(character: char) -> bool {
+    // In order: the last range that begins at or before the character is the one it could be in.
+    let above = INVISIBLE.partition_point(|(first, _)| *first <= character);
+    above > 0 && character <= INVISIBLE[above - 1].1
+}
+
+/// First and last of each range. From DerivedGeneralCategory.txt and DerivedCoreProperties.txt of
+/// the Unicode Character Database, version 18.0; a test compares them with `icu_properties`.
+const INVISIBLE: [(char, char); 27] = [
+    ('\u{0000}', '\u{001F}'),
+    ('\u{007F}', '\u{009F}'),
+    ('\u{00AD}', '\u{00AD}'),
+    ('\u{034F}', '\u{034F}'),
+    ('\u{0600}', '\u{0605}'),
+    ('\u{061C}', '\u{061C}'),
+    ('\u{06DD}', '\u{06DD}'),
+    ('\u{070F}', '\u{070F}'),
+    ('\u{0890}', '\u{0891}'),
+    ('\u{08E2}', '\u{08E2}'),
+    ('\u{115F}', '\u{1160}'),
+    ('\u{17B4}', '\u{17B5}'),
+    ('\u{180B}', '\u{180F}'),
+    ('\u{200B}', '\u{200F}'),
+    ('\u{2028}', '\u{202E}'),
+    ('\u{2060}', '\u{206F}'),
+    ('\u{3164}', '\u{3164}'),
+    ('\u{FE00}', '\u{FE0F}'),
+    ('\u{FEFF}', '\u{FEFF}'),
+    ('\u{FFA0}', '\u{FFA0}'),
+    ('\u{FFF0}', '\u{FFFB}'),
+    ('\u{110BD}', '\u{110BD}'),
+    ('\u{110CD}', '\u{110CD}'),
+    ('\u{13430}', '\u{1343F}'),
+    ('\u{1BCA0}', '\u{1BCA3}'),
+    ('\u{1D173}', '\u{1D17A}'),
+    ('\u{E0000}', '\u{E0FFF}'),
+];
+
 #[cfg(test)]
 mod tests {
+    use icu_properties::CodePointMapData;
+    use icu_properties::CodePointSetData;
+    use icu_properties::props::DefaultIgnorableCodePoint;
+    use icu_properties::props::GeneralCategory;
+
+    use super::email_has_invisible_characters;
     use super::email_key;
 
     #[test]
@@ -66,6 +143,38 @@ mod tests {
         for email in ["Ron@Swanson.com", "İ@example.tr", "ΣΣς@example.gr", ""] {
             let key = email_key(email);
             assert_eq!(email_key(&key), key);
+        }
+    }
+
+    #[test]
+    fn the_invisible_characters_are_those_of_unicode() {
+        let categories = CodePointMapData::<GeneralCategory>::new();
+        let ignorable = CodePointSetData::new::<DefaultIgnorableCodePoint>();
+        for character in '\0'..=char::MAX {
+            let category = matches!(
+                categories.get(character),
+                GeneralCategory::Control
+                    | GeneralCategory::Format
+                    | GeneralCategory::LineSeparator
+                    | GeneralCategory::ParagraphSeparator
+            );
+            let expected = category || ignorable.contains(character);
+            let email = format!("r{character}n@swanson.com");
+            assert_eq!(email_has_invisible_characters(&email), expected, "{email:?}");
+        }
+    }
+
+    #[test]
+    fn an_invisible_character_is_found_wherever_it_stands() {
+        for email in
+            ["\u{FEFF}ron@swanson.com", "ron@\u{AD}swanson.com", "ron@swanson.com\u{E0041}"]
+        {
+            assert!(email_has_invisible_characters(email), "{email:?}");
+        }
+        for email in
+            ["", "ron@swanson.com", "ÅSE@Example.no", "ЖЕНЯ@пример.рф", "李@例え.jp", "a b@c"]
+        {
+            assert!(!email_has_invisible_characters(email), "{email:?}");
         }
     }
 }

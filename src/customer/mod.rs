@@ -28,6 +28,7 @@ mod store;
 #[cfg(test)]
 mod suite;
 
+pub use self::email::email_has_invisible_characters;
 pub use self::email::email_key;
 pub use self::error::ChangeError;
 pub use self::error::ChangeErrorKind;

@@ -185,6 +185,11 @@ impl CustomerUpdate {
     }
 
     /// Sets another e-mail address.
+    ///
+    /// # Security
+    ///
+    /// Any text is taken. Refuse an address that looks like another one first: see
+    /// [`email_has_invisible_characters`](crate::email_has_invisible_characters).
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.email = Some(email.into());
         self

@@ -79,8 +79,8 @@ pub(super) fn login(body: &[u8], mechanisms: Mechanisms) -> Result<Login, Refusa
     if !each_member(body, MAX_DEPTH, |_, _| {}) {
         return Err(Refusal::Json);
     }
-    let body: Members = serde_json::from_slice(body).map_err(|_| Refusal::Json)?;
-    let Value::Object(fields) = body.data else {
+    // It is a strict object, so nothing but its `data` can be wrong here: missing, or no object.
+    let Ok(Body { data: fields }) = serde_json::from_slice(body) else {
         return Err(Refusal::Fields(vec![required("data", "data is required")]));
     };
     let mut errors = Vec::new();
@@ -96,10 +96,10 @@ pub(super) fn login(body: &[u8], mechanisms: Mechanisms) -> Result<Login, Refusa
     };
     let login = match mechanism {
         Some("password") if mechanisms.password => {
-            Login::Password(password_login(*fields, &mut errors))
+            Login::Password(password_login(fields, &mut errors))
         }
         #[cfg(feature = "oidc")]
-        Some("oidc") if mechanisms.oidc => Login::Oidc(code_exchange(*fields, &mut errors)),
+        Some("oidc") if mechanisms.oidc => Login::Oidc(code_exchange(fields, &mut errors)),
         _ => {
             // Which other fields there must be depends on this one.
             errors.push(invalid("authentication_mechanism", mechanisms.must_be_one()));
@@ -163,7 +163,7 @@ impl TextField {
         match value {
             Value::Text(text) if !text.is_empty() => return text,
             Value::Text(_) | Value::Absent => errors.push(required(self.name, self.missing)),
-            Value::Object(_) | Value::Other => errors.push(invalid(self.name, self.no_text)),
+            Value::Other => errors.push(invalid(self.name, self.no_text)),
         }
         Zeroizing::default()
     }
@@ -207,11 +207,39 @@ fn invalid(source: &'static str, detail: &'static str) -> ErrorObject {
     ErrorObject { status: 400, source: Some(source), title: "invalid", detail }
 }
 
-/// The members that mean something, of the body as of its `data`. Others are skipped.
+/// The body. Members beside `data` are skipped.
+#[derive(Deserialize)]
+struct Body {
+    #[serde(deserialize_with = "object")]
+    data: Members,
+}
+
+/// Reads an object and nothing else: what is derived would take an array as well.
+///
+/// Asks for an object instead of for anything: where `serde_json/arbitrary_precision` is on, a
+/// visitor of anything meets the number 1.5 as an object.
+fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
+    struct Object;
+
+    impl<'de> Visitor<'de> for Object {
+        type Value = Members;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a JSON object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Members, A::Error> {
+            Members::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+
+    deserializer.deserialize_map(Object)
+}
+
+/// The members of `data` that mean something. Others are skipped.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Members {
-    data: Value,
     r#type: Value,
     authentication_mechanism: Value,
     email: Value,
@@ -232,7 +260,6 @@ enum Value {
     #[default]
     Absent,
     Text(Zeroizing<String>),
-    Object(Box<Members>),
     Other,
 }
 
@@ -276,9 +303,9 @@ impl<'de> Deserialize<'de> for Value {
                 Ok(Value::Other)
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Value, A::Error> {
-                let members = Members::deserialize(MapAccessDeserializer::new(map))?;
-                Ok(Value::Object(Box::new(members)))
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+                Ok(Value::Other)
             }
         }
 

@@ -10,6 +10,7 @@ use super::NoncePolicy;
 use super::OidcError;
 use super::OidcProfile;
 use crate::customer::Identity;
+use crate::customer::email_has_invisible_characters;
 use crate::key::PublicKeys;
 use crate::key::Refusal;
 use crate::key::VerifyingKey;
@@ -282,7 +283,7 @@ impl Person {
             _ => None,
         };
         match claim {
-            "email" => self.email = text(value).filter(|email| email.len() <= MAX_EMAIL_LEN),
+            "email" => self.email = text(value).filter(|email| is_usable(email)),
             "email_verified" => self.email_verified = value == Json::Boolean(true),
             "name" => self.name = text(value),
             "given_name" => self.given_name = text(value),
@@ -324,6 +325,11 @@ impl Person {
         let name = self.name.clone().or(from_parts).or_else(|| self.preferred_username.clone());
         name.map(|name| name.chars().take(MAX_NAME_LEN).collect())
     }
+}
+
+/// Whether a customer can be given this address: one that looks like another's is none.
+fn is_usable(email: &str) -> bool {
+    email.len() <= MAX_EMAIL_LEN && !email_has_invisible_characters(email)
 }
 
 fn text(value: Option<Json<'_>>) -> Result<Option<Cow<'_, str>>, ()> {

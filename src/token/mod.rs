@@ -4,6 +4,7 @@
 //! other. What it gives is *not* authenticated: `verify` does that, and only then parses claims.
 
 mod base64;
+mod bounds;
 mod claims;
 #[cfg(any(feature = "issuer", feature = "test-util"))]
 mod encode;

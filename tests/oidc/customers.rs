@@ -3,10 +3,14 @@
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use tower_customer_auth::Admission;
 use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerStore;
 use tower_customer_auth::HttpClient;
+use tower_customer_auth::Identity;
+use tower_customer_auth::IdentityStore;
 use tower_customer_auth::MemoryCustomers;
+use tower_customer_auth::Newcomer;
 use tower_customer_auth::OidcGrant;
 use tower_customer_auth::PasswordGrant;
 use tower_customer_auth::PasswordHash;
@@ -21,8 +25,10 @@ use tower_customer_auth::testing::Fault;
 use crate::kit::Answer;
 use crate::kit::CHALLENGE;
 use crate::kit::CLIENT;
+use crate::kit::ISSUER;
 use crate::kit::REDIRECT;
 use crate::kit::Shop;
+use crate::kit::consent;
 use crate::kit::consent_of;
 use crate::kit::profile;
 use crate::kit::provider;
@@ -89,6 +95,38 @@ async fn create_where_the_policy_allows_one_email_to_many() {
     assert_eq!(found.customer().id().to_string(), RON, "the one with the password");
     let another = shop.sign_in_by(consent_of("leslie")).await;
     assert_ne!(another.customer(), newcomer.customer());
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_email_with_invisible_characters_counts_as_none_for_a_new_identity() {
+    for shop in [allowing(), linking(), refusing()] {
+        register(&shop).await;
+        for (subject, email) in [
+            ("zero width", "ron\u{200B}@swanson.com"),
+            ("override", "ron@\u{202E}moc.nosnaws"),
+            ("byte order mark", "\u{FEFF}ron@swanson.com"),
+            ("tag", "ron@swanson.com\u{E0061}"),
+        ] {
+            let newcomer = shop.sign_in_by(consent_of(subject).claim("email", email)).await;
+            assert_eq!(shop.email_of(newcomer.customer()).await, "", "{subject}");
+        }
+        // What userinfo says is asked for then, as where the ID token has none.
+        let spoiled = consent_of("both").id_token_claim("email", "ron\u{AD}@swanson.com");
+        let newcomer = shop.sign_in_by(spoiled.userinfo_claim("email", "duke@silver.com")).await;
+        assert_eq!(shop.email_of(newcomer.customer()).await, "duke@silver.com");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_known_identity_signs_in_whatever_characters_its_email_has() {
+    let shop = refusing();
+    let identity = Identity::new(ISSUER, "ron").unwrap();
+    let ron = Customer::new(RON.parse().unwrap(), "Ron", "ron\u{200B}@swanson.com");
+    let known = shop.customers.create(&Newcomer::new(identity, ron.clone()), true).await.unwrap();
+    assert_eq!(known, Admission::Admitted(ron));
+    let signed_in = shop.sign_in_by(consent().claim("email", "ron\u{200B}@swanson.com")).await;
+    assert_eq!(signed_in.customer(), RON);
+    assert_eq!(shop.email_of(RON).await, "ron\u{200B}@swanson.com");
 }
 
 #[tokio::test(start_paused = true)]

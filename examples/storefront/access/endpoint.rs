@@ -11,6 +11,7 @@ use crate::access::AccessTokens;
 use crate::access::Grant;
 use crate::access::LIFETIME_SECONDS;
 use crate::access::digest;
+use crate::access::token::MAX_CLIENT_LEN;
 use crate::body::WholeBody;
 use crate::problem::FieldError;
 use crate::problem::Problem;
@@ -45,7 +46,7 @@ pub(crate) async fn issue(
         // client, a wrong secret, and a client that may not use this grant.
         return Err(Problem::forbidden("the client is not known, or may not do this"));
     }
-    let issued = tokens.issue(grant, client.to_owned()).await?;
+    let issued = tokens.issue(grant, client)?;
     Ok(Json(json!({
         "access_token": issued.text,
         "token_type": "Bearer",
@@ -58,6 +59,9 @@ pub(crate) async fn issue(
 /// Tells whether there is such a client. One without a secret has the implicit grant alone, one
 /// with a secret client credentials alone: its id stands on no page.
 async fn is_client(pool: &SqlitePool, id: &str, secret: Option<&str>) -> Result<bool, sqlx::Error> {
+    if id.len() > MAX_CLIENT_LEN {
+        return Ok(false);
+    }
     let found: Option<Option<Vec<u8>>> =
         sqlx::query_scalar(FIND_CLIENT).bind(id).fetch_optional(pool).await?;
     Ok(match (found, secret) {

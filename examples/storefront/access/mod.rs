@@ -2,13 +2,12 @@
 
 mod caller;
 mod endpoint;
+mod token;
 
 use std::sync::Arc;
 
 use sha2::Digest;
 use sha2::Sha256;
-use sqlx::Row;
-use sqlx::SqlitePool;
 use tower_customer_auth::ClientAuthenticator;
 use tower_customer_auth::ClientDecision;
 use tower_customer_auth::Clock;
@@ -17,10 +16,10 @@ use tower_customer_auth::StoreError;
 pub(crate) use self::caller::Caller;
 pub(crate) use self::caller::require_access_token;
 pub(crate) use self::endpoint::issue;
+pub(crate) use self::token::AccessKey;
 use crate::problem::Problem;
 use crate::random;
 use crate::time::epoch_seconds;
-use crate::writes::Writes;
 
 /// How an access token was come by, and so what it opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,78 +43,62 @@ impl Grant {
     }
 }
 
-/// The access tokens that are out.
+/// Issuer and judge of access tokens.
 ///
-/// They are random, and kept as hashes beside the rest of the data: they survive a restart, and
-/// whoever reads the file can't use them. Issuing one leaves all others as they are, because five
-/// calls of a page that has just been opened fetch five of them.
+/// Nothing is kept of one: what it opens, for which client and until when is in the token itself.
+/// So a stranger who asks for tokens writes nothing to the disk, and issuing one leaves all others
+/// as they are, because five calls of a page that has just been opened fetch five of them.
+///
+/// A token can't be taken back before it expires, [`LIFETIME_SECONDS`] after it was issued, but by
+/// exchanging the store's secret, which ends all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessTokens {
-    pool: SqlitePool,
-    writes: Writes,
+    key: AccessKey,
     clock: Arc<dyn Clock>,
 }
 
 /// An access token that has just been issued.
 struct AccessToken {
     text: String,
-    expires: i64,
+    expires: u64,
 }
 
 impl AccessTokens {
-    pub(crate) fn new(pool: SqlitePool, writes: Writes, clock: Arc<dyn Clock>) -> Self {
-        Self { pool, writes, clock }
+    pub(crate) fn new(key: AccessKey, clock: Arc<dyn Clock>) -> Self {
+        Self { key, clock }
     }
 
-    /// Issues one, and drops those that have expired.
-    async fn issue(&self, grant: Grant, client: String) -> Result<AccessToken, Problem> {
-        let text = random::bytes::<32>().map_err(|error| Problem::unavailable(&error))?;
-        let text = random::hex(&text);
-        let now = epoch_seconds(self.clock.now());
-        let expires = now + i64::from(LIFETIME_SECONDS);
-        let insert = sqlx::query(INSERT).bind(digest(&text)).bind(client).bind(grant.name());
-        let insert = insert.bind(expires);
-        let pool = self.pool.clone();
-        let write = async move {
-            sqlx::query(PRUNE).bind(now).execute(&pool).await?;
-            insert.execute(&pool).await
-        };
-        self.writes.carry_out(write).await?;
-        Ok(AccessToken { text, expires })
+    fn issue(&self, grant: Grant, client: &str) -> Result<AccessToken, Problem> {
+        let id = random::bytes().map_err(|error| Problem::unavailable(&error))?;
+        let expires = self.now() + u64::from(LIFETIME_SECONDS);
+        Ok(AccessToken { text: self.key.issue(grant, expires, id, client), expires })
     }
 
     /// Returns the grant of a token that is good now.
-    ///
-    /// It is looked up by its hash, so the time a look-up takes tells nothing about a token.
-    async fn find(&self, text: &str) -> Result<Option<Grant>, sqlx::Error> {
-        let now = epoch_seconds(self.clock.now());
-        let found =
-            sqlx::query(FIND).bind(digest(text)).bind(now).fetch_optional(&self.pool).await?;
-        found.map(|row| Ok(Grant::parse(row.try_get("kind")?))).transpose().map(Option::flatten)
+    fn find(&self, text: &str) -> Option<Grant> {
+        self.key.check(text, self.now())
+    }
+
+    /// A clock before 1970 reads as 1970, as everywhere in this program.
+    fn now(&self) -> u64 {
+        u64::try_from(epoch_seconds(self.clock.now())).unwrap_or_default()
     }
 }
 
 /// What the issuer asks before it looks at a login. Either grant may sign customers in.
 impl ClientAuthenticator for AccessTokens {
     async fn authenticate(&self, bearer: &str) -> Result<ClientDecision, StoreError> {
-        Ok(match self.find(bearer).await.map_err(StoreError::new)? {
+        Ok(match self.find(bearer) {
             Some(_) => ClientDecision::Accepted,
             None => ClientDecision::Refused,
         })
     }
 }
 
-/// The hash under which a random secret is kept. It needs no salt and no slowness: nobody guesses
-/// 32 random bytes.
+/// The hash under which a random secret is kept. It needs no salt and no slowness: 32 random
+/// bytes can't be guessed.
 pub(crate) fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }
 
 const LIFETIME_SECONDS: u32 = 3600;
-
-const INSERT: &str = "\
-    INSERT INTO storefront_access_tokens (digest, client_id, kind, expires_at) \
-    VALUES (?1, ?2, ?3, ?4)";
-const FIND: &str = "\
-    SELECT kind FROM storefront_access_tokens WHERE digest = ?1 AND expires_at > ?2";
-const PRUNE: &str = "DELETE FROM storefront_access_tokens WHERE expires_at <= ?1";

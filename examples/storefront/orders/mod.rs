@@ -13,7 +13,6 @@ use sqlx::Row;
 use sqlx::Sqlite;
 use sqlx::SqlitePool;
 use sqlx::sqlite::SqliteRow;
-use tower_customer_auth::CustomerId;
 
 use self::query::ListQuery;
 use crate::access::Caller;
@@ -91,8 +90,8 @@ async fn count(
 fn push_scope(query: &mut QueryBuilder<Sqlite>, caller: &Caller) {
     match caller {
         Caller::Store => {}
-        Caller::Customer(id) => {
-            query.push(" AND customer_id = ").push_bind(CustomerId::to_string(id));
+        Caller::Customer(token) => {
+            query.push(" AND customer_id = ").push_bind(token.customer_id().to_string());
         }
     }
 }

@@ -4,6 +4,9 @@ use axum::body::Body;
 use axum::http::Request;
 use axum::http::header;
 use serde_json::json;
+use sqlx::ConnectOptions;
+use sqlx::Connection;
+use sqlx::sqlite::SqliteConnectOptions;
 
 use super::Answer;
 use super::Folder;
@@ -133,7 +136,37 @@ async fn a_missing_unknown_or_expired_access_token_is_a_401_before_anything_else
 }
 
 #[tokio::test]
-async fn an_access_token_survives_a_restart_and_is_kept_as_a_hash() {
+async fn a_tampered_access_token_is_a_401() {
+    let shop = Shop::open().await;
+    let settings = "/v2/settings/customer-authentication";
+    let token = shop.implicit().await;
+    assert_eq!(shop.client(&token).get(settings).await.status, 200);
+    let mut bytes = base64_simd::URL_SAFE_NO_PAD.decode_to_vec(&token).unwrap();
+    // The grant, the expiry, the id, the client, the MAC.
+    for at in [1, 9, 20, 26, 58] {
+        bytes[at] ^= 3;
+        let tampered = base64_simd::URL_SAFE_NO_PAD.encode_to_string(&bytes);
+        shop.client(&tampered).get(settings).await.plainly_refused(401);
+        bytes[at] ^= 3;
+    }
+    let other_end = format!("{token}A");
+    for tampered in [&token[..token.len() - 1], &other_end, &token.to_uppercase(), "A"] {
+        shop.client(tampered).get(settings).await.plainly_refused(401);
+    }
+}
+
+#[tokio::test]
+async fn an_access_token_is_good_on_every_node_that_has_the_secret_and_on_no_other() {
+    let (shop, node) = (Shop::open().await, Shop::open().await);
+    let stranger = Shop::with_secret("a secret of another store altogether").await;
+    let settings = "/v2/settings/customer-authentication";
+    let token = shop.implicit().await;
+    assert_eq!(node.client(&token).get(settings).await.status, 200);
+    stranger.client(&token).get(settings).await.plainly_refused(401);
+}
+
+#[tokio::test]
+async fn an_access_token_survives_a_restart_and_is_kept_nowhere() {
     let folder = Folder::new();
     let shop = Shop::open_file(&folder.file()).await;
     let token = shop.implicit().await;
@@ -144,19 +177,56 @@ async fn an_access_token_survives_a_restart_and_is_kept_as_a_hash() {
     assert_eq!(shop.client(&token).get(settings).await.status, 200);
     shop.pool.close().await;
     let file = std::fs::read(folder.file()).unwrap();
-    assert!(!file.windows(token.len()).any(|window| window == token.as_bytes()));
+    let id = &base64_simd::URL_SAFE_NO_PAD.decode_to_vec(&token).unwrap()[10..26];
+    for text in [token.as_bytes(), id] {
+        assert!(!file.windows(text.len()).any(|window| window == text));
+    }
 }
 
 #[tokio::test]
-async fn expired_access_tokens_are_dropped() {
-    let shop = Shop::open().await;
-    for _ in 0..3 {
+async fn issuing_access_tokens_writes_nothing() {
+    let folder = Folder::new();
+    let shop = Shop::open_file(&folder.file()).await;
+    let log = folder.file().with_extension("sqlite3-wal");
+    let size = || std::fs::metadata(&log).unwrap().len();
+    let before = size();
+    for _ in 0..100 {
         shop.implicit().await;
+        shop.office().await;
     }
-    shop.clock.advance(Duration::from_secs(3600));
+    assert_eq!(size(), before);
+    // Not even where the file is another process's to write.
+    let mut other = SqliteConnectOptions::new().filename(folder.file()).connect().await.unwrap();
+    let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
     shop.implicit().await;
-    let count = sqlx::query_scalar("SELECT count(*) FROM storefront_access_tokens");
-    assert_eq!(count.fetch_one(&shop.pool).await.ok(), Some(1_i64));
+    lock.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn the_table_of_access_tokens_of_earlier_versions_goes() {
+    let folder = Folder::new();
+    let shop = Shop::open_file(&folder.file()).await;
+    let table = "CREATE TABLE storefront_access_tokens (digest BLOB PRIMARY KEY NOT NULL)";
+    sqlx::query(table).execute(&shop.pool).await.unwrap();
+    shop.pool.close().await;
+
+    let shop = Shop::open_file(&folder.file()).await;
+    let tables = "SELECT name FROM sqlite_schema WHERE name LIKE 'storefront_access%'";
+    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(&shop.pool).await.unwrap();
+    assert_eq!(tables, Vec::<String>::new());
+    shop.implicit().await;
+}
+
+#[tokio::test]
+async fn a_client_id_that_is_too_long_for_a_token_is_unknown() {
+    let shop = Shop::open().await;
+    for (len, status) in [(255, 200), (256, 403)] {
+        let client = "x".repeat(len);
+        let insert = sqlx::query("INSERT INTO storefront_clients (id) VALUES (?1)").bind(&client);
+        assert_eq!(insert.execute(&shop.pool).await.unwrap().rows_affected(), 1);
+        let answer = ask(&shop, &format!("grant_type=implicit&client_id={client}")).await;
+        assert_eq!(answer.status, status, "{len}");
+    }
 }
 
 #[tokio::test]

@@ -3,6 +3,7 @@ use std::time::Duration;
 use axum::http::header;
 use serde_json::Value;
 use serde_json::json;
+use tower_customer_auth::Customer;
 use tower_customer_auth::PasswordHasher;
 
 use super::Client;
@@ -88,6 +89,59 @@ async fn a_registration_is_refused_with_each_field_that_is_missing_or_bad() {
         let answer = anybody.post("/v2/customers", person).await;
         assert_eq!(answer.refused(400), fields([name]), "{name} {bad}");
     }
+}
+
+#[tokio::test]
+async fn an_e_mail_with_invisible_characters_is_refused_at_registration_and_change() {
+    let shop = Shop::open().await;
+    let ron = shop.signed_in(RON).await;
+    for invisible in [
+        '\u{AD}',
+        '\u{61C}',
+        '\u{180E}',
+        '\u{200B}',
+        '\u{200F}',
+        '\u{202A}',
+        '\u{202E}',
+        '\u{2060}',
+        '\u{2064}',
+        '\u{2066}',
+        '\u{206F}',
+        '\u{FE0F}',
+        '\u{FEFF}',
+        '\u{FFF9}',
+        '\u{FFFB}',
+        '\u{1D173}',
+        '\u{E0001}',
+        '\u{E007F}',
+        '\u{E0100}',
+    ] {
+        let email = format!("april{invisible}@pawnee.gov");
+        let mut person = april();
+        person["email"] = json!(email);
+        let registered = ron.post("/v2/customers", person).await;
+        assert_eq!(registered.refused(400), fields(["email"]), "{email:?}");
+        let changed = ron.put(&ron_path(), json!({ "email": email })).await;
+        assert_eq!(changed.refused(400), fields(["email"]), "{email:?}");
+    }
+    assert_eq!(ron.get(&ron_path()).await.data(200)["email"], "ron@swanson.com");
+}
+
+#[tokio::test]
+async fn a_customer_whose_e_mail_has_invisible_characters_already_can_still_sign_in() {
+    let customers = database::open(&Database::Memory).await.unwrap();
+    let hasher = super::fast_hasher();
+    let password = hasher.hash("i hate everything".into()).await.unwrap();
+    let april = Customer::new(NOBODY.parse().unwrap(), "April", "april\u{200B}@pawnee.gov");
+    customers.insert(&april, Some(&password)).await.unwrap();
+    let shop = Shop::over(customers, hasher).await;
+    // This store was no new one, and has no clients.
+    let client = "INSERT INTO storefront_clients (id) VALUES ('X')";
+    assert_eq!(sqlx::query(client).execute(&shop.pool).await.unwrap().rows_affected(), 1);
+    let anybody = shop.client(&shop.implicit().await);
+    let token = anybody.login("april\u{200B}@pawnee.gov", "i hate everything").await.data(200);
+    assert_eq!(token["customer_id"], NOBODY);
+    anybody.login("april@pawnee.gov", "i hate everything").await.plainly_refused(403);
 }
 
 #[tokio::test]

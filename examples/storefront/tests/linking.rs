@@ -1,7 +1,9 @@
 //! A link to a customer ends the customer's earlier tokens, and a restart doesn't give them back.
 
+use serde_json::json;
 use tower_customer_auth::Admission;
 use tower_customer_auth::Customer;
+use tower_customer_auth::CustomerId;
 use tower_customer_auth::Identity;
 use tower_customer_auth::IdentityStore;
 use tower_customer_auth::Newcomer;
@@ -38,7 +40,7 @@ async fn a_link_keeps_a_cut_off_that_the_next_start_knows() {
     let shop = Shop::open_file(&folder.file()).await;
     let token = shop.customer_token(RON);
     let linked = customers(&folder, &shop).await;
-    let ron = RON.parse().unwrap();
+    let ron = id();
     let Admission::Admitted(admitted) =
         linked.link(&newcomer("ron@swanson.com"), &ron).await.unwrap()
     else {
@@ -62,11 +64,29 @@ async fn a_link_that_comes_too_late_keeps_none() {
     let folder = Folder::new();
     let shop = Shop::open_file(&folder.file()).await;
     let linked = customers(&folder, &shop).await;
-    let ron = RON.parse().unwrap();
+    let ron = id();
     // Ron has never had this e-mail.
     let stale = linked.link(&newcomer("somebody@swanson.com"), &ron).await.unwrap();
     assert_eq!(stale, Admission::Stale);
     for table in ["storefront_changes_begun", "storefront_token_cutoffs"] {
         assert_eq!(count(&shop, table).await, 0, "{table}");
     }
+}
+
+/// The list in memory learns of a link only after it.
+#[tokio::test]
+async fn a_token_that_a_link_has_ended_writes_no_more_even_where_the_list_has_not_heard_of_it() {
+    let folder = Folder::new();
+    let shop = Shop::open_file(&folder.file()).await;
+    let ron = shop.signed_in(RON).await;
+    let record = format!("/v2/customers/{RON}");
+    let linked = customers(&folder, &shop).await.link(&newcomer("ron@swanson.com"), &id()).await;
+    assert!(matches!(linked, Ok(Admission::Admitted(_))), "{linked:?}");
+    assert_eq!(ron.get(&record).await.status, 200);
+    ron.put(&record, json!({ "email": "thief@example.com" })).await.plainly_refused(403);
+    assert_eq!(ron.get(&record).await.data(200)["email"], "ron@swanson.com");
+}
+
+fn id() -> CustomerId {
+    RON.parse().unwrap()
 }

@@ -33,6 +33,7 @@ use tower::ServiceExt;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::PasswordParams;
+use tower_customer_auth::Secret;
 use tower_customer_auth::SigningKey;
 use tower_customer_auth::SqliteCustomers;
 use tower_customer_auth::TokenForm;
@@ -40,10 +41,12 @@ use tower_customer_auth::TokenSigner;
 use tower_customer_auth::testing::ManualClock;
 
 use crate::Parts;
+use crate::access::AccessKey;
 use crate::config::Config;
 use crate::config::Database;
 use crate::config::Provider;
 use crate::database;
+use crate::state::Storefront;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const LESLIE: &str = "be076eb9-689e-4cfe-8299-8489f99a14e6";
@@ -52,6 +55,7 @@ const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 /// A store, its clock, and what tests need to look behind it.
 struct Shop {
     router: Router,
+    store: Storefront,
     clock: Arc<ManualClock>,
     keys: KeyRing,
     pool: SqlitePool,
@@ -99,13 +103,32 @@ impl Shop {
         keys: KeyRing,
         provider: Option<Provider>,
     ) -> Self {
+        Self::assemble_with(customers, hasher, keys, provider, SECRET).await
+    }
+
+    /// A store whose access tokens come from this secret.
+    async fn with_secret(secret: &str) -> Self {
+        let customers = database::open(&Database::Memory).await.unwrap();
+        let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
+        Self::assemble_with(customers, fast_hasher(), keys, None, secret).await
+    }
+
+    async fn assemble_with(
+        customers: SqliteCustomers,
+        hasher: PasswordHasher,
+        keys: KeyRing,
+        provider: Option<Provider>,
+        secret: &str,
+    ) -> Self {
         let clock = Arc::new(ManualClock::at_epoch_seconds(START));
         clock.advance(Duration::from_millis(250));
         let pool = customers.pool().clone();
         let customers = customers.clock(clock.clone());
-        let parts = Parts { keys: keys.clone(), customers, hasher, clock: clock.clone(), provider };
-        let router = parts.assemble(TokenForm::Compact, false).await.unwrap();
-        Self { router, clock, keys, pool }
+        let access_key = AccessKey::derive(&Secret::from(secret));
+        let (ring, ticking) = (keys.clone(), clock.clone());
+        let parts = Parts { keys: ring, access_key, customers, hasher, clock: ticking, provider };
+        let (router, store) = parts.assemble(TokenForm::Compact, false).await.unwrap();
+        Self { router, store, clock, keys, pool }
     }
 
     async fn send(&self, request: Request<Body>) -> Answer {
@@ -265,6 +288,9 @@ impl Answer {
 fn fields<const N: usize>(names: [&str; N]) -> [Option<String>; N] {
     names.map(|name| Some(name.to_owned()))
 }
+
+/// What the access tokens of every test's store come from.
+const SECRET: &str = "a secret that these tests alone use";
 
 /// When every test begins, in the middle of a second: 2026-05-28T20:26:40.250Z.
 const START: u64 = 1_780_000_000;

@@ -1,21 +1,30 @@
-//! What a file that somebody else holds does to those who write, and to those who read.
+//! Writes that wait: for a file that another process holds, and for a change that ends their token.
 
 use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use futures_util::future::FutureExt;
 use futures_util::future::join;
 use futures_util::future::join_all;
+use futures_util::future::join3;
 use serde_json::json;
 use sqlx::ConnectOptions;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnectOptions;
+use tokio::sync::oneshot;
 
 use super::Answer;
+use super::Client;
 use super::Folder;
+use super::LESLIE;
 use super::RON;
 use super::Shop;
-use super::access_token_request;
+use crate::cutoffs::ending_tokens;
+use crate::problem::Problem;
 
 #[tokio::test]
 async fn readers_go_on_while_every_writer_waits_for_a_locked_file() {
@@ -33,7 +42,7 @@ async fn readers_go_on_while_every_writer_waits_for_a_locked_file() {
     let writes: Vec<BoxFuture<'_, Answer>> = (0..3)
         .flat_map(|_| {
             [
-                shop.send(access_token_request("grant_type=implicit&client_id=X")).boxed(),
+                ron.put(&record, json!({ "name": "Duke Silver" })).boxed(),
                 ron.put(&entry, json!({ "line_2": "x" })).boxed(),
                 ron.delete(&entry).boxed(),
                 ron.put(&record, json!({ "password": "a better secret" })).boxed(),
@@ -65,6 +74,9 @@ async fn writers_who_go_away_leave_readers_their_connections() {
     let folder = Folder::new();
     let shop = Shop::open_file(&folder.file()).await;
     let ron = shop.signed_in(RON).await;
+    let book = format!("/v2/customers/{RON}/addresses");
+    let entry = ron.get(&book).await.data(200)[0]["id"].as_str().unwrap().to_owned();
+    let entry = format!("{book}/{entry}");
     let other = SqliteConnectOptions::new().filename(folder.file());
     let mut other = other.connect().await.unwrap();
     let lock = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
@@ -75,8 +87,7 @@ async fn writers_who_go_away_leave_readers_their_connections() {
     };
     let goers = async {
         for _ in 0..8 {
-            let form = access_token_request("grant_type=implicit&client_id=X");
-            let mut write = shop.send(form).boxed();
+            let mut write = ron.put(&entry, json!({ "line_2": "x" })).boxed();
             // Until it waits for the file, and then the client hangs up.
             for _ in 0..200 {
                 if (&mut write).now_or_never().is_some() {
@@ -88,4 +99,107 @@ async fn writers_who_go_away_leave_readers_their_connections() {
     };
     join(goers, reads).await;
     lock.rollback().await.unwrap();
+}
+
+#[tokio::test]
+async fn a_write_that_waits_behind_a_change_that_ends_its_token_is_refused() {
+    let shop = Shop::open().await;
+    let (ron, leslie) = (shop.signed_in(RON).await, shop.signed_in(LESLIE).await);
+    let office = shop.client(&shop.office().await);
+    let record = format!("/v2/customers/{RON}");
+    let book = format!("{record}/addresses");
+    let (before, addresses) = (office.get(&record).await.text, office.get(&book).await.text);
+    let entry = ron.get(&book).await.data(200)[0].clone();
+    let path = format!("{book}/{}", entry["id"].as_str().unwrap());
+
+    // A change of the password, which has its turn and takes its time.
+    let (go_on, waits) = oneshot::channel();
+    let id = RON.parse().unwrap();
+    let change = async move { waits.await.map_err(|_| Problem::internal()) };
+    let mut change = ending_tokens(&shop.store, &id, change).boxed();
+    assert!((&mut change).now_or_never().is_none());
+
+    let of_another = format!("/v2/customers/{LESLIE}");
+    let writes = join_all([
+        ron.put(&record, json!({ "email": "thief@example.com" })).boxed(),
+        ron.put(&record, json!({ "password": "of a thief" })).boxed(),
+        ron.post(&book, entry).boxed(),
+        ron.put(&path, json!({ "line_2": "x" })).boxed(),
+        ron.delete(&path).boxed(),
+        leslie.put(&of_another, json!({ "name": "Leslie" })).boxed(),
+        office.put(&record, json!({ "name": "Ron Swanson" })).boxed(),
+    ]);
+    // The tokens are judged meanwhile, and all of them are good.
+    let meanwhile = async {
+        for _ in 0..10 {
+            assert_eq!(ron.get("/v2/orders").await.status, 200);
+        }
+        go_on.send(()).unwrap();
+    };
+    let (answers, (), changed) = join3(writes, meanwhile, change).await;
+    changed.unwrap();
+    for answer in &answers[..5] {
+        answer.plainly_refused(403);
+        assert_eq!(answer.text, answers[0].text);
+    }
+    assert_eq!([answers[5].status, answers[6].status], [200, 200]);
+    assert_eq!(office.get(&record).await.text, before);
+    assert_eq!(office.get(&book).await.text, addresses);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn no_write_of_an_ended_token_lands_after_the_change_of_the_password_was_answered() {
+    let folder = Folder::new();
+    let shop = Arc::new(Shop::open_file(&folder.file()).await);
+    let record = format!("/v2/customers/{RON}");
+    let book = format!("{record}/addresses");
+    let entry = shop.signed_in(RON).await.get(&book).await.data(200)[0]["id"].clone();
+    let entry = format!("{book}/{}", entry.as_str().unwrap());
+    for round in 0..16 {
+        // Past the cut-off of the round before.
+        shop.clock.advance(Duration::from_secs(2));
+        let token = shop.customer_token(RON);
+        let landed = Arc::new(AtomicUsize::new(0));
+        let thieves = (0..24).map(|thief| {
+            let (shop, token, landed) = (shop.clone(), token.clone(), landed.clone());
+            let (record, entry) = (record.clone(), entry.clone());
+            tokio::spawn(async move {
+                let client = shop.client(&shop.implicit().await);
+                let client = Client { customer: Some(token), ..client };
+                for n in 0.. {
+                    let value = format!("thief-{round}-{thief}-{n}@example.com");
+                    let answer = match thief % 4 {
+                        0 => client.put(&entry, json!({ "line_2": value })).await,
+                        _ => client.put(&record, json!({ "email": value })).await,
+                    };
+                    match answer.status.as_u16() {
+                        200 => landed.fetch_add(1, Ordering::Relaxed),
+                        // Too many wait.
+                        503 => continue,
+                        _ => return answer.plainly_refused(403),
+                    };
+                }
+            })
+        });
+        let thieves: Vec<_> = thieves.collect();
+        while landed.load(Ordering::Relaxed) < 24 {
+            tokio::task::yield_now().await;
+        }
+        let client = shop.client(&shop.implicit().await);
+        let owner = Client { customer: Some(token), ..client };
+        let password = json!({ "password": format!("a better secret {round}") });
+        let changed = loop {
+            let answer = owner.put(&record, password.clone()).await;
+            if answer.status != 503 {
+                break answer.data(200);
+            }
+        };
+        let office = shop.client(&shop.office().await);
+        let address = office.get(&entry).await.data(200);
+        for thief in thieves {
+            thief.await.unwrap();
+        }
+        assert_eq!(office.get(&record).await.data(200), changed, "round {round}");
+        assert_eq!(office.get(&entry).await.data(200), address, "round {round}");
+    }
 }

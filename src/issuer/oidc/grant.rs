@@ -59,8 +59,10 @@ use crate::revocation::Revocations;
 ///
 /// ID tokens signed with RS256, PS256, ES256 or EdDSA (Ed25519) by the provider's keys, or with HS256 by
 /// the client's own secret; of at most 64 KiB, not encrypted, for this client alone, `exp` without any
-/// leeway, `iat` at most ten minutes old. An e-mail of more than 254 bytes counts as none, a name ends
-/// after 255 characters. Where the ID token of somebody new has no e-mail or no name, userinfo is asked.
+/// leeway, `iat` at most ten minutes old. An e-mail of more than 254 bytes, or with invisible
+/// characters ([`email_has_invisible_characters`](crate::email_has_invisible_characters)), counts as
+/// none; a name ends after 255 characters. Where the ID token of a new identity has no e-mail or no name,
+/// userinfo is asked.
 ///
 /// # Security
 ///

@@ -124,7 +124,7 @@ async fn refuses_what_is_not_one_strict_json_object() {
     let escaped = r#"{"data":{"type":"token","email":"a","\u0065mail":"b","password":"p"}}"#;
     let unknown = r#"{"data":{"type":"token","email":"a","password":"p","x":{"y":1,"y":1}}}"#;
     let deep = format!(r#"{{"data":{}{}}}"#, "[".repeat(4000), "]".repeat(4000));
-    let bodies: [(&str, &[u8]); 15] = [
+    let bodies: [(&str, &[u8]); 16] = [
         // What arrives of the documented curl call, `-d $ {`.
         ("the documented curl", b"$"),
         ("nothing", b""),
@@ -141,6 +141,7 @@ async fn refuses_what_is_not_one_strict_json_object() {
         ("a field twice, once escaped", escaped.as_bytes()),
         ("a member of an unknown field twice", unknown.as_bytes()),
         ("4000 arrays", deep.as_bytes()),
+        ("a number without a value", br#"{"data":{"type":"token","x":1e400}}"#),
     ];
     for (why, body) in bodies {
         let answer = Answer::of(&issuer, request(body.to_vec())).await;
@@ -200,8 +201,17 @@ async fn names_every_offending_field_once() {
         let answer = Answer::of(&issuer, request(format!("{{\"data\":{{{data}}}}}"))).await;
         assert_eq!(answer, Answer::refusal(400, None, errors), "{data}");
     }
-    for body in ["{}", r#"{"data":null}"#, r#"{"data":[]}"#, r#"{"data":"token"}"#, r#"{"data":1}"#]
-    {
+    for body in [
+        "{}",
+        r#"{"data":null}"#,
+        r#"{"data":[]}"#,
+        r#"{"data":["token"]}"#,
+        r#"{"data":"token"}"#,
+        r#"{"data":1}"#,
+        // Objects to a reader with `serde_json/arbitrary_precision`.
+        r#"{"data":1.5}"#,
+        r#"{"data":18446744073709551616}"#,
+    ] {
         let answer = Answer::of(&issuer, request(body)).await;
         assert_eq!(answer, Answer::refusal(400, None, &no_data), "{body}");
     }
