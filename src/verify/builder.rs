@@ -99,34 +99,34 @@ impl VerifierBuilder {
         self
     }
 
-    /// Remembers this many verified tokens, so that their signature need not be checked again.
-    /// Default none; at most 2^28.
+    /// Sets for how many tokens the verifier remembers that their signature is good. Default none; at
+    /// most 2^28.
     ///
-    /// A token of up to 512 bytes counts as one, a longer one as one for each 512 bytes begun: so
-    /// the texts never take more than 512 bytes times `tokens`, and each has some 200 bytes beside it.
-    /// 16 bytes for each of `tokens` are allocated at once. Clones of the verifier share the cache.
-    /// Before it is full, about one token in fifty thousand finds no place in it and is not remembered.
+    /// Of a token only a fingerprint is kept, 24 bytes for each of `tokens`, which are allocated at
+    /// once. Clones of the verifier share the cache.
     ///
-    /// A hit is answered as the token would be without a cache at that moment: its times, whether it
-    /// is revoked, and whether its key is still in the ring are looked at every time. Only tokens that
-    /// were accepted are remembered, by all of their bytes. Those that are used once do not push
-    /// out those in use.
+    /// A hit saves the signature check and nothing else: form, claims, times and revocation are
+    /// checked every time, and a rotated or retired key and the end of a grace period end what was
+    /// remembered under the earlier keys.
     ///
-    /// Neither a hit nor a miss waits for another thread, but for the allocator's lock where a token
-    /// that was pushed out is freed. A new token that finds another thread writing is not remembered
-    /// this time.
+    /// Only accepted tokens are remembered. A token that is used a second time is kept until it has
+    /// not been used for about five minutes; those that are used once push out only one another. With
+    /// more tokens in use than the cache has room for, some are verified anew each time.
+    ///
+    /// No thread waits for another one.
     ///
     /// # When it pays
     ///
-    /// - RS256, PS256, ES256, EdDSA: always, where tokens come more than once. A hit took a
-    ///   seventieth of an RS256 verification, and less than a hundredth of an ES256 one.
-    /// - HS256: only while the tokens in use at one time fit into the processor's nearer caches, at some
-    ///   500 bytes each. A thousand do; ten thousand did not where `docs/performance.md` was measured.
-    ///   Beyond, a hit waits for memory longer than an HMAC takes, and a cache is a loss.
-    /// - A token that comes only once costs some four fifths more than without a cache, a forged one a
-    ///   fourteenth.
+    /// `docs/performance.md` has the figures, measured with tokens asked for in random order, each
+    /// in memory that was just written, as a request's is.
     ///
-    /// `cargo bench --all-features --bench cache`, in a clone of the repository, measures it on your machine.
+    /// - HS256: a hit takes about half of the time of a verification without a cache while the
+    ///   fingerprints fit into the processor's caches, and three quarters of it with a million tokens.
+    /// - RS256, PS256, ES256, EdDSA: always, where tokens come more than once.
+    /// - A token that is used only once takes about a third longer than without a cache, and so does
+    ///   a forged one.
+    ///
+    /// `cargo bench --bench cache`, in a clone of the repository, measures it on your machine.
     ///
     /// # Example
     ///
@@ -134,16 +134,19 @@ impl VerifierBuilder {
     /// # use std::num::NonZeroUsize;
     /// # use tower_customer_auth::{ConfigError, KeyRing, Verifier};
     /// # fn verifier(keys: KeyRing) -> Result<Verifier, ConfigError> {
-    /// let tokens = NonZeroUsize::new(1_000).expect("not zero");
+    /// let tokens = NonZeroUsize::new(100_000).expect("not zero");
     /// Verifier::builder(keys).cache(tokens).build()
     /// # }
     /// ```
     ///
     /// # Security
     ///
-    /// The texts of good tokens stay in memory until others take their place, which may be long after
-    /// they have expired. How long a miss takes depends, by nanoseconds, on whether a text ends as a token in
-    /// the cache does: a part of a token belongs into logs as little as the whole.
+    /// A fingerprint is a 120-bit hash of the key ring's version and the whole token, under a random
+    /// key that never leaves the process. A forged token is compared with eight of them, so it is
+    /// accepted with a probability of 2^-117.
+    ///
+    /// The time of a refusal depends, by nanoseconds, on whether a text ends as a token in the cache
+    /// does: logs must not contain parts of tokens either.
     pub const fn cache(mut self, tokens: NonZeroUsize) -> Self {
         self.cache = Some(tokens);
         self
