@@ -22,6 +22,7 @@ use loom::thread;
 use self::fingerprint::Fingerprint;
 use self::line::Line;
 use self::line::Minute;
+use self::line::Rank;
 
 /// Two fingerprints that have no word in common.
 const ONE: Fingerprint = Fingerprint::new(1 << 8, 2);
@@ -34,7 +35,8 @@ fn minute(count: u64) -> Minute {
 }
 
 fn insert(line: &Line, fingerprint: Fingerprint, start: usize) {
-    if let Some(vacancy) = line.vacancy(minute(0), start) {
+    let vacancy = line.vacancy(minute(0), start);
+    if vacancy.rank != Rank::Kept {
         line.put(vacancy, fingerprint);
     }
 }

@@ -25,13 +25,18 @@ mod wycheproof;
 pub(crate) use self::public_keys::PublicKeys;
 pub use self::ring::KeyRing;
 pub(crate) use self::ring::KeyVersion;
+pub(crate) use self::ring::LiveKeys;
 pub(crate) use self::ring::Refusal;
 pub use self::signing::SigningKey;
 pub use self::verifying::VerifyingKey;
 
-/// What `versioned` is shared between threads by; its model has another of the same name.
+/// What `versioned` is shared between threads by; its model has others of the same names.
 mod shared {
+    use std::sync::Arc;
+
     pub(super) use arc_swap::ArcSwap;
+
+    pub(super) type Loaded<T> = arc_swap::Guard<Arc<T>>;
 }
 
 #[cfg(test)]

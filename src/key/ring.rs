@@ -1,13 +1,13 @@
 //! Several keys at once, so that one can follow another without logging anybody out.
 
 use std::fmt;
-use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
 use super::SigningKey;
 use super::VerifyingKey;
+use super::shared::Loaded;
 use super::versioned::Version;
 use super::versioned::Versioned;
 use crate::clock::since_epoch;
@@ -42,7 +42,7 @@ pub struct KeyRing {
 
 /// One consistent set: a reader sees the keys before a rotation or after it, never between.
 #[derive(Clone, Default)]
-pub(crate) struct Keys {
+struct Keys {
     signing: Option<SigningKey>,
     /// Newest first, the signing key among them.
     verifying: Vec<Live>,
@@ -63,8 +63,8 @@ impl Live {
 }
 
 /// The keys of a ring that are live at one moment.
-pub(crate) struct LiveKeys<K> {
-    keys: K,
+pub(crate) struct LiveKeys {
+    keys: Loaded<Version<Keys>>,
     now: Duration,
 }
 
@@ -231,15 +231,12 @@ impl KeyRing {
 
     /// Returns the keys that are live at a moment. What is retired later does not change them.
     #[inline(always)]
-    pub(crate) fn live_at(
-        &self,
-        now: Duration,
-    ) -> LiveKeys<impl Deref<Target = Arc<Version<Keys>>>> {
+    pub(crate) fn live_at(&self, now: Duration) -> LiveKeys {
         LiveKeys { keys: self.keys.load(), now }
     }
 }
 
-impl<K: Deref<Target = Arc<Version<Keys>>>> LiveKeys<K> {
+impl LiveKeys {
     /// Returns what these keys are a version of.
     ///
     /// A signature that they have verified is good for as long as the ring has the same version.

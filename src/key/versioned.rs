@@ -2,16 +2,16 @@
 //!
 //! `tests/rotation_model.rs` runs this file under random orders of its steps.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
 use super::shared::ArcSwap;
+use super::shared::Loaded;
 
 pub(super) struct Versioned<T> {
     current: ArcSwap<Version<T>>,
 }
 
-pub(crate) struct Version<T> {
+pub(super) struct Version<T> {
     pub(super) number: u64,
     pub(super) value: T,
 }
@@ -22,7 +22,7 @@ impl<T> Versioned<T> {
     }
 
     #[inline]
-    pub(super) fn load(&self) -> impl Deref<Target = Arc<Version<T>>> {
+    pub(super) fn load(&self) -> Loaded<Version<T>> {
         self.current.load()
     }
 

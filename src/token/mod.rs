@@ -1,7 +1,7 @@
 //! The two forms of a token on the wire, and nothing about whether to believe one.
 //!
-//! A token comes in exactly one spelling of one form; [`UnverifiedToken::parse`] refuses every
-//! other. What it gives is *not* authenticated: `verify` does that, and only then parses claims.
+//! A token comes in exactly one spelling of one form, and every other is refused.
+//! Nothing here is authenticated: `verify` does that, and only then parses claims.
 
 mod base64;
 mod bounds;
@@ -25,6 +25,7 @@ pub(crate) use self::json::each_member;
 pub(crate) use self::name::Name;
 pub(crate) use self::unverified::Decoded;
 pub(crate) use self::unverified::HeaderRoom;
+pub(crate) use self::unverified::Parts;
 pub(crate) use self::unverified::Room;
 pub(crate) use self::unverified::UnverifiedToken;
 

@@ -16,14 +16,22 @@ use super::header::LEGACY_HEADER;
 use super::header::MAX_HEADER_LEN;
 use crate::id::decode_lower_hex;
 
-/// A token as it came in: in three parts, of which the header has been read, and not to be believed.
-#[derive(Debug)]
-pub(crate) struct UnverifiedToken<'a> {
+/// A token as it came in, in three parts of which none has been decoded.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parts<'a> {
     text: &'a [u8],
     form: TokenForm,
-    header: Header<'a>,
+    /// `None` for the headers that are known before they are read.
+    header: Option<&'a [u8]>,
     claims: &'a [u8],
     signature: &'a [u8],
+}
+
+/// A token whose header has been read, and which is not to be trusted.
+#[derive(Debug)]
+pub(crate) struct UnverifiedToken<'a> {
+    parts: Parts<'a>,
+    header: Header<'a>,
 }
 
 /// What the other two parts of a token stand for.
@@ -72,94 +80,148 @@ impl Room {
     pub(crate) const fn new() -> Self {
         Self { short: [0; SHORT_ROOM], long: None, longest: Vec::new(), mac: [0; 32] }
     }
-}
 
-impl<'a> UnverifiedToken<'a> {
-    /// Splits `token` and reads its header.
+    /// Room for what the parts of a token decode to, and for a MAC that is not in base64.
     #[inline(always)]
-    pub(crate) fn parse(token: &'a [u8], room: &'a mut HeaderRoom) -> Result<Self, Malformed> {
-        if token.len() > MAX_TOKEN_LEN {
-            return Err(Malformed("the token is longer than 8192 bytes"));
-        }
-        Self::parse_any_length(token, room)
-    }
-
-    /// As [`parse`](Self::parse), for a token whose length its reader has bounded.
-    #[inline(always)]
-    pub(crate) fn parse_any_length(
-        token: &'a [u8],
-        room: &'a mut HeaderRoom,
-    ) -> Result<Self, Malformed> {
-        // The header alone decides the form, before anything else is read, so that no mixture of
-        // the two forms can ever be accepted.
-        if let Some(rest) = after(&LEGACY_START, token) {
-            let (claims, signature) = at_last_dot(rest, LEGACY_SIGNATURE_LEN)?;
-            let (form, header) = (TokenForm::Legacy, Header::HS256);
-            return Ok(Self { text: token, form, header, claims, signature });
-        }
-        let (header, rest) = match after(&COMPACT_START, token) {
-            Some(rest) => (Header::HS256, rest),
-            None => Self::read_header(token, room)?,
-        };
-        let (claims, signature) = at_last_dot(rest, COMPACT_SIGNATURE_LEN)?;
-        Ok(Self { text: token, form: TokenForm::Compact, header, claims, signature })
-    }
-
-    /// Reads any header of the compact form, and gives what follows it.
-    #[inline(never)]
-    fn read_header(
-        token: &'a [u8],
-        room: &'a mut HeaderRoom,
-    ) -> Result<(Header<'a>, &'a [u8]), Malformed> {
-        let dot = memchr(b'.', token).ok_or(NOT_THREE_PARTS)?;
-        let (header, rest) = (&token[..dot], &token[dot + 1..]);
-        let json = base64::decode_one(&base64::URL_SAFE, header, &mut room.0).ok_or_else(|| {
-            let reason = "the header is not canonical base64url of at most 1024 bytes";
-            Self::malformed(token, Malformed(reason))
-        })?;
-        let header = Header::parse(json).map_err(|malformed| Self::malformed(token, malformed))?;
-        Ok((header, rest))
-    }
-
-    /// Decodes claims and signature.
-    #[inline(always)]
-    pub(crate) fn decode<'r>(&self, room: &'r mut Room) -> Result<Decoded<'r>, Malformed> {
-        let Room { short, long, longest, mac } = room;
-        let needed = base64::room_for(self.text.len());
+    fn of(&mut self, token: &[u8]) -> (&mut [u8], &mut [u8; 32]) {
+        let Self { short, long, longest, mac } = self;
+        let needed = base64::room_for(token.len());
         let room: &mut [u8] = if needed <= short.len() {
             short
-        } else if self.text.len() <= MAX_TOKEN_LEN {
+        } else if token.len() <= MAX_TOKEN_LEN {
             long.insert([0; LONG_ROOM])
         } else {
             longest.resize(needed, 0);
             longest
         };
-        match self.form {
-            TokenForm::Compact if self.signature.len() * 3 / 4 > MAX_SIGNATURE_LEN => {
+        (room, mac)
+    }
+}
+
+impl<'a> Parts<'a> {
+    /// Splits a token of at most [`MAX_TOKEN_LEN`] bytes.
+    #[inline(always)]
+    pub(crate) fn split(text: &'a [u8]) -> Result<Self, Malformed> {
+        if text.len() > MAX_TOKEN_LEN {
+            return Err(Malformed("the token is longer than 8192 bytes"));
+        }
+        Self::split_any_length(text)
+    }
+
+    #[inline(always)]
+    fn split_any_length(text: &'a [u8]) -> Result<Self, Malformed> {
+        // The header alone decides the form, before anything else is read, so that no mixture of
+        // the two forms can ever be accepted.
+        if let Some(rest) = after(&LEGACY_START, text) {
+            let (claims, signature) = at_last_dot(rest, LEGACY_SIGNATURE_LEN)?;
+            return Ok(Self { text, form: TokenForm::Legacy, header: None, claims, signature });
+        }
+        let (header, rest) = if let Some(rest) = after(&COMPACT_START, text) {
+            (None, rest)
+        } else {
+            let dot = memchr(b'.', text).ok_or(NOT_THREE_PARTS)?;
+            (Some(&text[..dot]), &text[dot + 1..])
+        };
+        let (claims, signature) = at_last_dot(rest, COMPACT_SIGNATURE_LEN)?;
+        Ok(Self { text, form: TokenForm::Compact, header, claims, signature })
+    }
+
+    pub(crate) const fn form(&self) -> TokenForm {
+        self.form
+    }
+
+    /// Reads the header.
+    #[inline(always)]
+    pub(crate) fn read_header(
+        self,
+        room: &'a mut HeaderRoom,
+    ) -> Result<UnverifiedToken<'a>, Malformed> {
+        let header = match self.header {
+            None => Header::HS256,
+            Some(header) => read_header(self.text, header, room)?,
+        };
+        Ok(UnverifiedToken { parts: self, header })
+    }
+
+    /// Decodes the claims alone, of a token that has been verified before.
+    #[inline(always)]
+    pub(crate) fn decode_claims<'r>(&self, room: &'r mut Room) -> Result<&'r [u8], Malformed> {
+        let (encoding, claims, malformed) = match self.form {
+            TokenForm::Compact => (&base64::URL_SAFE, Some(self.claims), MALFORMED_CLAIMS),
+            TokenForm::Legacy => {
+                let claims = base64::unpadded(self.claims);
+                (&base64::UNPADDED_STANDARD, claims, MALFORMED_LEGACY_CLAIMS)
+            }
+        };
+        let (room, _) = room.of(self.text);
+        let decoded = claims.and_then(|claims| base64::decode(encoding, [claims], room));
+        let [claims] = decoded.ok_or_else(|| malformed_part(self.text, malformed))?;
+        Ok(claims)
+    }
+}
+
+/// Reads any header of the compact form.
+#[inline(never)]
+fn read_header<'a>(
+    text: &[u8],
+    header: &[u8],
+    room: &'a mut HeaderRoom,
+) -> Result<Header<'a>, Malformed> {
+    let json = base64::decode_one(&base64::URL_SAFE, header, &mut room.0).ok_or_else(|| {
+        let reason = "the header is not canonical base64url of at most 1024 bytes";
+        malformed_part(text, Malformed(reason))
+    })?;
+    Header::parse(json).map_err(|malformed| malformed_part(text, malformed))
+}
+
+/// Why a part that does not decode makes the token malformed.
+#[cold]
+fn malformed_part(token: &[u8], malformed: Malformed) -> Malformed {
+    // The dots are counted only now, because no part decodes that has one in it. Without collecting the
+    // parts: an attacker may send nothing but dots (CVE-2025-27144, CVE-2025-30204).
+    let dots = memchr_iter(b'.', token).count();
+    if dots == 2 { malformed } else { NOT_THREE_PARTS }
+}
+
+impl<'a> UnverifiedToken<'a> {
+    /// Splits a token of any length, which its reader has bounded, and reads its header.
+    #[cfg(any(test, feature = "oidc"))]
+    pub(crate) fn parse_any_length(
+        text: &'a [u8],
+        room: &'a mut HeaderRoom,
+    ) -> Result<Self, Malformed> {
+        Parts::split_any_length(text)?.read_header(room)
+    }
+
+    /// Decodes claims and signature.
+    #[inline(always)]
+    pub(crate) fn decode<'r>(&self, room: &'r mut Room) -> Result<Decoded<'r>, Malformed> {
+        let Parts { text, form, claims, signature, .. } = self.parts;
+        match form {
+            TokenForm::Compact if signature.len() * 3 / 4 > MAX_SIGNATURE_LEN => {
                 Err(self.malformed_signature())
             }
             TokenForm::Compact => {
-                let texts = [self.claims, self.signature];
-                let [unverified_claims, signature] = base64::decode(&base64::URL_SAFE, texts, room)
-                    .ok_or_else(|| {
-                        if base64::URL_SAFE.check(self.claims).is_ok() {
-                            return self.malformed_signature();
-                        }
-                        let reason = "the claims are not canonical base64url";
-                        Self::malformed(self.text, Malformed(reason))
-                    })?;
+                let (room, _) = room.of(text);
+                let [unverified_claims, signature] =
+                    base64::decode(&base64::URL_SAFE, [claims, signature], room).ok_or_else(
+                        || {
+                            if base64::URL_SAFE.check(claims).is_ok() {
+                                return self.malformed_signature();
+                            }
+                            malformed_part(text, MALFORMED_CLAIMS)
+                        },
+                    )?;
                 Ok(Decoded { signature, unverified_claims })
             }
             TokenForm::Legacy => {
-                let [unverified_claims] = base64::unpadded(self.claims)
+                let (room, mac) = room.of(text);
+                let [unverified_claims] = base64::unpadded(claims)
                     .and_then(|claims| base64::decode(&base64::UNPADDED_STANDARD, [claims], room))
-                    .ok_or_else(|| {
-                        let reason = "the claims are not canonical padded base64";
-                        Self::malformed(self.text, Malformed(reason))
-                    })?;
-                *mac = decode_lower_hex(self.signature).ok_or_else(|| {
+                    .ok_or_else(|| malformed_part(text, MALFORMED_LEGACY_CLAIMS))?;
+                *mac = decode_lower_hex(signature).ok_or_else(|| {
                     let reason = "the signature is not 64 lower-case hexadecimal digits";
-                    Self::malformed(self.text, Malformed(reason))
+                    malformed_part(text, Malformed(reason))
                 })?;
                 Ok(Decoded { signature: mac, unverified_claims })
             }
@@ -169,26 +231,20 @@ impl<'a> UnverifiedToken<'a> {
     #[cold]
     fn malformed_signature(&self) -> Malformed {
         let reason = "the signature is not canonical base64url of at most 512 bytes";
-        Self::malformed(self.text, Malformed(reason))
+        malformed_part(self.parts.text, Malformed(reason))
     }
 
-    /// Why a part that does not decode makes the token malformed.
-    #[cold]
-    fn malformed(token: &[u8], malformed: Malformed) -> Malformed {
-        // The dots are counted only now, because no part decodes that has one in it. Without collecting the
-        // parts: an attacker may send nothing but dots (CVE-2025-27144, CVE-2025-30204).
-        let dots = memchr_iter(b'.', token).count();
-        if dots == 2 { malformed } else { NOT_THREE_PARTS }
-    }
-
+    /// Returns the token's form.
+    #[cfg(any(test, feature = "oidc"))]
     pub(crate) const fn form(&self) -> TokenForm {
-        self.form
+        self.parts.form
     }
 
     /// What the signature is over: header and claims as they stand on the wire, with their dot.
     #[inline]
     pub(crate) fn signing_input(&self) -> &'a [u8] {
-        &self.text[..self.text.len() - 1 - self.signature.len()]
+        let Parts { text, signature, .. } = self.parts;
+        &text[..text.len() - 1 - signature.len()]
     }
 
     pub(crate) fn unverified_alg(&self) -> &str {
@@ -200,6 +256,8 @@ impl<'a> UnverifiedToken<'a> {
     }
 }
 
+const MALFORMED_CLAIMS: Malformed = Malformed("the claims are not canonical base64url");
+const MALFORMED_LEGACY_CLAIMS: Malformed = Malformed("the claims are not canonical padded base64");
 const NOT_THREE_PARTS: Malformed = Malformed("the token does not have three parts");
 
 /// Characters of an HMAC-SHA256 in each form.
@@ -238,10 +296,17 @@ mod tests {
     const MAC: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
     const HEX: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
 
+    fn parse<'a>(
+        text: &'a [u8],
+        room: &'a mut HeaderRoom,
+    ) -> Result<UnverifiedToken<'a>, Malformed> {
+        Parts::split(text)?.read_header(room)
+    }
+
     fn refusal(token: impl AsRef<[u8]>) -> Option<&'static str> {
         let (mut header, mut room) = (HeaderRoom::new(), Room::new());
-        let decoded = UnverifiedToken::parse(token.as_ref(), &mut header)
-            .and_then(|token| token.decode(&mut room).map(drop));
+        let decoded =
+            parse(token.as_ref(), &mut header).and_then(|token| token.decode(&mut room).map(drop));
         decoded.err().map(|malformed| malformed.0)
     }
 
@@ -253,7 +318,7 @@ mod tests {
     fn each_form_is_decoded_by_its_own_rules() {
         let (mut header, mut room) = (HeaderRoom::new(), Room::new());
         let text = format!("{COMPACT_HEADER}.e30.{MAC}");
-        let token = UnverifiedToken::parse(text.as_bytes(), &mut header).unwrap();
+        let token = parse(text.as_bytes(), &mut header).unwrap();
         assert_eq!(token.form(), TokenForm::Compact);
         assert_eq!(token.signing_input(), format!("{COMPACT_HEADER}.e30").as_bytes());
         let decoded = token.decode(&mut room).unwrap();
@@ -261,7 +326,7 @@ mod tests {
         assert_eq!(decoded.signature, [0; 32]);
 
         let text = format!("{LEGACY_HEADER}.e30=.{HEX}");
-        let token = UnverifiedToken::parse(text.as_bytes(), &mut header).unwrap();
+        let token = parse(text.as_bytes(), &mut header).unwrap();
         assert_eq!(token.form(), TokenForm::Legacy);
         assert_eq!(token.signing_input(), format!("{LEGACY_HEADER}.e30=").as_bytes());
         let decoded = token.decode(&mut room).unwrap();

@@ -6,17 +6,18 @@ use std::time::Duration;
 use super::VerifiedToken;
 use super::VerifyError;
 use super::VerifyErrorKind;
+use super::cache::TokenCache;
 use super::config::Config;
 use super::times::Times;
 use crate::id::CustomerId;
 use crate::id::TokenId;
+use crate::key::LiveKeys;
 use crate::token::Claims;
-use crate::token::Decoded;
 use crate::token::HeaderRoom;
 use crate::token::IssuedClaims;
 use crate::token::Malformed;
+use crate::token::Parts;
 use crate::token::Room;
-use crate::token::UnverifiedToken;
 
 /// Whom a token is for and from.
 struct Parties<'a> {
@@ -31,49 +32,90 @@ impl Parties<'_> {
 impl Config {
     #[inline(always)]
     pub(super) fn verify(&self, text: &[u8]) -> Result<VerifiedToken, VerifyError> {
-        // First of all, because the memory it asks for takes long to come.
-        let place = self.cache.as_ref().and_then(|cache| cache.place(text));
+        if let Some(cache) = &self.cache {
+            return self.verify_with(cache, text);
+        }
         let now = self.clock.since_epoch();
         let keys = self.keys.live_at(now);
+        self.verify_signed(self.split(text)?, &keys, now)
+    }
 
-        // 1. Split and decode, in the one spelling of one form (RFC 7515 section 5.2, steps 1 to 6).
-        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
-        let token = UnverifiedToken::parse(text, &mut header)?;
-        if !self.forms.contains(&token.form()) {
-            return Err(Malformed("the token's form is not accepted here").into());
-        }
-
-        // 2. The signature (steps 7 and 8). NB: until here nothing the token says may be believed;
-        //    `alg` and `kid` only choose among what the key ring allows.
-        let Some(place) = place else {
-            let decoded = keys.verify(&token, || self.decode(&token, &mut room))?;
-            return self.check_claims(decoded.unverified_claims, now);
+    /// As [`verify`](Self::verify), with a fingerprint in place of a signature that is known.
+    // A function of its own, because its variables would slow the other one down.
+    #[inline(never)]
+    fn verify_with(&self, cache: &TokenCache, text: &[u8]) -> Result<VerifiedToken, VerifyError> {
+        // First of all, because the memory it asks for takes long to come.
+        let Some(place) = cache.place(text) else {
+            return Err(Malformed("the token does not have three parts").into());
         };
-        // Or its fingerprint, which says that these very keys have verified these very bytes.
-        let decoded = self.decode(&token, &mut room)?;
+        let now = self.clock.since_epoch();
+        let keys = self.keys.live_at(now);
+        let parts = self.split(text)?;
+        let mut room = Room::new();
+        let claims = parts.decode_claims(&mut room)?;
+        self.prefetch_revocation(claims);
         let fingerprint = place.fingerprint(keys.version(), text);
+        // These very keys have verified these very bytes.
         if place.contains(fingerprint, now) {
-            return self.check_claims(decoded.unverified_claims, now);
+            return self.check_claims(claims, now);
         }
-        let decoded = keys.verify(&token, || Ok::<_, VerifyError>(decoded))?;
-        let verified = self.check_claims(decoded.unverified_claims, now)?;
+        let verified = self.verify_unknown(parts, &keys, now)?;
         // Only a token that is good in all respects is worth a place.
         place.insert(keys.version(), fingerprint, now);
         Ok(verified)
     }
 
-    /// Decodes claims and signature, neither of them to be trusted.
-    #[inline(always)]
-    fn decode<'r>(
+    #[inline(never)]
+    fn verify_unknown(
         &self,
-        token: &UnverifiedToken<'_>,
-        room: &'r mut Room,
-    ) -> Result<Decoded<'r>, VerifyError> {
-        let decoded = token.decode(room)?;
-        if self.revocations.is_large() {
-            self.prefetch_revocation(&decoded);
+        parts: Parts<'_>,
+        keys: &LiveKeys,
+        now: Duration,
+    ) -> Result<VerifiedToken, VerifyError> {
+        self.verify_signed(parts, keys, now)
+    }
+
+    /// 1. Splits a token, and refuses a form that is not accepted here.
+    ///
+    /// This and the decoding take the one spelling of each form (RFC 7515 section 5.2, steps 1 to 6).
+    #[inline(always)]
+    fn split<'t>(&self, text: &'t [u8]) -> Result<Parts<'t>, VerifyError> {
+        let parts = Parts::split(text)?;
+        if !self.forms.contains(&parts.form()) {
+            return Err(Malformed("the token's form is not accepted here").into());
         }
-        Ok(decoded)
+        Ok(parts)
+    }
+
+    /// 2. Verifies the signature (steps 7 and 8), and then the claims. NB: until then nothing that the
+    ///    token says is trusted.
+    #[inline(always)]
+    fn verify_signed(
+        &self,
+        parts: Parts<'_>,
+        keys: &LiveKeys,
+        now: Duration,
+    ) -> Result<VerifiedToken, VerifyError> {
+        let (mut header, mut room) = (HeaderRoom::new(), Room::new());
+        let token = parts.read_header(&mut header)?;
+        // `alg` and `kid` only choose among what the key ring allows.
+        let decoded = keys.verify(&token, || {
+            let decoded = token.decode(&mut room)?;
+            self.prefetch_revocation(decoded.unverified_claims);
+            Ok::<_, VerifyError>(decoded)
+        })?;
+        self.check_claims(decoded.unverified_claims, now)
+    }
+
+    /// Prefetches the memory that step 5 reads, while the signature is checked. NB: the token is not
+    /// trusted. Its id chooses an address to fetch from, and nothing is read there.
+    #[inline(always)]
+    fn prefetch_revocation(&self, unverified_claims: &[u8]) {
+        if self.revocations.is_large()
+            && let Some(id) = IssuedClaims::unverified_token_id(unverified_claims)
+        {
+            self.revocations.prefetch(id);
+        }
     }
 
     /// Checks what a token says. The caller has verified the signature.
@@ -90,15 +132,6 @@ impl Config {
             (id, CustomerId::from_uuid_bytes(claims.customer_id))
         })?;
         Ok(VerifiedToken::of_issued(&claims))
-    }
-
-    /// Prefetches the memory that step 5 reads, while the MAC is computed. NB: the token is not
-    /// trusted. Its id chooses an address to fetch from, and nothing is read there.
-    #[inline(never)]
-    fn prefetch_revocation(&self, decoded: &Decoded<'_>) {
-        if let Some(id) = IssuedClaims::unverified_token_id(decoded.unverified_claims) {
-            self.revocations.prefetch(id);
-        }
     }
 
     /// Checks claims of any shape.

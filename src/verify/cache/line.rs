@@ -60,24 +60,32 @@ impl Minute {
         State(State::FIRST_KEPT + self.0)
     }
 
-    /// Returns when a slot is to be taken for a new token: the lowest is taken first, `None` never.
-    const fn order(self, state: State) -> Option<u8> {
+    /// Returns in which order the slots in these states are taken for new tokens.
+    const fn rank(self, state: State) -> Rank {
+        let used = state.0.wrapping_sub(State::FIRST_KEPT);
+        let idle = (self.0 + Self::COUNT).wrapping_sub(used) % Self::COUNT;
         match state {
-            State::FREE => Some(0),
-            State::NEW => Some(2),
-            State(kept) => {
-                let used = kept - State::FIRST_KEPT;
-                let idle = (self.0 + Self::COUNT - used) % Self::COUNT;
-                if idle >= Self::IDLE { Some(1) } else { None }
-            }
+            State::FREE => Rank::Free,
+            State::NEW => Rank::New,
+            _ if idle >= Self::IDLE => Rank::Idle,
+            _ => Rank::Kept,
         }
     }
 }
 
-/// A slot for a new token. The least of two is the better one to take.
+/// Which slots are taken first for new tokens, and which never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Rank {
+    Free,
+    Idle,
+    New,
+    Kept,
+}
+
+/// The slot of a line that is taken first. The least of two is the better one to take.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Vacancy {
-    order: u8,
+    pub(super) rank: Rank,
     /// Slots of the line that are not to be taken, so that lines fill alike.
     kept: usize,
     slot: usize,
@@ -106,14 +114,17 @@ impl Line {
             .find(|(slot, _)| self.tails[*slot].load(Relaxed) == fingerprint.tail())
     }
 
-    /// Returns the slot for a new token, the search for which begins at `start`.
-    pub(super) fn vacancy(&self, now: Minute, start: usize) -> Option<Vacancy> {
-        let order = self.heads.each_ref().map(|head| now.order(State::of(head.load(Relaxed))));
-        let kept = order.iter().filter(|order| order.is_none()).count();
-        let slots = (0..SLOTS).map(|slot| (slot + start) % SLOTS);
-        let vacancy = |slot: usize| Some(Vacancy { order: order[slot]?, kept, slot });
-        // The first of several that are alike.
-        slots.filter_map(vacancy).min_by_key(|vacancy| vacancy.order)
+    /// Returns the slot that is taken first, the first one from `start` of several that are alike.
+    pub(super) fn vacancy(&self, now: Minute, start: usize) -> Vacancy {
+        let ranks = self.heads.each_ref().map(|head| now.rank(State::of(head.load(Relaxed))));
+        let kept = ranks.iter().filter(|rank| **rank == Rank::Kept).count();
+        let mut first = start % SLOTS;
+        for slot in (1..SLOTS).map(|at| (start + at) % SLOTS) {
+            if ranks[slot] < ranks[first] {
+                first = slot;
+            }
+        }
+        Vacancy { rank: ranks[first], kept, slot: first }
     }
 
     /// Puts a fingerprint into a slot, unless another thread is at it.

@@ -27,6 +27,7 @@ use self::fingerprint::Fingerprint;
 use self::key::FingerprintKey;
 use self::line::Line;
 use self::line::Minute;
+use self::line::Rank;
 use self::line::SLOTS;
 use crate::key::KeyVersion;
 
@@ -153,15 +154,11 @@ impl Place<'_> {
     /// Remembers a token that has been verified, unless its lines are full of tokens in use.
     pub(super) fn insert(&self, version: KeyVersion, fingerprint: Fingerprint, now: Duration) {
         self.cache.clear_outdated(version);
-        if self.contains(fingerprint, now) {
-            // Another thread was faster.
-            return;
-        }
         let start = self.cache.insertions.fetch_add(1, Relaxed);
-        let vacancy = |line: &'_ Line| line.vacancy(Minute::of(now), start);
-        let vacancies = self.lines.iter().filter_map(|line| Some((vacancy(line)?, line)));
-        if let Some((vacancy, line)) = vacancies.min_by_key(|(vacancy, _)| *vacancy) {
-            line.put(vacancy, fingerprint);
+        let [one, other] = self.lines.map(|line| line.vacancy(Minute::of(now), start));
+        let (line, vacancy) = if other < one { (1, other) } else { (0, one) };
+        if vacancy.rank != Rank::Kept {
+            self.lines[line].put(vacancy, fingerprint);
         }
     }
 }

@@ -203,14 +203,6 @@ fn a_hit_writes_nothing_once_the_token_is_known_to_be_in_use() {
 }
 
 #[test]
-fn inserting_a_token_twice_takes_one_slot() {
-    let cache = cache(100);
-    insert(&cache, FIRST, &token(0));
-    insert(&cache, FIRST, &token(0));
-    assert_eq!(cache.taken(), 1);
-}
-
-#[test]
 fn threads_find_only_what_was_inserted_while_others_push_it_out() {
     const VERSIONS: [KeyVersion; 2] = [FIRST, KeyVersion::new(1, 0)];
     let cache = cache(64);
