@@ -144,14 +144,10 @@ impl Admissions {
             let linked = this.store.link(&newcomer, &id).await;
             // Once, and after: from the link on nobody can log in by the old password, and whoever has
             // done so until now is out. The store may have linked even where it could not tell.
-            let held_since = match linked {
-                Ok(Admission::Stale) => clock.now(),
-                _ => {
-                    let now = clock.now();
-                    revocations.revoke_customer(&id, now).await.map_err(unrevoked)?;
-                    now
-                }
-            };
+            let held_since = clock.now();
+            if !matches!(linked, Ok(Admission::Stale)) {
+                revocations.revoke_customer(&id, held_since).await.map_err(unrevoked)?;
+            }
             let linked = linked.map_err(|error| {
                 observe::fault("the customer store could not tell", &error);
                 Refusal::Fault
