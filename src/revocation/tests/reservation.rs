@@ -53,7 +53,7 @@ fn is_revoked(list: &Revocations, text: &str, iat: u64) -> bool {
 }
 
 #[test]
-fn what_is_reserved_is_nobody_elses_until_it_is_given_back() {
+fn what_is_reserved_is_not_given_to_others_until_it_is_given_back() {
     let (list, _) = list(2);
     assert_eq!(revoke(&list, "a", START), None);
     let room = reserve(&list, "b").unwrap();
