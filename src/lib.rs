@@ -214,6 +214,7 @@ pub use crate::oidc::OidcErrorKind;
 pub use crate::oidc::OidcProfile;
 pub use crate::reject::Rejection;
 pub use crate::reject::RejectionKind;
+pub use crate::revocation::Reservation;
 pub use crate::revocation::Revocations;
 pub use crate::revocation::RevokeError;
 pub use crate::revocation::RevokeErrorKind;

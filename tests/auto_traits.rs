@@ -17,6 +17,7 @@ fn the_core() {
     holds::<auth::NoIdentity>();
     holds::<auth::Rejection>();
     holds::<auth::RejectionKind>();
+    holds::<auth::Reservation>();
     holds::<auth::ResponseFuture<()>>();
     holds::<auth::Revocations>();
     holds::<auth::RevokeError>();

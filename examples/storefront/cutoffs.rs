@@ -1,8 +1,16 @@
 //! "Tokens issued before this moment are not good": kept, so that a restart doesn't forget it.
 //!
-//! [`Revocations::in_memory`] forgets with the process. A password change must not: whoever had
-//! stolen a token would get it back with the next restart. So the cut-off of each customer is kept
-//! in the storefront's database and told to the [`Revocations`] at the start.
+//! [`Revocations::in_memory`] forgets with the process. A password change must not: a stolen token
+//! would be good again after the next restart. So the cut-off of each customer is kept in the
+//! storefront's database and told to the [`Revocations`] at the start.
+//!
+//! Two times are kept: the exact moment, which the next start tells the list, and `valid_from`, the
+//! next whole second, with which the `iat` of a token is compared. The moment can't be told from
+//! `valid_from`: the right password would be refused for the rest of the second.
+//!
+//! Nothing is ever pruned: it is one row a customer. What is too old to matter is told by a clock,
+//! and one start with a clock that is days ahead would prune what ends tokens that are good by the
+//! right time.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,9 +30,6 @@ use crate::time::epoch_seconds;
 
 /// Makes a change after which no earlier token of the customer may be good, and ends them.
 ///
-/// The database notes first that a change is under way: when the process dies between the change
-/// and the cut-off, [`replay`] draws it at the next start.
-///
 /// A client that hangs up can't stop it between the two, which [`Writes`](crate::writes::Writes)
 /// sees to.
 pub(crate) async fn ending_tokens<T, C>(
@@ -36,31 +41,42 @@ where
     T: Send + 'static,
     C: Future<Output = Result<T, Problem>> + Send + 'static,
 {
-    let writes = store.writes.clone();
-    let store = store.clone();
-    let customer = customer.clone();
-    let write = async move {
-        let id = customer.to_string();
-        let begun = sqlx::query(BEGIN).bind(&id).execute(&store.pool).await?.last_insert_rowid();
-        let changed = change.await;
-        if let Err(problem) = &changed
-            && !problem.is_fault()
-        {
-            sqlx::query(FORGET).bind(begun).execute(&store.pool).await?;
-            return changed;
-        }
-        // Behind a fault nobody knows whether the change happened: the tokens end, to be safe.
-        let now = store.now();
-        let revoked = store.revocations.revoke_customer(&customer, now).await;
-        revoked.map_err(|error| Problem::unavailable(&error))?;
-        finish(&store.pool, begun, &id, now).await?;
-        changed
-    };
-    writes.carry_out(write).await
+    let (pool, list, clock) = (store.pool.clone(), store.revocations.clone(), store.clock.clone());
+    store.writes.carry_out(ended_by(pool, list, clock, customer.clone(), change)).await
 }
 
-/// Carries out a change which somebody else ends the earlier tokens for, in memory, and keeps the
-/// cut-off of it; unless it tells that nothing was changed.
+/// As [`ending_tokens`], in whose turn it is.
+///
+/// Room in the list comes first: a list that is full refuses the change, which could not be taken
+/// back when the tokens can't be ended. Then the database notes that a change is under way: when the
+/// process dies between the change and the cut-off, [`replay`] draws it at the next start.
+pub(crate) async fn ended_by<T>(
+    pool: SqlitePool,
+    revocations: Revocations,
+    clock: Arc<dyn Clock>,
+    customer: CustomerId,
+    change: impl Future<Output = Result<T, Problem>>,
+) -> Result<T, Problem> {
+    let room = revocations.reserve_customer(&customer);
+    let _room = room.map_err(|error| Problem::unavailable(&error))?;
+    let begun = begin(&pool, &customer, clock.now()).await?;
+    let changed = change.await;
+    if let Err(problem) = &changed
+        && !problem.is_fault()
+    {
+        sqlx::query(FORGET).bind(begun).execute(&pool).await?;
+        return changed;
+    }
+    // Behind a fault it is not known whether the change happened: the tokens end, to be safe.
+    let moment = clock.now();
+    let revoked = revocations.revoke_customer(&customer, moment).await;
+    revoked.map_err(|error| Problem::unavailable(&error))?;
+    finish(&pool, begun, &customer.to_string(), moment).await?;
+    changed
+}
+
+/// Carries out a change whose caller ends the earlier tokens in memory, and keeps the cut-off of it,
+/// unless nothing was changed. The caller has reserved room for it.
 ///
 /// To be carried out as [`ending_tokens`] is: as one of the [`Writes`](crate::writes::Writes).
 pub(crate) async fn kept_with<T>(
@@ -69,15 +85,14 @@ pub(crate) async fn kept_with<T>(
     customer: CustomerId,
     change: impl Future<Output = Result<(T, bool), StoreError>>,
 ) -> Result<T, Problem> {
-    let id = customer.to_string();
-    let begun = sqlx::query(BEGIN).bind(&id).execute(&pool).await?.last_insert_rowid();
+    let begun = begin(&pool, &customer, clock.now()).await?;
     let outcome = change.await;
     match &outcome {
         Ok((_, false)) => {
             sqlx::query(FORGET).bind(begun).execute(&pool).await?;
         }
-        // Behind a fault nobody knows whether the change happened.
-        Ok((_, true)) | Err(_) => finish(&pool, begun, &id, clock.now()).await?,
+        // Behind a fault it is not known whether the change happened.
+        Ok((_, true)) | Err(_) => finish(&pool, begun, &customer.to_string(), clock.now()).await?,
     }
     Ok(outcome?.0)
 }
@@ -93,26 +108,39 @@ pub(crate) async fn has_ended(
     Ok(cutoff.is_some_and(|valid_from| epoch_seconds(token.issued_at()) < valid_from))
 }
 
-/// Tells the kept cut-offs to `revocations`, and drops those that no live token is older than.
+/// Tells `revocations` every cut-off that is kept, and draws those of changes that the last process
+/// did not live to finish.
 pub(crate) async fn replay(
     pool: &SqlitePool,
     revocations: &Revocations,
     now: SystemTime,
-    token_lifetime: Duration,
 ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     for row in sqlx::query(BEGUN).fetch_all(pool).await? {
         let customer: String = row.try_get("customer_id")?;
-        finish(pool, row.try_get("id")?, &customer, now).await?;
+        // The change was made after it had begun, if at all, and before this start. A clock that is
+        // days ahead by now must not lock the customer out for days once it is right again.
+        let moment = match row.try_get("begun_at")? {
+            Some(begun_at) => now.clamp(time(begun_at), time(begun_at) + LONGEST_CHANGE),
+            // Noted by a version that did not note when.
+            None => now,
+        };
+        finish(pool, row.try_get("id")?, &customer, moment).await?;
     }
-    let oldest = epoch_seconds(now) - i64::try_from(token_lifetime.as_secs())?;
-    sqlx::query(PRUNE).bind(oldest).execute(pool).await?;
     for row in sqlx::query(ALL).fetch_all(pool).await? {
         let customer: CustomerId = row.try_get::<String, _>("customer_id")?.parse()?;
-        let seconds = u64::try_from(row.try_get::<i64, _>("valid_from")?)?;
-        let valid_from = SystemTime::UNIX_EPOCH + Duration::from_secs(seconds);
-        revocations.revoke_customer(&customer, valid_from).await?;
+        revocations.revoke_customer(&customer, time(row.try_get("moment")?)).await?;
     }
     Ok(())
+}
+
+/// Notes that a change is under way.
+async fn begin(
+    pool: &SqlitePool,
+    customer: &CustomerId,
+    now: SystemTime,
+) -> Result<i64, sqlx::Error> {
+    let begin = sqlx::query(BEGIN).bind(customer.to_string()).bind(nanos(now));
+    Ok(begin.execute(pool).await?.last_insert_rowid())
 }
 
 /// Keeps a cut-off and forgets the change that it is for, both or neither.
@@ -120,25 +148,46 @@ async fn finish(
     pool: &SqlitePool,
     begun: i64,
     customer: &str,
-    now: SystemTime,
+    moment: SystemTime,
 ) -> Result<(), sqlx::Error> {
     // Rounded up as `Revocations` does, which leaves a whole second as it is.
-    let started = now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().subsec_nanos() > 0;
-    let valid_from = epoch_seconds(now) + i64::from(started);
+    let moment = nanos(moment);
+    let valid_from = epoch_seconds(time(moment)) + i64::from(moment % 1_000_000_000 > 0);
     let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
-    sqlx::query(KEEP).bind(customer).bind(valid_from).execute(&mut *transaction).await?;
+    let keep = sqlx::query(KEEP).bind(customer).bind(moment).bind(valid_from);
+    keep.execute(&mut *transaction).await?;
     sqlx::query(FORGET).bind(begun).execute(&mut *transaction).await?;
     transaction.commit().await
 }
 
-const BEGIN: &str = "INSERT INTO storefront_changes_begun (customer_id) VALUES (?1)";
+/// Nanoseconds since 1970, which an `INTEGER` of SQLite's holds until the year 2262.
+fn nanos(time: SystemTime) -> i64 {
+    let elapsed = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)
+}
+
+fn time(nanos: i64) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_nanos(u64::try_from(nanos).unwrap_or_default())
+}
+
+/// More than a change takes from when it is noted, its turn having come: some statements, each of
+/// which waits for a file that another process holds for 2 s at most.
+const LONGEST_CHANGE: Duration = Duration::from_secs(60);
+
+const BEGIN: &str = "INSERT INTO storefront_changes_begun (customer_id, begun_at) VALUES (?1, ?2)";
 const FORGET: &str = "DELETE FROM storefront_changes_begun WHERE id = ?1";
-const BEGUN: &str = "SELECT id, customer_id FROM storefront_changes_begun";
-// As `Revocations` does: a token issued after one change and before another of the same second is
-// dated by the end of that second, and the second cut-off must reach it.
+const BEGUN: &str = "SELECT id, customer_id, begun_at FROM storefront_changes_begun";
+// Of two cut-offs the later one counts, as in `Revocations`.
 const KEEP: &str = "\
-    INSERT INTO storefront_token_cutoffs (customer_id, valid_from) VALUES (?1, ?2) \
-    ON CONFLICT (customer_id) DO UPDATE SET valid_from = max(valid_from + 1, excluded.valid_from)";
+    INSERT INTO storefront_token_cutoffs (customer_id, moment, valid_from) VALUES (?1, ?2, ?3) \
+    ON CONFLICT (customer_id) DO UPDATE SET \
+    moment = max(coalesce(moment, 0), excluded.moment), \
+    valid_from = max(valid_from, excluded.valid_from)";
 const CUTOFF: &str = "SELECT valid_from FROM storefront_token_cutoffs WHERE customer_id = ?1";
-const ALL: &str = "SELECT customer_id, valid_from FROM storefront_token_cutoffs";
-const PRUNE: &str = "DELETE FROM storefront_token_cutoffs WHERE valid_from < ?1";
+// A version before this one kept `valid_from` alone. The moment is then taken for the first one that
+// is rounded up to it. With a later one, logins of the rest of the second would be refused, although
+// the password is right. With an earlier one, tokens that were ended would be good again. Logins by
+// the former password are no concern: every login from now on proves the present one.
+const ALL: &str = "\
+    SELECT customer_id, max(coalesce(moment, 0), (valid_from - 1) * 1000000000 + 1) AS moment \
+    FROM storefront_token_cutoffs";

@@ -54,6 +54,12 @@ async fn create_tables(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     for table in TABLES {
         sqlx::query(table).execute(&mut *transaction).await?;
     }
+    for (table, column, add) in LATER_COLUMNS {
+        let known = sqlx::query_scalar(HAS_COLUMN).bind(table).bind(column);
+        if !known.fetch_one(&mut *transaction).await? {
+            sqlx::query(add).execute(&mut *transaction).await?;
+        }
+    }
     transaction.commit().await
 }
 
@@ -73,12 +79,16 @@ const TABLES: [&str; 10] = [
     "DROP TABLE IF EXISTS storefront_access_tokens",
     "CREATE TABLE IF NOT EXISTS storefront_changes_begun (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
-        customer_id TEXT NOT NULL
+        customer_id TEXT NOT NULL,
+        -- Nanoseconds since 1970.
+        begun_at INTEGER
     ) STRICT",
     "CREATE TABLE IF NOT EXISTS storefront_token_cutoffs (
         customer_id TEXT PRIMARY KEY NOT NULL,
         -- Seconds since 1970. Tokens issued earlier are not good.
-        valid_from INTEGER NOT NULL
+        valid_from INTEGER NOT NULL,
+        -- What it is rounded up from, in nanoseconds since 1970.
+        moment INTEGER
     ) STRICT",
     "CREATE TABLE IF NOT EXISTS storefront_addresses (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -131,3 +141,19 @@ const TABLES: [&str; 10] = [
         UNIQUE (order_id, position)
     ) STRICT",
 ];
+
+/// Columns that tables of earlier versions lack. There they are NULL.
+const LATER_COLUMNS: [(&str, &str, &str); 2] = [
+    (
+        "storefront_changes_begun",
+        "begun_at",
+        "ALTER TABLE storefront_changes_begun ADD COLUMN begun_at INTEGER",
+    ),
+    (
+        "storefront_token_cutoffs",
+        "moment",
+        "ALTER TABLE storefront_token_cutoffs ADD COLUMN moment INTEGER",
+    ),
+];
+
+const HAS_COLUMN: &str = "SELECT count(*) > 0 FROM pragma_table_info(?1) WHERE name = ?2";

@@ -191,7 +191,7 @@ impl Parts {
         seed::fill(&customers, &hasher).await?;
         let pool = customers.pool().clone();
         let revocations = Revocations::in_memory();
-        cutoffs::replay(&pool, &revocations, clock.now(), TOKEN_LIFETIME).await?;
+        cutoffs::replay(&pool, &revocations, clock.now()).await?;
 
         let jwk_set = signing_key::is_public(&keys)
             .then(|| JwkSetService::new(keys.clone()).clock(Arc::clone(&clock)));

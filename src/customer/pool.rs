@@ -82,6 +82,12 @@ impl Pool {
         self.0.0.lock().live_jobs()
     }
 
+    /// Jobs that a thread is busy with.
+    #[cfg(test)]
+    pub(crate) fn running(&self) -> usize {
+        self.0.0.lock().running
+    }
+
     /// Threads that have been started and have not ended.
     #[cfg(test)]
     pub(crate) fn threads(&self) -> usize {

@@ -98,8 +98,11 @@ impl TokenIssuerBuilder {
     /// OpenID Connect grant revokes.
     ///
     /// With it, a login whose customer's tokens are revoked while the password is being hashed (by a
-    /// change of that password, say) is refused. And one that begins after a revocation but in the same
-    /// second gets a token that starts when that second ends, and so is not revoked itself.
+    /// change of that password, say) is refused with 403. And one that begins after a revocation but in
+    /// the same second waits until that second has ended, at most 1 s, because tokens of that second are
+    /// revoked. It takes no place of the hash queue meanwhile, its password or identity is looked up once
+    /// more at the end, and another revocation in that second refuses it. Where the clock doesn't reach
+    /// the end of the second within 1.25 s, because it was set back, the answer is 503.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self

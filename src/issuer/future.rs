@@ -160,20 +160,8 @@ fn grant<B>(issuer: &TokenIssuer, body: &[u8]) -> Result<State<B>, Refusal> {
     let login = request::login(body, issuer.config().mechanisms())?;
     let issuer = issuer.clone();
     let granted = Boxed::new(async move {
-        let config = issuer.config();
-        // Before the store is asked: a password that is changed from now on is not the one that is
-        // checked here, and the change's revocation must reach this login's token.
-        let proved_at = config.signer.now();
-        match config.login(login, proved_at).await {
-            Ok((customer, proved_at)) => match issuer.issue_at(&customer, proved_at) {
-                // Revoked while the password was being hashed: it may be the customer's no more.
-                Ok(token) if config.signer.is_born_revoked(&token) => Refusal::Credentials.answer(),
-                Ok(token) => response::issued(&token),
-                Err(error) => {
-                    observe::fault("no token could be signed", &error);
-                    Refusal::Fault.answer()
-                }
-            },
+        match issuer.log_in(login).await {
+            Ok(token) => response::issued(&token),
             Err(refusal) => refusal.answer(),
         }
     });

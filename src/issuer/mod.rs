@@ -9,6 +9,7 @@ mod client;
 mod future;
 #[cfg(feature = "asymmetric")]
 mod jwk_set;
+mod login;
 #[cfg(feature = "oidc")]
 mod oidc;
 mod password;

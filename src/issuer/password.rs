@@ -58,14 +58,14 @@ impl PasswordGrant {
     }
 
     /// Finds out who logs in. Whatever comes, the store is asked once, and then exactly one password
-    /// is hashed: no branch answers sooner than another.
+    /// is hashed: no branch answers sooner than another. The hash that matched comes with the customer.
     pub(super) async fn login(
         &self,
-        login: PasswordLogin,
+        login: &PasswordLogin,
         store_timeout: Duration,
-    ) -> Result<Customer, Refusal> {
+    ) -> Result<(Customer, PasswordHash), Refusal> {
         let PasswordLogin { email, password } = login;
-        let found = store_answer(store_timeout, self.store.find_by_email(&email)).await?;
+        let found = store_answer(store_timeout, self.store.find_by_email(email)).await?;
         let stored = found.as_ref().and_then(|stored| match stored.password_hash() {
             Ok(hash) => Some(hash.clone()),
             Err(unusable) => {
@@ -84,7 +84,7 @@ impl PasswordGrant {
             .filter(|hash| hash.needs_rehash(self.hasher.params()))
             .map(|old| (old, password.clone()));
         let hash = stored.unwrap_or_else(|| self.hasher.decoy());
-        let matches = match self.hasher.verify(password, hash).await {
+        let matches = match self.hasher.verify(password.clone(), hash.clone()).await {
             Ok(matches) => matches,
             Err(error) if error.kind() == HashErrorKind::Overloaded => {
                 return Err(Refusal::Overloaded);
@@ -100,9 +100,27 @@ impl PasswordGrant {
                 if let Some((old, password)) = outdated {
                     self.replace_later(customer.id().clone(), old, password, store_timeout);
                 }
-                Ok(customer)
+                Ok((customer, hash))
             }
             _ => Err(Refusal::Credentials),
+        }
+    }
+
+    /// Finds out who logs in by a password that has just matched this hash. Nothing is hashed, unless the
+    /// hash is no longer the customer's: the password is another then, or its parameters are.
+    pub(super) async fn login_again(
+        &self,
+        login: &PasswordLogin,
+        matched: &PasswordHash,
+        store_timeout: Duration,
+    ) -> Result<Customer, Refusal> {
+        let found = store_answer(store_timeout, self.store.find_by_email(&login.email)).await?;
+        let is_same = |found: &StoredCustomer| {
+            found.password_hash().is_ok_and(|hash| hash.expose() == matched.expose())
+        };
+        match found {
+            Some(found) if is_same(&found) => Ok(found.into_customer()),
+            _ => Ok(self.login(login, store_timeout).await?.0),
         }
     }
 

@@ -24,7 +24,6 @@ use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuerBuilder;
 use crate::issuer::bearer_token;
 use crate::issuer::client::DynClientAuthenticator;
-use crate::issuer::request::Login;
 use crate::issuer::request::Mechanisms;
 use crate::issuer::response::Refusal;
 use crate::key::KeyRing;
@@ -53,7 +52,9 @@ use crate::sign::TokenSigner;
 ///
 /// 401 is about the bearer token alone, because the common SDKs renew theirs and repeat on every 401.
 /// A login without `authentication_mechanism` is one by password, as old SDKs send it. Every answer is
-/// JSON, is kept by no cache, and echoes nothing of the request. CORS belongs outside of it:
+/// JSON, is kept by no cache, and echoes nothing of the request. In the second in which the customer's
+/// tokens were [revoked](TokenIssuerBuilder::revocations), the token comes when that second has ended.
+/// CORS belongs outside of it:
 /// preflights carry no bearer token.
 ///
 /// # Security
@@ -135,28 +136,6 @@ impl Config {
             oidc: false,
         }
     }
-
-    /// Finds out who logs in, and since when what they proved is known to hold: `begun_at`, or later.
-    pub(super) async fn login(
-        &self,
-        login: Login,
-        begun_at: SystemTime,
-    ) -> Result<(Customer, SystemTime), Refusal> {
-        match (login, &self.password) {
-            (Login::Password(login), Some(grant)) => {
-                Ok((grant.login(login, self.store_timeout).await?, begun_at))
-            }
-            #[cfg(feature = "oidc")]
-            (Login::Oidc(login), _) => match &self.oidc {
-                Some(grant) => {
-                    grant.login(login, self.signer.shared_clock(), self.store_timeout).await
-                }
-                None => Err(Refusal::Fault),
-            },
-            // Invariant: the request was read for the mechanisms that there are.
-            (Login::Password(_), None) => Err(Refusal::Fault),
-        }
-    }
 }
 
 impl TokenIssuer {
@@ -175,9 +154,17 @@ impl TokenIssuer {
     /// A name so long that no verifier would take the token is left out of it, because a customer who
     /// has chosen one must be able to log in.
     ///
+    /// This does not wait, as a login does: in the second in which the customer's tokens were revoked
+    /// there is no token. Try again from `valid_from` on, when it is certain once more that the customer
+    /// is the one.
+    ///
     /// # Errors
     ///
-    /// The key ring has no key left that signs tokens of this form, or the machine no randomness.
+    /// - [`SignError::NotYet`] in the second in which the customer's tokens were revoked, by the list of
+    ///   [`TokenIssuerBuilder::revocations`],
+    /// - [`SignError::Revoked`] if they are revoked until later than now,
+    /// - the others if the key ring has no key left that signs tokens of this form, or the machine no
+    ///   randomness.
     pub fn issue(&self, customer: &Customer) -> Result<IssuedToken, SignError> {
         self.issue_at(customer, self.0.signer.now())
     }

@@ -14,18 +14,18 @@ pub(crate) struct CutOff {
 }
 
 impl CutOff {
+    /// Ends no token: every `iat` is good.
+    pub(super) const NONE: Self = Self::new(Duration::ZERO);
+
     pub(super) const fn new(at: Duration) -> Self {
         Self { at, valid_from: ceil_seconds(at) }
     }
 
-    /// The cut-off after one more revocation.
+    /// The cut-off after one more revocation: of two, the later one counts.
     pub(super) fn and(self, at: Duration) -> Self {
-        if at <= self.at {
-            return self;
-        }
-        // A later one within the same second: tokens of between the two have the first one's end of
-        // the second as their `iat`, and must be refused now.
-        let valid_from = ceil_seconds(at).max(self.valid_from.saturating_add(1));
-        Self { at, valid_from }
+        // Only ever rounded up, and never moved on by what came before. A token of between two
+        // revocations within a second has that second as its `iat`, and both end it: no token is
+        // dated ahead.
+        if at <= self.at { self } else { Self::new(at) }
     }
 }

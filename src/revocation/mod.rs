@@ -6,6 +6,7 @@
 mod buckets;
 mod cut_off;
 mod replica;
+mod reservation;
 mod scramble;
 mod shards;
 mod sync;
@@ -25,6 +26,7 @@ use std::time::SystemTime;
 pub(crate) use self::cut_off::CutOff;
 pub(crate) use self::replica::MAX_LEEWAY;
 use self::replica::Replica;
+pub use self::reservation::Reservation;
 use crate::clock::Clock;
 use crate::clock::ceil_seconds;
 use crate::clock::since_epoch;
@@ -60,7 +62,9 @@ const DEFAULT_CAPACITY: usize = 10_000_000;
 /// was revoked before: such tokens are good again.
 ///
 /// [`in_memory`](Self::in_memory) forgets everything when the process ends, and no other process
-/// learns of it. A program that needs more keeps its own record and replays it at start.
+/// learns of it. A program that needs more keeps its own record and replays it at start. The record
+/// has the exact moments that were given to [`revoke_customer`](Self::revoke_customer), not the whole
+/// seconds they were rounded to: logins of the rest of that second would be taken for older ones.
 ///
 /// # Example
 ///
@@ -151,19 +155,61 @@ impl Revocations {
     /// Revokes every token of a customer that was issued before `issued_before`, rounded up to the
     /// next whole second because `iat` counts whole seconds.
     ///
-    /// Returns when every verifier with this list refuses those tokens. An earlier time than one
-    /// already given changes nothing; a later one within the same second moves on by another second,
-    /// so that it also reaches tokens that were issued between the two.
+    /// Returns when every verifier with this list refuses those tokens. Of several times the latest
+    /// counts. Any number of revocations within a second refuse no token of the next one.
+    ///
+    /// A `TokenSigner` with this list signs no token for the customer in the rest of the second, and a
+    /// login at a `TokenIssuer` waits until it has ended (feature `issuer`).
     ///
     /// # Errors
     ///
-    /// [`RevokeErrorKind::Full`] when the list has no room; the tokens go on being accepted.
+    /// [`RevokeErrorKind::Full`] when the list has no room; the tokens go on being accepted. Never
+    /// while there is a [`Reservation`] for the customer.
+    ///
+    /// # Security
+    ///
+    /// Where this goes with a change (of a password, say): make the change, then take the time, then
+    /// revoke, and only then acknowledge the change. A time that was taken before the change was made
+    /// misses logins by the old password that came between the two.
     pub async fn revoke_customer(
         &self,
         customer_id: &CustomerId,
         issued_before: SystemTime,
     ) -> Result<(), RevokeError> {
         self.replica.revoke_customer(customer_id.clone(), since_epoch(issued_before))
+    }
+
+    /// Reserves room for a customer's cut-off, to be asked for before a change that must end the
+    /// customer's tokens: so that a list that is full refuses the change, instead of leaving the tokens
+    /// good after it.
+    ///
+    /// Until the reservation is dropped, [`revoke_customer`](Self::revoke_customer) for this customer
+    /// finds room, whatever else is revoked or expires meanwhile. Several reservations for one
+    /// customer take one place.
+    ///
+    /// # Errors
+    ///
+    /// [`RevokeErrorKind::Full`] when the list has no room; nothing is reserved.
+    ///
+    /// # Example
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use tower_customer_auth::{CustomerId, Revocations};
+    /// # async fn set_password(_: &CustomerId) -> Result<(), Box<dyn std::error::Error>> { Ok(()) }
+    /// # async fn change_password(
+    /// #     revocations: Revocations,
+    /// #     customer: CustomerId,
+    /// # ) -> Result<(), Box<dyn std::error::Error>> {
+    /// let _room = revocations.reserve_customer(&customer)?;
+    /// set_password(&customer).await?;
+    /// revocations.revoke_customer(&customer, SystemTime::now()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn reserve_customer(&self, customer_id: &CustomerId) -> Result<Reservation, RevokeError> {
+        self.replica.reserve_customer(customer_id)?;
+        Ok(Reservation::new(Arc::clone(&self.replica), customer_id.clone()))
     }
 
     /// Tells the list by which clock entries expire, and how long a token can be good after its

@@ -1,5 +1,6 @@
 //! What this process knows of revocations, in a shape that readers never wait for.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::MutexGuard;
@@ -56,6 +57,9 @@ struct Writer {
     books: Books,
     /// The bucket number at which expired entries were last dropped.
     dropped_at: u64,
+    /// How many reservations there are for a customer. Each of these has an entry among the cut-offs,
+    /// which is not dropped: the room that is reserved is the entry.
+    reserved: BTreeMap<CustomerId, usize>,
 }
 
 /// Bits of what there is.
@@ -68,7 +72,7 @@ const LARGE_TOKENS: usize = 100_000;
 
 impl Replica {
     pub(super) fn new(capacity: usize) -> Self {
-        let writer = Writer { books: Books::new(), dropped_at: 0 };
+        let writer = Writer { books: Books::new(), dropped_at: 0, reserved: BTreeMap::new() };
         Self {
             known: AtomicU8::new(0),
             tokens: Tokens::new(),
@@ -135,16 +139,48 @@ impl Replica {
         issued_before: Duration,
     ) -> Result<(), RevokeError> {
         let _turn = self.turn();
-        let customers = self.cut_offs.pin();
-        if customers.len() >= self.capacity && !customers.contains_key(&customer) {
-            return Err(RevokeError::full(self.capacity));
-        }
-        customers.update_or_insert(
+        self.check_room(&customer)?;
+        self.cut_offs.pin().update_or_insert(
             customer,
             |known| known.and(issued_before),
             CutOff::new(issued_before),
         );
         self.know(CUT_OFFS);
+        Ok(())
+    }
+
+    /// Sets room aside for a customer's cut-off, until it is [released](Self::release_customer) as
+    /// often as it was reserved.
+    pub(super) fn reserve_customer(&self, customer: &CustomerId) -> Result<(), RevokeError> {
+        let mut writer = self.turn();
+        self.check_room(customer)?;
+        self.cut_offs.pin().get_or_insert(customer.clone(), CutOff::NONE);
+        *writer.reserved.entry(customer.clone()).or_default() += 1;
+        Ok(())
+    }
+
+    pub(super) fn release_customer(&self, customer: &CustomerId) {
+        let mut writer = self.turn();
+        let Some(reservations) = writer.reserved.get_mut(customer) else {
+            return;
+        };
+        *reservations -= 1;
+        if *reservations > 0 {
+            return;
+        }
+        writer.reserved.remove(customer);
+        let cut_offs = self.cut_offs.pin();
+        if cut_offs.get(customer) == Some(&CutOff::NONE) {
+            cut_offs.remove(customer);
+        }
+    }
+
+    /// Tells whether there is room for this customer's cut-off. Writers only, in turn.
+    fn check_room(&self, customer: &CustomerId) -> Result<(), RevokeError> {
+        let cut_offs = self.cut_offs.pin();
+        if cut_offs.len() >= self.capacity && !cut_offs.contains_key(customer) {
+            return Err(RevokeError::full(self.capacity));
+        }
         Ok(())
     }
 
@@ -184,7 +220,10 @@ impl Replica {
         let lifetime = self.lifetime.load(Ordering::Relaxed);
         let is_live =
             |cut_off: &CutOff| cut_off.valid_from.saturating_add(lifetime) > now.as_secs();
-        self.cut_offs.pin().retain(|_, cut_off| is_live(cut_off));
+        let reserved = &writer.reserved;
+        self.cut_offs
+            .pin()
+            .retain(|customer, cut_off| is_live(cut_off) || reserved.contains_key(customer));
         if self.cut_offs.is_empty() {
             self.forget(CUT_OFFS);
         }

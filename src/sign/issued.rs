@@ -20,10 +20,22 @@ pub struct IssuedToken {
     pub(super) expires_at: u64,
 }
 
-/// Why no token was made. The fault is never the customer's.
+/// Why no token was made.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
+    /// The customer's tokens were revoked later than the proof was looked at, which may be by what no
+    /// longer counts: a former password, say. The only one that is the customer's to mend.
+    #[error("the customer's tokens were revoked after the proof")]
+    Revoked,
+    /// The customer's tokens were revoked earlier in the very second of the proof. `iat` counts whole
+    /// seconds, so that a token of this second is one of those.
+    #[error("no token can be signed for this customer before the next second")]
+    NotYet {
+        /// When a token can be signed: the end of the second. The proof has to be looked at once more
+        /// then, because it may no longer hold.
+        valid_from: SystemTime,
+    },
     /// The ring has no key that signs, or one that the token's form can't name.
     #[error("the key ring can't sign tokens of this form")]
     Key(#[source] ConfigError),

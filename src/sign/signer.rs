@@ -11,12 +11,14 @@ use super::IssuedToken;
 use super::SignError;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
+use crate::clock::from_epoch;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::key::KeyRing;
 use crate::key::SigningKey;
+use crate::revocation::CutOff;
 use crate::revocation::Revocations;
 use crate::token::MAX_NUMERIC_DATE;
 use crate::token::MAX_TOKEN_LEN;
@@ -115,9 +117,11 @@ impl TokenSigner {
         Ok(self)
     }
 
-    /// Sets the list that the verifiers of these tokens ask, so that a token for a customer who has
-    /// proved themselves after their earlier tokens were revoked, but in that very second, is not one
-    /// of those: its `iat` is then that second's end. Default none.
+    /// Sets the list that the verifiers of these tokens ask, so that no token is signed which they would
+    /// refuse as revoked. Default none.
+    ///
+    /// A customer whose tokens are revoked gets none in the rest of that second
+    /// ([`SignError::NotYet`]), and none for what was proved before ([`SignError::Revoked`]).
     #[must_use]
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
@@ -136,6 +140,8 @@ impl TokenSigner {
     ///
     /// # Errors
     ///
+    /// - [`SignError::NotYet`] in the second in which the customer's tokens were revoked,
+    /// - [`SignError::Revoked`] if they are revoked until later than now,
     /// - [`SignError::Key`] if a rotation has left no key that signs this form,
     /// - [`SignError::TooLong`] for a name of thousands of characters,
     /// - [`SignError::Signature`] and [`SignError::Random`] if the machine has no randomness.
@@ -148,12 +154,40 @@ impl TokenSigner {
     }
 
     /// As [`sign`](Self::sign), for a customer who proved themselves a while ago: `iat` is the second
-    /// of `proved_at`, the time *before* the proof was looked at.
+    /// of `proved_at`, the time *before* the proof was looked at. It is never later than the clock's.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`sign`](Self::sign), by what was revoked since `proved_at`, or before it in the same
+    /// second.
     ///
     /// # Security
     ///
     /// A password may be changed, and the customer's tokens revoked, while the old one is still being
     /// hashed. Dated so, a token for the old password is among the revoked.
+    ///
+    /// After [`SignError::NotYet`], wait until its `valid_from`, take the time anew, look at the proof
+    /// again, and only then sign by that time. A token for the earlier proof with a later `proved_at`
+    /// would outlive a change that was made meanwhile, and whose time lies within the second.
+    ///
+    /// ```
+    /// # use std::time::SystemTime;
+    /// # use tower_customer_auth::{CustomerId, IssuedToken, SignError, TokenSigner};
+    /// # async fn check_password() -> CustomerId { "ron".parse().unwrap() }
+    /// async fn log_in(signer: &TokenSigner) -> Result<IssuedToken, SignError> {
+    ///     loop {
+    ///         let proved_at = SystemTime::now();
+    ///         let customer = check_password().await;
+    ///         match signer.sign_at(&customer, None, proved_at) {
+    ///             Err(SignError::NotYet { valid_from }) => {
+    ///                 let left = valid_from.duration_since(SystemTime::now());
+    ///                 tokio::time::sleep(left.unwrap_or_default()).await;
+    ///             }
+    ///             signed => return signed,
+    ///         }
+    ///     }
+    /// }
+    /// ```
     pub fn sign_at(
         &self,
         customer_id: &CustomerId,
@@ -162,7 +196,7 @@ impl TokenSigner {
     ) -> Result<IssuedToken, SignError> {
         let key = self.signing_key().map_err(SignError::Key)?;
         let token_id = TokenId::random().map_err(SignError::Random)?;
-        let issued_at = self.issued_at(customer_id, since_epoch(proved_at));
+        let issued_at = self.issued_at(customer_id, since_epoch(proved_at))?;
         let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
         if expires_at > MAX_NUMERIC_DATE {
             return Err(SignError::ClockOutOfRange);
@@ -200,28 +234,33 @@ impl TokenSigner {
         }
     }
 
-    fn issued_at(&self, customer_id: &CustomerId, proved_at: Duration) -> u64 {
-        let cut_off = self.revocations.as_ref().and_then(|list| list.customer_cut_off(customer_id));
-        match cut_off {
-            // Proved after the cut-off, if within its second: the token starts where good ones do.
-            Some(cut_off) if cut_off.at <= proved_at => cut_off.valid_from.max(proved_at.as_secs()),
-            // NB: proved before it, and so by what may no longer count. The token is born revoked.
-            _ => proved_at.as_secs(),
+    /// The `iat` of a token for what was proved then, if no verifier would refuse it as revoked.
+    fn issued_at(&self, customer_id: &CustomerId, proved_at: Duration) -> Result<u64, SignError> {
+        // A clock that was set back meanwhile, or a caller's mistake, must not date a token ahead: it
+        // would outlive the revocations of the time between.
+        let issued_at = proved_at.min(self.clock.since_epoch()).as_secs();
+        match self.cut_off(customer_id) {
+            Some(cut_off) if proved_at < cut_off.at => Err(SignError::Revoked),
+            Some(CutOff { valid_from, .. }) if issued_at < valid_from => {
+                Err(SignError::NotYet { valid_from: from_epoch(valid_from) })
+            }
+            _ => Ok(issued_at),
         }
     }
 
-    /// Whether a token is among those that had been revoked before it was made.
-    pub(crate) fn is_born_revoked(&self, token: &IssuedToken) -> bool {
-        let cut_off = self.revocations.as_ref();
-        let cut_off = cut_off.and_then(|list| list.customer_cut_off(&token.customer_id));
-        cut_off.is_some_and(|cut_off| token.issued_at < cut_off.valid_from)
+    fn cut_off(&self, customer_id: &CustomerId) -> Option<CutOff> {
+        self.revocations.as_ref()?.customer_cut_off(customer_id)
+    }
+
+    /// Tells whether the customer's tokens were revoked later than this.
+    pub(crate) fn is_revoked_since(&self, customer_id: &CustomerId, proved_at: SystemTime) -> bool {
+        self.cut_off(customer_id).is_some_and(|cut_off| since_epoch(proved_at) < cut_off.at)
     }
 
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }
 
-    #[cfg(feature = "oidc")]
     pub(crate) fn shared_clock(&self) -> &Arc<dyn Clock> {
         &self.clock
     }

@@ -19,6 +19,7 @@ use crate::id::TokenId;
 use crate::key::KeyRing;
 use crate::key::SigningKey;
 use crate::revocation::Revocations;
+use crate::testing::ManualClock;
 use crate::token::Claims;
 use crate::token::HeaderRoom;
 use crate::token::MAX_NUMERIC_DATE;
@@ -164,50 +165,119 @@ fn token_ids_are_random_uuids_of_version_4() {
     }
 }
 
+/// A clock, a list of revocations, and who signs and verifies by both. It is the first second.
+struct Desk {
+    clock: Arc<ManualClock>,
+    revocations: Revocations,
+    signer: TokenSigner,
+    verifier: Verifier,
+}
+
+/// What becomes of a token: refused by the signer, or signed and then accepted or not.
+#[derive(Debug, PartialEq)]
+enum Outcome {
+    Revoked,
+    NotYet(SystemTime),
+    Signed { issued_at: SystemTime, refused: Option<VerifyErrorKind> },
+}
+
+impl Desk {
+    fn open() -> Self {
+        let keys = KeyRing::hs256(SECRET).unwrap();
+        let revocations = Revocations::in_memory();
+        let clock = Arc::new(ManualClock::at_epoch_seconds(1_000));
+        let verifier = Verifier::builder(keys.clone())
+            .revocations(revocations.clone())
+            .clock(clock.clone())
+            // A token that is dated ahead is refused.
+            .clock_skew(Duration::ZERO);
+        let signer = TokenSigner::new(keys).unwrap().clock(clock.clone());
+        let signer = signer.revocations(revocations.clone());
+        Self { clock, revocations, signer, verifier: verifier.build().unwrap() }
+    }
+
+    async fn revoke(&self, issued_before: SystemTime) {
+        self.revocations.revoke_customer(&customer(), issued_before).await.unwrap();
+    }
+
+    /// Sets the clock to the time of the proof, and signs.
+    fn sign(&self, proved_at: SystemTime) -> Outcome {
+        self.clock.set(proved_at);
+        match self.signer.sign_at(&customer(), None, proved_at) {
+            Ok(issued) => {
+                assert_eq!(issued.expires_at(), issued.issued_at() + DEFAULT_LIFETIME);
+                let verdict = self.verifier.verify(issued.token().as_bytes());
+                let refused = verdict.err().map(|error| error.kind());
+                Outcome::Signed { issued_at: issued.issued_at(), refused }
+            }
+            Err(SignError::Revoked) => Outcome::Revoked,
+            Err(SignError::NotYet { valid_from }) => Outcome::NotYet(valid_from),
+            Err(other) => panic!("{other}"),
+        }
+    }
+}
+
+/// So many milliseconds after the beginning of the first second.
+fn at(millis: u64) -> SystemTime {
+    from_epoch(1_000) + Duration::from_millis(millis)
+}
+
+fn good(millis: u64) -> Outcome {
+    Outcome::Signed { issued_at: at(millis), refused: None }
+}
+
 #[tokio::test]
-async fn a_token_is_revoked_by_what_its_customer_proved_before_and_by_nothing_after() {
-    let keys = KeyRing::hs256(SECRET).unwrap();
-    let revocations = Revocations::in_memory();
-    let clock: Arc<dyn Clock> = Arc::new(At(1_000));
-    let verifier = Verifier::builder(keys.clone())
-        .revocations(revocations.clone())
-        .clock(clock.clone())
-        .build()
-        .unwrap();
-    let signer = TokenSigner::new(keys).unwrap().clock(clock).revocations(revocations.clone());
-    let at = |millis| from_epoch(1_000) + Duration::from_millis(millis);
-    let verdict = |proved_at| {
-        let issued = signer.sign_at(&customer(), None, proved_at).unwrap();
-        assert_eq!(issued.expires_at(), issued.issued_at() + DEFAULT_LIFETIME);
-        let verdict = verifier.verify(issued.token().as_bytes());
-        (issued.issued_at(), verdict.err().map(|error| error.kind()))
-    };
-    let revoked = Some(VerifyErrorKind::Revoked);
-    let before = signer.sign(&customer(), None).unwrap();
+async fn no_token_is_signed_that_its_customers_revocation_refuses_and_none_is_dated_ahead() {
+    let desk = Desk::open();
+    let before = desk.signer.sign(&customer(), None).unwrap();
+    desk.revoke(at(500)).await;
+    let refused = desk.verifier.verify(before.token().as_bytes()).unwrap_err();
+    assert_eq!(refused.kind(), VerifyErrorKind::Revoked);
+    for (proved_at, outcome) in [
+        // The old password, read before the revocation and hashed until after it.
+        (499, Outcome::Revoked),
+        // The new one, in the same second.
+        (500, Outcome::NotYet(at(1_000))),
+        (999, Outcome::NotYet(at(1_000))),
+        (1_000, good(1_000)),
+        (2_345, good(2_000)),
+    ] {
+        assert_eq!(desk.sign(at(proved_at)), outcome, "{proved_at} ms");
+    }
+}
 
-    revocations.revoke_customer(&customer(), at(500)).await.unwrap();
-    let refused = verifier.verify(before.token().as_bytes()).unwrap_err();
-    assert_eq!(Some(refused.kind()), revoked);
-    // The old password, read before the revocation and hashed until after it.
-    assert_eq!(verdict(at(499)), (at(0), revoked));
-    // The new one, in the same second: not born revoked.
-    assert_eq!(verdict(at(500)), (at(1_000), None));
-    assert_eq!(verdict(at(999)), (at(1_000), None));
-    assert_eq!(verdict(at(1_000)), (at(1_000), None));
+#[tokio::test]
+async fn revocations_within_a_second_lock_a_customer_out_no_longer_than_that_second() {
+    let desk = Desk::open();
+    for millis in (0..1_000).step_by(8) {
+        desk.revoke(at(millis)).await;
+    }
+    assert_eq!(desk.sign(at(991)), Outcome::Revoked);
+    assert_eq!(desk.sign(at(992)), Outcome::NotYet(at(1_000)));
+    assert_eq!(desk.sign(at(1_000)), good(1_000));
+    // One that is given late, and lies before the others, changes nothing.
+    desk.revoke(at(1)).await;
+    assert_eq!(desk.sign(at(1_000)), good(1_000));
+}
 
-    // A second revocation in the same second reaches what was issued between the two.
-    let between = signer.sign_at(&customer(), None, at(700)).unwrap();
-    revocations.revoke_customer(&customer(), at(800)).await.unwrap();
-    let refused = verifier.verify(between.token().as_bytes()).unwrap_err();
-    assert_eq!(Some(refused.kind()), revoked);
-    assert_eq!(verdict(at(799)), (at(0), revoked));
-    assert_eq!(verdict(at(800)), (at(2_000), None));
+#[tokio::test]
+async fn a_customer_who_is_cut_off_until_later_gets_no_token_before() {
+    let desk = Desk::open();
+    desk.revoke(at(2_500)).await;
+    assert_eq!(desk.sign(at(0)), Outcome::Revoked);
+    assert_eq!(desk.sign(at(2_499)), Outcome::Revoked);
+    assert_eq!(desk.sign(at(2_500)), Outcome::NotYet(at(3_000)));
+    assert_eq!(desk.sign(at(3_000)), good(3_000));
+}
 
-    // A customer who is cut off until later is not let in before.
-    revocations.revoke_customer(&customer(), at(2_500)).await.unwrap();
-    assert_eq!(verdict(at(999)), (at(0), revoked));
-    assert_eq!(verdict(at(2_499)), (at(2_000), revoked));
-    assert_eq!(verdict(at(2_500)), (at(3_000), None));
+#[test]
+fn a_token_is_not_dated_ahead_of_the_clock_by_a_proof_that_seems_to_be_of_later() {
+    let desk = Desk::open();
+    desk.clock.set(at(10_000));
+    let issued = desk.signer.sign_at(&customer(), None, at(15_999)).unwrap();
+    assert_eq!(issued.issued_at(), at(10_000));
+    let issued = desk.signer.sign_at(&customer(), None, at(9_999)).unwrap();
+    assert_eq!(issued.issued_at(), at(9_000));
 }
 
 #[test]

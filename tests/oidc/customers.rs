@@ -1,9 +1,11 @@
 //! Whose customer an identity becomes: each branch of the decision, from a code to a token.
 
 use std::time::Duration;
+use std::time::SystemTime;
 
 use futures_util::future::join_all;
 use tower_customer_auth::Admission;
+use tower_customer_auth::Clock;
 use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerStore;
 use tower_customer_auth::HttpClient;
@@ -26,6 +28,7 @@ use crate::kit::Answer;
 use crate::kit::CHALLENGE;
 use crate::kit::CLIENT;
 use crate::kit::ISSUER;
+use crate::kit::NOW;
 use crate::kit::REDIRECT;
 use crate::kit::Shop;
 use crate::kit::consent;
@@ -164,9 +167,11 @@ async fn link_takes_the_password_away_and_revokes_earlier_tokens() {
     assert_eq!(shop.verify(earlier.token()).unwrap().customer_id().to_string(), RON);
     // Within the earlier token's very second.
     shop.clock.advance(Duration::from_millis(1));
-    let token = shop.token(consent_of("ron")).await;
+    let token = shop.as_time_passes(shop.token(consent_of("ron"))).await;
     let verified = shop.verify(&token).unwrap();
     assert_eq!(verified.customer_id().to_string(), RON, "the token of the login itself is good");
+    let next_second = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW + 1);
+    assert_eq!((verified.issued_at(), shop.clock.now()), (next_second, next_second));
     assert_eq!(verified.name(), Some("Ron"), "name and e-mail stay the customer's own");
     assert_eq!(shop.verify(earlier.token()).unwrap_err(), VerifyErrorKind::Revoked);
     assert!(!has_password(&shop, RON).await);
@@ -176,7 +181,9 @@ async fn link_takes_the_password_away_and_revokes_earlier_tokens() {
     assert_eq!(shop.sign_in().await.customer(), RON);
     assert_eq!(shop.verify(&token).unwrap().token_id(), verified.token_id());
     // Another account at the provider, with the same verified e-mail, is linked too.
-    assert_eq!(shop.sign_in_by(consent_of("ron at work")).await.customer(), RON);
+    shop.clock.advance(Duration::from_millis(999));
+    let at_work = shop.as_time_passes(shop.sign_in_by(consent_of("ron at work")));
+    assert_eq!(at_work.await.customer(), RON);
 }
 
 #[tokio::test(start_paused = true)]

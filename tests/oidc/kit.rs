@@ -177,13 +177,23 @@ impl Shop {
         configure: impl FnOnce(OidcGrantBuilder, &Revocations) -> OidcGrantBuilder,
         issuer: impl FnOnce(TokenIssuerBuilder) -> TokenIssuerBuilder,
     ) -> Self {
+        Self::with_revocations(Revocations::in_memory(), provider, configure, issuer)
+    }
+
+    pub(crate) fn with_revocations(
+        revocations: Revocations,
+        provider: &ScriptedProvider,
+        configure: impl FnOnce(OidcGrantBuilder, &Revocations) -> OidcGrantBuilder,
+        issuer: impl FnOnce(TokenIssuerBuilder) -> TokenIssuerBuilder,
+    ) -> Self {
         let customers = MemoryCustomers::new();
-        let revocations = Revocations::in_memory();
         let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
         let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef").unwrap();
         let verifier = Verifier::builder(keys.clone())
             .revocations(revocations.clone())
             .clock(clock.clone())
+            // A token that is dated ahead is refused.
+            .clock_skew(Duration::ZERO)
             .build()
             .unwrap();
         let grant = OidcGrant::builder(customers.clone());
@@ -203,6 +213,19 @@ impl Shop {
             verifier,
             reasons,
             _listening: tracing::subscriber::set_default(listener),
+        }
+    }
+
+    /// Waits for something while the clock goes on with tokio's, a millisecond at a time.
+    pub(crate) async fn as_time_passes<T>(&self, what: impl Future<Output = T>) -> T {
+        let mut what = std::pin::pin!(what);
+        let tick = Duration::from_millis(1);
+        loop {
+            tokio::select! {
+                biased;
+                done = &mut what => return done,
+                () = pass(tick) => self.clock.advance(tick),
+            }
         }
     }
 

@@ -1,11 +1,15 @@
 //! Links that are slow, given up, or wanted by several at once: whoever had the account before is out.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::join;
 use futures_util::future::join_all;
 use tokio::sync::Notify;
+use tokio::task::yield_now;
 use tower_customer_auth::Admission;
 use tower_customer_auth::ConfigError;
 use tower_customer_auth::Customer;
@@ -29,6 +33,8 @@ use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
+use crate::kit::Answer;
+use crate::kit::ISSUER;
 use crate::kit::Shop;
 use crate::kit::consent;
 use crate::kit::consent_of;
@@ -135,8 +141,7 @@ async fn the_one_before_is_out(owner_hangs_up: bool) {
     store.done.notified().await;
     pass(Duration::from_millis(10)).await;
     assert_eq!(shop.verify(&token).unwrap_err(), VerifyErrorKind::Revoked);
-    shop.clock.advance(Duration::from_millis(1));
-    assert_eq!(shop.sign_in().await.customer(), RON);
+    assert_eq!(shop.as_time_passes(shop.sign_in()).await.customer(), RON);
 }
 
 #[tokio::test(start_paused = true)]
@@ -180,6 +185,113 @@ async fn two_first_logins_of_one_person_that_link_both_get_tokens_that_are_good(
     for token in [one, other] {
         assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_link_is_refused_before_anything_changes_when_the_list_of_revocations_is_full() {
+    let customers = MemoryCustomers::new();
+    let ron = register(&customers).await;
+    let list = Revocations::in_memory_with_capacity(1);
+    let april = "april".parse().unwrap();
+    let room = list.reserve_customer(&april).unwrap();
+    let provider = provider();
+    let shop = Shop::with_revocations(
+        list,
+        &provider,
+        |_, revocations| {
+            OidcGrant::builder(customers.clone())
+                .http_client(HttpClient::new(provider.clone()))
+                .profile(profile())
+                .link_by_verified_email(revocations.clone())
+        },
+        |issuer| issuer,
+    );
+    let token = shop.issuer.issue(&ron).unwrap().token().to_owned();
+    let identity = Identity::new(ISSUER, "ron").unwrap();
+    assert_eq!(shop.sign_in().await, Answer::Unavailable);
+    assert_eq!(customers.find_by_identity(&identity).await.unwrap(), None);
+    assert!(customers.get(ron.id()).await.unwrap().unwrap().has_password());
+    assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
+
+    drop(room);
+    shop.clock.advance(Duration::from_secs(1));
+    assert_eq!(shop.sign_in().await.customer(), RON);
+    assert_eq!(customers.find_by_identity(&identity).await.unwrap(), Some(ron));
+    assert_eq!(shop.verify(&token).unwrap_err(), VerifyErrorKind::Revoked);
+}
+
+/// A store in which every login finds the same customer to be linked to, and then is too late or not.
+#[derive(Clone, Default)]
+struct Fickle {
+    links: Arc<AtomicBool>,
+}
+
+impl IdentityStore for Fickle {
+    async fn find_by_identity(&self, _: &Identity) -> Result<Option<Customer>, StoreError> {
+        yield_now().await;
+        Ok(None)
+    }
+
+    async fn email_holder(&self, _: &str) -> Result<EmailHolder, StoreError> {
+        yield_now().await;
+        Ok(EmailHolder::Linkable(RON.parse().unwrap()))
+    }
+
+    async fn create(&self, _: &Newcomer, _: bool) -> Result<Admission, StoreError> {
+        Ok(Admission::Stale)
+    }
+
+    async fn link(&self, _: &Newcomer, id: &CustomerId) -> Result<Admission, StoreError> {
+        yield_now().await;
+        Ok(match self.links.load(Ordering::Relaxed) {
+            true => Admission::Admitted(Customer::new(id.clone(), "Ron", EMAIL)),
+            false => Admission::Stale,
+        })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn logins_that_are_dropped_at_random_awaits_leave_no_place_taken() {
+    let store = Fickle::default();
+    let list = Revocations::in_memory_with_capacity(1);
+    let provider = provider();
+    let shop = Shop::with_revocations(
+        list.clone(),
+        &provider,
+        |_, revocations| {
+            OidcGrant::builder(store.clone())
+                .http_client(HttpClient::new(provider.clone()))
+                .profile(profile().max_in_flight(1))
+                .link_by_verified_email(revocations.clone())
+        },
+        |issuer| issuer,
+    );
+    let mut random = fastrand::Rng::with_seed(13);
+    let (mut dropped, mut reserved) = (0, 0);
+    for _ in 0..2_000 {
+        let code = provider.authorize(consent());
+        let mut login = Box::pin(send(shop.issuer.clone(), login(&code)));
+        for _ in 0..random.u32(..30) {
+            if (&mut login).now_or_never().is_some() {
+                dropped -= 1;
+                break;
+            }
+            yield_now().await;
+        }
+        dropped += 1;
+        let april = "april".parse().unwrap();
+        reserved += usize::from(list.reserve_customer(&april).is_err());
+    }
+    assert!(dropped > 1_000 && reserved > 100, "{dropped} dropped, {reserved} within a link");
+    // The links that have begun end by themselves.
+    pass(Duration::from_secs(1)).await;
+    assert_eq!(provider.in_flight(Endpoint::Token), 0);
+    let april = "april".parse().unwrap();
+    assert_eq!(list.reserve_customer(&april).map(drop).map_err(|error| error.kind()), Ok(()));
+    store.links.store(true, Ordering::Relaxed);
+    let code = provider.authorize(consent());
+    // The clock shows a whole second, at whose start all of its tokens are good.
+    assert_eq!(send(shop.issuer.clone(), login(&code)).await.status, 200);
 }
 
 #[tokio::test(start_paused = true)]

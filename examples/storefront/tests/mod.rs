@@ -5,6 +5,7 @@ mod addresses;
 mod around;
 mod bodies;
 mod customers;
+mod cutoffs;
 mod linking;
 mod orders;
 mod seeded;

@@ -22,6 +22,7 @@ use crate::issuer::response::Refusal;
 use crate::issuer::store_answer::store_answer;
 use crate::observe;
 use crate::revocation::Revocations;
+use crate::revocation::RevokeError;
 
 /// The door: the store, and the policy for newcomers.
 pub(super) struct Admissions {
@@ -34,7 +35,7 @@ pub(super) struct Admissions {
 }
 
 /// A customer, and the moment at which the identity was found to be theirs.
-pub(super) type Admitted = (Customer, SystemTime);
+pub(in crate::issuer) type Admitted = (Customer, SystemTime);
 
 impl Admissions {
     pub(super) fn new(
@@ -130,19 +131,23 @@ impl Admissions {
         let this = Arc::clone(self);
         let linked = tokio::spawn(async move {
             let _turn = turn;
+            // Invariant: the policy that links comes with a list.
+            let revocations = this.revocations.as_ref().ok_or(Refusal::Fault)?;
             // Another login of the same person may have been linked meanwhile: its token is to live.
             let known = this.store.find_by_identity(newcomer.identity());
             if store_answer(patience, known).await?.is_some() {
                 return Ok((Admission::Stale, clock.now()));
             }
+            // Before the link, which can't be taken back: a list that is full refuses it.
+            let _room = revocations.reserve_customer(&id).map_err(unrevoked)?;
             // However long it takes: what the store has not given up may still happen.
             let linked = this.store.link(&newcomer, &id).await;
             // Once, and after: from the link on nobody can log in by the old password, and whoever has
             // done so until now is out. The store may have linked even where it could not tell.
-            let held_since = match linked {
-                Ok(Admission::Stale) => clock.now(),
-                _ => this.revoke(&id, &*clock).await?,
-            };
+            let held_since = clock.now();
+            if !matches!(linked, Ok(Admission::Stale)) {
+                revocations.revoke_customer(&id, held_since).await.map_err(unrevoked)?;
+            }
             let linked = linked.map_err(|error| {
                 observe::fault("the customer store could not tell", &error);
                 Refusal::Fault
@@ -155,20 +160,12 @@ impl Admissions {
         };
         timeout(patience, linked).await.map_err(unanswered)?.map_err(panicked)?
     }
+}
 
-    /// Revokes the tokens that a customer has by now.
-    async fn revoke(&self, id: &CustomerId, clock: &dyn Clock) -> Result<SystemTime, Refusal> {
-        // Invariant: the policy that links comes with them.
-        let Some(revocations) = &self.revocations else {
-            return Err(Refusal::Fault);
-        };
-        let now = clock.now();
-        revocations.revoke_customer(id, now).await.map_err(|error| {
-            observe::fault("a linked customer's tokens were not revoked", &error);
-            Refusal::Fault
-        })?;
-        Ok(now)
-    }
+#[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
+fn unrevoked(error: RevokeError) -> Refusal {
+    observe::fault("a linked customer's tokens can't be revoked", &error);
+    Refusal::Fault
 }
 
 /// How often a newcomer's place may have changed between the look and the step.

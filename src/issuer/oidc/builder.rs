@@ -52,6 +52,9 @@ impl OidcGrantBuilder {
     /// the verifiers of the customer tokens ask; the issuer takes it too. Default: each identity
     /// gets a customer of its own ([`DuplicateEmail::Allowed`]).
     ///
+    /// A login that links gets its token when the second of the revocation has ended. While the list is
+    /// full it is answered with 503, and nothing is linked.
+    ///
     /// # Security
     ///
     /// Only the ways in are closed. What the one before has left in the account, a name or an address

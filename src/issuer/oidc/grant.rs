@@ -3,16 +3,17 @@
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use std::time::SystemTime;
 
 use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use super::OidcGrantBuilder;
 use super::admission::Admissions;
+use super::admission::Admitted;
 use crate::clock::Clock;
 use crate::customer::Customer;
 use crate::customer::DuplicateEmail;
+use crate::customer::Identity;
 use crate::customer::IdentityStore;
 use crate::customer::Newcomer;
 use crate::id::CustomerId;
@@ -141,7 +142,7 @@ impl OidcGrant {
         within(deadline, party.authorization_endpoint()).await.map(Some)
     }
 
-    /// Finds out who logs in, and since when the identity is known to be theirs.
+    /// Finds out who logs in: their identity, the customer it belongs to, and since when it is known to.
     ///
     /// That is not the moment at which the login began, as it is for a password: the provider's word for
     /// somebody doesn't change with what happens here meanwhile, and only whose it is is looked up.
@@ -150,7 +151,7 @@ impl OidcGrant {
         login: CodeExchange,
         clock: &Arc<dyn Clock>,
         store_timeout: Duration,
-    ) -> Result<(Customer, SystemTime), Refusal> {
+    ) -> Result<(Identity, Admitted), Refusal> {
         let inner = &*self.0;
         // Not one that is registered here: the provider would not take it either, and is not asked.
         let party = inner.party(&login.redirect_uri).ok_or(Refusal::Credentials)?;
@@ -159,9 +160,8 @@ impl OidcGrant {
         let redeemed = within(deadline, party.redeem(&login, &inner.spent, &**clock)).await;
         let mut proof = redeemed.map_err(|error| refusal(&error))?;
 
-        let known = inner.admissions.find(&proof.identity, &**clock, store_timeout).await?;
-        if let Some(known) = known {
-            return Ok(known);
+        if let Some(known) = self.find(&proof.identity, &**clock, store_timeout).await? {
+            return Ok((proof.identity, known));
         }
         // Only now, because for a customer who is known nothing more has to be known.
         let person = within(deadline, party.describe(&mut proof)).await;
@@ -173,7 +173,18 @@ impl OidcGrant {
         let newcomer =
             Newcomer::new(proof.identity.clone(), Customer::new(id, person.name, person.email))
                 .email_verified(person.email_verified);
-        inner.admissions.admit(&newcomer, clock, store_timeout).await
+        let admitted = inner.admissions.admit(&newcomer, clock, store_timeout).await?;
+        Ok((proof.identity, admitted))
+    }
+
+    /// Finds the customer of an identity that has been proved, and since when it is known to be theirs.
+    pub(in crate::issuer) async fn find(
+        &self,
+        identity: &Identity,
+        clock: &dyn Clock,
+        store_timeout: Duration,
+    ) -> Result<Option<Admitted>, Refusal> {
+        self.0.admissions.find(identity, clock, store_timeout).await
     }
 }
 

@@ -4,6 +4,7 @@ use super::*;
 use crate::error::ConfigError;
 use crate::key::SigningKey;
 use crate::key::VerifyingKey;
+use crate::sign::SignError;
 use crate::token::TokenForm;
 use crate::verify::VerifyErrorKind;
 
@@ -302,7 +303,7 @@ async fn a_name_that_no_token_can_carry_keeps_nobody_out() {
 }
 
 #[tokio::test]
-async fn a_token_of_the_second_of_a_revocation_is_not_born_revoked() {
+async fn a_token_without_http_is_issued_from_the_second_after_a_revocation_on() {
     let revocations = Revocations::in_memory();
     let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
     let issuer = builder(customers().await, hasher())
@@ -320,7 +321,12 @@ async fn a_token_of_the_second_of_a_revocation_is_not_born_revoked() {
     revocations.revoke_customer(ron().id(), clock.now()).await.unwrap();
     let refused = verifier.verify(before.token().as_bytes()).unwrap_err();
     assert_eq!(refused.kind(), VerifyErrorKind::Revoked);
+    let error = issuer.issue(&ron()).unwrap_err();
+    let end = SystemTime::UNIX_EPOCH + Duration::from_secs(NOW + 1);
+    assert!(matches!(error, SignError::NotYet { valid_from } if valid_from == end), "{error:?}");
+    clock.set(end);
     let after = issuer.issue(&ron()).unwrap();
+    assert_eq!(after.issued_at(), end);
     let customer = verifier.verify(after.token().as_bytes()).unwrap().customer_id().clone();
     assert_eq!(&customer, ron().id());
 }

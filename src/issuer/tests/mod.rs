@@ -4,6 +4,7 @@ mod answers;
 mod bodies;
 mod logins;
 mod overload;
+mod same_second;
 mod timing;
 
 use std::future::pending;

@@ -159,6 +159,56 @@ async fn a_panic_of_the_store_is_left_to_the_caller_and_breaks_nothing() {
     assert_eq!(answer.status, 200);
 }
 
+#[tokio::test]
+async fn ten_thousand_logins_dropped_at_random_awaits_leave_no_place_taken() {
+    let hasher = PasswordHasher::builder().params(FAST).threads(2).max_waiting(6).build().unwrap();
+    let pool = hasher.pool();
+    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let revocations = Revocations::in_memory();
+    let issuer = builder(customers().await, hasher.clone())
+        .clock(clock.clone())
+        .revocations(revocations.clone())
+        .build()
+        .unwrap();
+    // Those who know the password wait for the end of this second, which never comes.
+    clock.advance(Duration::from_millis(1));
+    revocations.revoke_customer(ron().id(), clock.now()).await.unwrap();
+    let mut random = fastrand::Rng::with_seed(13);
+    let mut logins = Vec::new();
+    let (mut dropped, mut statuses) = (0, std::collections::BTreeSet::new());
+    let (mut most_waiting, mut most_running) = (0, 0);
+    while dropped < 10_000 {
+        let password = random.choice(["mysecretpassword", "wrong"]).unwrap();
+        let email = random.choice(["ron@swanson.com", "nobody@example.com"]).unwrap();
+        let (issuer, login) = (issuer.clone(), login(email, password));
+        logins.push(Box::pin(async move { Answer::of(&issuer, login).await.status }));
+        for _ in 0..random.usize(..8) {
+            let login = random.usize(..logins.len());
+            if let Some(status) = (&mut logins[login]).now_or_never() {
+                statuses.insert(status);
+                drop(logins.swap_remove(login));
+                break;
+            }
+        }
+        most_waiting = most_waiting.max(pool.waiting());
+        most_running = most_running.max(pool.running());
+        if random.bool() {
+            tokio::task::yield_now().await;
+        }
+        while logins.len() > random.usize(..16) {
+            drop(logins.swap_remove(random.usize(..logins.len())));
+            dropped += 1;
+        }
+    }
+    assert_eq!(statuses.into_iter().collect::<Vec<_>>(), [403, 503]);
+    // Two more may wait while no thread has come for them yet.
+    assert!(most_waiting >= 6 && most_running >= 1, "{most_waiting} waited, {most_running} ran");
+    drop(logins);
+    // What has begun ends by itself. These two have every thread to themselves.
+    let _busy = (occupy(&hasher).await, occupy(&hasher).await);
+    assert_eq!((pool.waiting(), pool.running()), (0, 2));
+}
+
 /// Cancels a login at each point where it can be cancelled.
 #[tokio::test]
 async fn a_login_that_is_dropped_at_any_await_leaves_the_issuer_whole() {

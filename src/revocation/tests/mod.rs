@@ -2,6 +2,7 @@
 
 mod against_a_map;
 mod replica;
+mod reservation;
 mod spread;
 mod threads;
 
