@@ -1,6 +1,7 @@
 //! Customer authentication for an axum service, in one line.
 //!
 //! `cargo run --features axum,issuer --example quickstart`, then try the printed line.
+//! It listens on 127.0.0.1:8080; `QUICKSTART_ADDR` names another address.
 
 use axum::Router;
 use axum::routing::get;
@@ -27,8 +28,10 @@ async fn main() -> Result<()> {
     // A real service takes the secret from its environment: `openssl rand -hex 32` makes one.
     let keys = KeyRing::hs256("an example's secret, known to all the world")?;
     let token = TokenSigner::new(keys.clone())?.sign(&"ron".parse()?, Some("Ron Swanson"))?;
-    let listener = tokio::net::TcpListener::bind("127.0.0.1:8080").await?;
-    println!("curl -H 'X-Moltin-Customer-Token: {}' localhost:8080/v2/orders", token.token());
+    let address = std::env::var("QUICKSTART_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".into());
+    let listener = tokio::net::TcpListener::bind(address).await?;
+    let host = listener.local_addr()?;
+    println!("curl -H 'X-Moltin-Customer-Token: {}' {host}/v2/orders", token.token());
     Ok(axum::serve(listener, app(keys)).await?)
 }
 

@@ -33,7 +33,7 @@ impl ExtractRejection {
         let response = parts
             .extensions
             .get::<NoIdentity>()
-            .map_or_else(missing_layer, |no_identity| no_identity.refuse(&parts.headers));
+            .map_or_else(missing_layer, |no_identity| no_identity.refuse(parts));
         Self(Box::new(response))
     }
 }

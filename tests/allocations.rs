@@ -12,8 +12,11 @@ use std::sync::Arc;
 use allocation_counter::measure;
 use bytes::Bytes;
 use futures_util::FutureExt;
+use http::HeaderName;
+use http::HeaderValue;
 use http::Request;
 use http::Response;
+use http::header::CACHE_CONTROL;
 use tower::Layer;
 use tower::Service;
 use tower::service_fn;
@@ -144,7 +147,8 @@ fn handler(request: Request<()>) -> Ready<Result<Response<Bytes>, Infallible>> {
 }
 
 fn request(token: &str) -> Request<()> {
-    Request::get("/").header(TOKEN_HEADER, token).body(()).unwrap()
+    let usual = Request::get("/").header("host", "a").header("connection", "keep-alive, TE");
+    usual.header(TOKEN_HEADER, token).body(()).unwrap()
 }
 
 /// What `metrics` takes for the labels of a counter.
@@ -181,17 +185,32 @@ fn an_accepted_request_takes_what_its_extensions_take_and_no_more() {
 }
 
 #[test]
+fn a_stripped_token_takes_no_allocation_and_a_forwarded_id_its_value_alone() {
+    let stripping = CustomerAuthLayer::required(verifier()).strip_token();
+    let forwarding = stripping.clone().forward_as(HeaderName::from_static("x-customer-id"));
+    let token = usual(TokenForm::Compact);
+    let mut service = stripping.layer(service_fn(handler));
+    assert_eq!(count_call(&mut service, &token, 200), 4 + COUNTED);
+    let mut service = forwarding.layer(service_fn(handler));
+    assert_eq!(count_call(&mut service, &token, 200), 5 + COUNTED);
+}
+
+#[test]
 fn a_refused_request_takes_what_its_answer_takes_and_no_more() {
-    let plain = |_: &Rejection| Response::new(Bytes::new());
+    let plain = |_: &Rejection| {
+        let mut response = Response::new(Bytes::new());
+        response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        response
+    };
     let layer = CustomerAuthLayer::required(verifier()).rejection_response(plain);
     let mut service = layer.layer(service_fn(handler));
     let refused = service.call(request("a.b.c")).now_or_never().unwrap().unwrap();
     let rejection = refused.extensions().get::<Rejection>().unwrap().clone();
     let answer = measure(|| {
-        Response::new(()).extensions_mut().insert(rejection);
+        plain(&rejection).extensions_mut().insert(rejection.clone());
     });
-    assert_eq!(answer.count_total, 3, "the map's box, its table, and a box for the rejection");
+    assert_eq!(answer.count_total, 3 + 2, "3 for the extension, 2 for the header");
     for token in ["a.b.c", &usual(TokenForm::Legacy)[1..]] {
-        assert_eq!(count_call(&mut service, token, 200), 3 + COUNTED, "{token}");
+        assert_eq!(count_call(&mut service, token, 200), 5 + COUNTED, "{token}");
     }
 }

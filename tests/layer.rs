@@ -20,6 +20,7 @@ use http::Method;
 use http::Request;
 use http::Response;
 use http::StatusCode;
+use http::Version;
 use http_body_util::BodyExt;
 use http_body_util::Full;
 use tower::BoxError;
@@ -222,8 +223,9 @@ async fn identity_that_a_client_or_an_outer_layer_claims_is_always_removed_t28()
         request.headers_mut().append(&customer, "somebody-else".parse().unwrap());
         request.headers_mut().append(&customer, "and another".parse().unwrap());
         // To CGI and its heirs the same header.
-        request.headers_mut().append("x_customer-id", "somebody-else".parse().unwrap());
-        request.headers_mut().append("x_customer_id", "somebody-else".parse().unwrap());
+        for spelling in ["x_customer-id", "x_customer_id", "x.customer.id", "x|customer~id"] {
+            request.headers_mut().append(spelling, "somebody-else".parse().unwrap());
+        }
         request.headers_mut().append("xxcustomer-id", "an innocent header".parse().unwrap());
         tower_customer_auth::testing::sign_in(&mut request, &"somebody-else".parse().unwrap());
         request
@@ -240,8 +242,9 @@ async fn identity_that_a_client_or_an_outer_layer_claims_is_always_removed_t28()
         let (_, seen) = send(layer, forged(request)).await;
         let seen = seen.unwrap();
         assert_eq!(seen.header("x-customer-id"), [], "{why}");
-        assert_eq!(seen.header("x_customer-id"), [], "{why}");
-        assert_eq!(seen.header("x_customer_id"), [], "{why}");
+        for spelling in ["x_customer-id", "x_customer_id", "x.customer.id", "x|customer~id"] {
+            assert_eq!(seen.header(spelling), [], "{why}");
+        }
         assert_eq!(seen.header("xxcustomer-id"), [("an innocent header", false)], "{why}");
         assert_eq!((&seen.customer, &seen.token), (&None, &None), "{why}");
     }
@@ -290,7 +293,7 @@ async fn a_real_preflight_passes_without_identity_and_nothing_else_does() {
     assert_eq!((response.status(), kind(&response)), (StatusCode::OK, None));
     assert!(seen.no_identity);
 
-    // Even a good token is no reason to act as somebody: a preflight is the browser's.
+    // Even a good token gives no identity: a preflight is the browser's.
     let mut with_token = preflight();
     with_token.headers_mut().insert(TOKEN_HEADER, good_token().parse().unwrap());
     let (_, seen) = send(CustomerAuthLayer::required(verifier()), with_token).await;
@@ -314,6 +317,22 @@ async fn a_real_preflight_passes_without_identity_and_nothing_else_does() {
         assert_eq!(kind(&response), Some(RejectionKind::MissingToken), "{why}");
         assert_eq!(seen, None, "{why}");
     }
+}
+
+#[tokio::test]
+async fn with_preflights_off_an_options_request_is_judged_as_any_other() {
+    let strict = || CustomerAuthLayer::required(verifier()).preflights(false);
+    let (response, seen) = send(strict(), preflight()).await;
+    assert_eq!((kind(&response), seen), (Some(RejectionKind::MissingToken), None));
+
+    let mut with_token = preflight();
+    with_token.headers_mut().insert(TOKEN_HEADER, good_token().parse().unwrap());
+    let (_, seen) = send(strict(), with_token).await;
+    let seen = seen.unwrap();
+    assert_eq!((seen.customer.as_deref(), seen.no_identity), (Some(CUSTOMER), false));
+
+    let (_, seen) = send(strict().preflights(true), preflight()).await;
+    assert!(seen.unwrap().no_identity);
 }
 
 #[tokio::test]
@@ -348,6 +367,8 @@ fn a_status_that_would_hide_a_refusal_is_a_mistake_in_the_program() {
 #[tokio::test]
 async fn a_grpc_call_is_refused_in_its_own_way() {
     let mut call = request(&[&expired_token()]);
+    *call.method_mut() = Method::POST;
+    *call.version_mut() = Version::HTTP_2;
     call.headers_mut().insert("content-type", "application/grpc+proto".parse().unwrap());
     let (response, _) = send(CustomerAuthLayer::required(verifier()), call).await;
     assert_eq!(response.status(), StatusCode::OK);

@@ -4,21 +4,26 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use http::HeaderMap;
-use http::HeaderName;
 use http::Response;
 use http::StatusCode;
+use http::header::CACHE_CONTROL;
+use http::request::Parts;
 
 use super::CUSTOMER_TOKEN;
+use super::headers::IdentityHeaders;
+use crate::reject;
+use crate::reject::CallMarks;
 use crate::reject::Rejection;
 use crate::reject::RejectionKind;
+use crate::reject::Terms;
 use crate::verify::Verifier;
 
 /// Builder of the answer to a refused request; every closure
 /// `Fn(&Rejection) -> Response<Bytes>` is one.
 ///
-/// [`Rejection::to_response`] gives the layer's own answer, to add to or to leave. The layer puts the
-/// [`Rejection`] into the extensions of whatever is answered.
+/// [`Rejection::to_response`] gives the layer's own answer, to add to or to leave. To each answer
+/// the layer adds the [`Rejection`], in its extensions, and `Cache-Control: no-store` where the
+/// answer has no `Cache-Control`: a cache in front must not serve a refusal to other callers.
 pub trait RejectionResponse: Send + Sync + 'static {
     /// Builds the answer.
     fn response(&self, rejection: &Rejection) -> Response<Bytes>;
@@ -44,10 +49,10 @@ pub(super) enum Mode {
 pub(super) struct Config {
     pub(super) verifier: Verifier,
     pub(super) mode: Mode,
-    pub(super) header: HeaderName,
-    pub(super) forward_as: Option<HeaderName>,
+    pub(super) headers: IdentityHeaders,
     pub(super) strip_token: bool,
-    pub(super) status: StatusCode,
+    pub(super) preflights: bool,
+    pub(super) terms: Terms,
     pub(super) rejection_response: Arc<dyn RejectionResponse>,
 }
 
@@ -56,17 +61,22 @@ impl Config {
         Self {
             verifier,
             mode,
-            header: CUSTOMER_TOKEN,
-            forward_as: None,
+            headers: IdentityHeaders { token: CUSTOMER_TOKEN, forward_as: None },
             strip_token: false,
-            status: StatusCode::UNAUTHORIZED,
+            preflights: true,
+            terms: Terms { status: StatusCode::UNAUTHORIZED, grpc: None },
             rejection_response: Arc::new(Rejection::to_response),
         }
+    }
+
+    pub(super) fn reject(&self, kind: RejectionKind, request: CallMarks<'_>) -> Rejection {
+        Rejection::new(kind, self.terms, request)
     }
 
     /// Builds the answer to a refused request, with its reason in the extensions.
     pub(super) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
         let mut response = self.rejection_response.response(&rejection);
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(reject::NO_STORE);
         response.extensions_mut().insert(rejection);
         response
     }
@@ -77,10 +87,10 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("verifier", &self.verifier)
             .field("mode", &self.mode)
-            .field("header", &self.header)
-            .field("forward_as", &self.forward_as)
+            .field("headers", &self.headers)
             .field("strip_token", &self.strip_token)
-            .field("status", &self.status)
+            .field("preflights", &self.preflights)
+            .field("terms", &self.terms)
             .finish_non_exhaustive()
     }
 }
@@ -88,7 +98,8 @@ impl fmt::Debug for Config {
 /// Mark on a request that the layer passed without identity, in its extensions.
 ///
 /// With it a handler can tell "nobody in particular" from "no layer", and refuse as
-/// [`required`](crate::CustomerAuthLayer::required) would. The extractors for axum do so by themselves.
+/// [`required`](crate::CustomerAuthLayer::required) would. The extractors for axum do so by
+/// themselves.
 #[derive(Clone)]
 pub struct NoIdentity(Arc<Config>);
 
@@ -97,10 +108,10 @@ impl NoIdentity {
         Self(Arc::clone(config))
     }
 
-    /// Builds the layer's answer to a request with these headers and no token.
+    /// Builds the layer's answer to this request without a token.
     #[must_use]
-    pub fn refuse(&self, request: &HeaderMap) -> Response<Bytes> {
-        self.0.refuse(Rejection::new(RejectionKind::MissingToken, self.0.status, request))
+    pub fn refuse(&self, request: &Parts) -> Response<Bytes> {
+        self.0.refuse(self.0.reject(RejectionKind::MissingToken, request.into()))
     }
 }
 

@@ -3,8 +3,10 @@
 mod body;
 mod config;
 mod future;
+mod headers;
 #[expect(clippy::module_inception, reason = "the file of the `Layer`, as in tower-http")]
 mod layer;
+mod preflight;
 mod service;
 
 pub use self::body::AuthBody;

@@ -4,14 +4,9 @@ use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
 
-use http::HeaderMap;
-use http::HeaderName;
 use http::HeaderValue;
-use http::Method;
 use http::Request;
 use http::Response;
-use http::header::ACCESS_CONTROL_REQUEST_METHOD;
-use http::header::ORIGIN;
 use tower_service::Service;
 
 use super::body::AuthBody;
@@ -19,6 +14,9 @@ use super::config::Config;
 use super::config::Mode;
 use super::config::NoIdentity;
 use super::future::ResponseFuture;
+use super::headers::Found;
+use super::headers::Lines;
+use super::preflight::is_preflight;
 use crate::id::CustomerId;
 use crate::observe;
 use crate::observe::Verdict;
@@ -86,22 +84,28 @@ where
 
 /// Applies the rules to a request, those that `CustomerAuthLayer` documents.
 fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
-    // A browser's own question carries no token, and so is not judged by one.
-    let outcome = if is_preflight(request) {
-        hide_token(&config.header, request.headers_mut());
-        Ok(None)
-    } else {
-        identify(config, request.headers_mut())
+    let is_preflight = config.preflights && is_preflight(request);
+    let Found { token, foreign } = config.headers.find(request.headers_mut());
+    let outcome = match token {
+        // A browser's own question carries no token, and so is not judged by one.
+        _ if is_preflight => Ok(None),
+        // The value as it is: a joined `a, b` is no token, and nothing is trimmed into one.
+        Lines::One(token) => config
+            .verifier
+            .verify(token.as_bytes())
+            .map(Some)
+            .map_err(|error| Rejection::of_token(error, config.terms, (&*request).into())),
+        Lines::None if config.mode == Mode::Optional => Ok(None),
+        Lines::None => Err(config.reject(RejectionKind::MissingToken, (&*request).into())),
+        Lines::Several => Err(config.reject(RejectionKind::SeveralTokens, (&*request).into())),
     };
 
     if config.strip_token {
-        request.headers_mut().remove(&config.header);
+        request.headers_mut().remove(&config.headers.token);
     }
-    // NB: whatever says already who is asking comes from somebody we don't know. The extensions that
-    // say so go below: a value put there takes the place of one of its type.
-    if let Some(forward_as) = &config.forward_as {
-        remove_all_spellings(forward_as, request.headers_mut());
-    }
+    // NB: a header that says already who is asking comes from a client that we don't know. The
+    // extensions that say so go below: a value put there takes the place of one of its type.
+    config.headers.remove(foreign, request.headers_mut());
 
     match outcome {
         Ok(Some(verified)) => {
@@ -121,66 +125,8 @@ fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Reject
     Ok(())
 }
 
-/// What a browser asks before a request from another origin (Fetch, "CORS-preflight request"). The
-/// three marks together, because an `OPTIONS` alone may well be a request for data.
-fn is_preflight<B>(request: &Request<B>) -> bool {
-    request.method() == Method::OPTIONS
-        && request.headers().contains_key(ORIGIN)
-        && request.headers().contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-}
-
-fn identify(config: &Config, headers: &mut HeaderMap) -> Result<Option<VerifiedToken>, Rejection> {
-    let kind = match hide_token(&config.header, headers) {
-        // The value as it stands: a joined `a, b` is no token, and nothing is trimmed into one.
-        Lines::One(token) => match config.verifier.verify(token.as_bytes()) {
-            Ok(verified) => return Ok(Some(verified)),
-            Err(error) => return Err(Rejection::of_token(error, config.status, headers)),
-        },
-        Lines::None if config.mode == Mode::Optional => return Ok(None),
-        Lines::None => RejectionKind::MissingToken,
-        Lines::Several => RejectionKind::SeveralTokens,
-    };
-    Err(Rejection::new(kind, config.status, headers))
-}
-
-/// Takes a header out, and those whose names differ only in `_` for `-`: CGI and its heirs read both as
-/// one variable, so that a client's `X_Customer_Id` would pass for ours.
-fn remove_all_spellings(name: &HeaderName, headers: &mut HeaderMap) {
-    let fold = |byte| if byte == b'_' { b'-' } else { byte };
-    let name = name.as_str();
-    let is_spelling = |other: &&HeaderName| {
-        let other = other.as_str();
-        other.len() == name.len() && other.bytes().map(fold).eq(name.bytes().map(fold))
-    };
-    while let Some(other) = headers.keys().find(is_spelling).cloned() {
-        headers.remove(other);
-    }
-}
-
-/// How often a request has the token's header.
-enum Lines<'a> {
-    None,
-    One(&'a HeaderValue),
-    Several,
-}
-
-/// Marks every line of that name sensitive (a dry run passes several on), and tells of them.
-///
-/// One walk along the headers does both: to hash a name as long as the token's takes longer than to
-/// pass by the dozen headers that a request has.
-fn hide_token<'a>(name: &HeaderName, headers: &'a mut HeaderMap) -> Lines<'a> {
-    let mut lines = Lines::None;
-    for (other, value) in headers.iter_mut() {
-        if other == name {
-            value.set_sensitive(true);
-            lines = if let Lines::None = lines { Lines::One(value) } else { Lines::Several };
-        }
-    }
-    lines
-}
-
 fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken) {
-    if let Some(forward_as) = &config.forward_as {
+    if let Some(forward_as) = &config.headers.forward_as {
         // Invariant: an id is printable ASCII, which every header may carry.
         let id = verified.customer_id().with_str(HeaderValue::from_str);
         request.headers_mut().insert(forward_as, id.expect("an id is a header value"));

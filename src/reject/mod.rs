@@ -8,8 +8,10 @@ mod rejection;
 pub(crate) use self::document::ErrorObject;
 #[cfg(any(feature = "issuer", feature = "axum"))]
 pub(crate) use self::document::error_document;
+pub(crate) use self::grpc::CallMarks;
 pub use self::rejection::Rejection;
 pub use self::rejection::RejectionKind;
+pub(crate) use self::rejection::Terms;
 
 use http::HeaderValue;
 

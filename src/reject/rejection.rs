@@ -1,7 +1,6 @@
 //! One refusal: its reason for the program, and its answer for the caller.
 
 use bytes::Bytes;
-use http::HeaderMap;
 use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
@@ -14,6 +13,7 @@ use http::header::X_CONTENT_TYPE_OPTIONS;
 use super::document::ErrorObject;
 use super::document::error_document;
 use super::grpc;
+use super::grpc::CallMarks;
 use crate::verify::VerifyError;
 use crate::verify::VerifyErrorKind;
 
@@ -27,7 +27,8 @@ use crate::verify::VerifyErrorKind;
 pub struct Rejection {
     kind: RejectionKind,
     status: StatusCode,
-    grpc: bool,
+    /// Content type of the answer, if the request is a gRPC call.
+    grpc: Option<&'static str>,
     source: Option<VerifyError>,
 }
 
@@ -70,17 +71,26 @@ impl RejectionKind {
     }
 }
 
+/// How a layer refuses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Terms {
+    /// The HTTP status when the fault is the caller's.
+    pub(crate) status: StatusCode,
+    /// Whether gRPC calls are answered in their own terms; `None` is the usual rule.
+    pub(crate) grpc: Option<bool>,
+}
+
 impl Rejection {
-    /// The refusal of a request with these headers; `refused` is the status when the fault is the
-    /// caller's.
-    pub(crate) fn new(kind: RejectionKind, refused: StatusCode, request: &HeaderMap) -> Self {
-        let status = if kind.is_our_fault() { StatusCode::SERVICE_UNAVAILABLE } else { refused };
-        Self { kind, status, grpc: grpc::is_call(request), source: None }
+    /// Creates the refusal of a request; `terms` are the layer's settings.
+    pub(crate) fn new(kind: RejectionKind, terms: Terms, request: CallMarks<'_>) -> Self {
+        let status =
+            if kind.is_our_fault() { StatusCode::SERVICE_UNAVAILABLE } else { terms.status };
+        Self { kind, status, grpc: request.answer_type(terms.grpc), source: None }
     }
 
-    pub(crate) fn of_token(error: VerifyError, refused: StatusCode, request: &HeaderMap) -> Self {
+    pub(crate) fn of_token(error: VerifyError, terms: Terms, request: CallMarks<'_>) -> Self {
         let kind = RejectionKind::Token(error.kind());
-        Self { source: Some(error), ..Self::new(kind, refused, request) }
+        Self { source: Some(error), ..Self::new(kind, terms, request) }
     }
 
     /// Returns why the request is refused.
@@ -89,21 +99,26 @@ impl Rejection {
         self.kind
     }
 
-    /// Returns the HTTP status of the answer to a request that is no gRPC call: 503 when the fault is
-    /// ours, else the layer's [`status`](crate::CustomerAuthLayer::status).
+    /// Returns the HTTP status of the answer to a request that is no gRPC call: 503 when the fault
+    /// is ours, else the layer's [`status`](crate::CustomerAuthLayer::status).
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Whether the request is a gRPC call (`content-type: application/grpc` and its variants).
+    /// Whether the request is a gRPC call, by the rule of
+    /// [`CustomerAuthLayer::grpc`](crate::CustomerAuthLayer::grpc).
     #[must_use]
     pub const fn is_grpc(&self) -> bool {
-        self.grpc
+        self.grpc.is_some()
     }
 
     /// Builds the layer's own answer: JSON, or for a gRPC call `grpc-status` 16 (14 when the fault
-    /// is ours) under HTTP 200.
+    /// is ours) under HTTP 200. Both have `Cache-Control: no-store` and
+    /// `X-Content-Type-Options: nosniff`.
+    ///
+    /// A gRPC-Web call is answered with its own content type, without parameters and with the
+    /// format `+proto`, `+json` or `+thrift` if it has one of these.
     #[must_use]
     pub fn to_response(&self) -> Response<Bytes> {
         let our_fault = self.kind.is_our_fault();
@@ -124,20 +139,26 @@ impl Rejection {
         let detail =
             if our_fault { "The customer token can't be checked now, try again" } else { detail };
 
-        if self.grpc {
+        let mut response = if let Some(content_type) = self.grpc {
             let code = if our_fault { grpc::UNAVAILABLE } else { grpc::UNAUTHENTICATED };
-            return grpc::trailers_only(code, detail);
-        }
+            grpc::trailers_only(content_type, code, detail)
+        } else {
+            self.http_response(detail, challenge)
+        };
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, super::NO_STORE);
+        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+        response
+    }
 
+    fn http_response(&self, detail: &'static str, challenge: HeaderValue) -> Response<Bytes> {
         let title = self.status.canonical_reason().unwrap_or("Refused");
         let error = ErrorObject { status: self.status.as_u16(), source: None, title, detail };
         let mut response = Response::new(error_document(&[error]));
         *response.status_mut() = self.status;
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, super::JSON);
-        headers.insert(CACHE_CONTROL, super::NO_STORE);
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        if our_fault {
+        if self.kind.is_our_fault() {
             headers.insert(RETRY_AFTER, super::RETRY_AFTER);
         }
         if self.status == StatusCode::UNAUTHORIZED {
@@ -149,14 +170,20 @@ impl Rejection {
 
 #[cfg(test)]
 mod tests {
+    use http::HeaderMap;
     use http::HeaderName;
+    use http::Method;
+    use http::Version;
 
     use super::*;
 
+    /// The answer to a POST over HTTP/2.
     fn answer(kind: RejectionKind, status: StatusCode, content_type: &str) -> Response<Bytes> {
-        let mut request = HeaderMap::new();
-        request.insert(CONTENT_TYPE, content_type.parse().unwrap());
-        Rejection::new(kind, status, &request).to_response()
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
+        let request =
+            CallMarks { method: &Method::POST, version: Version::HTTP_2, headers: &headers };
+        Rejection::new(kind, Terms { status, grpc: None }, request).to_response()
     }
 
     fn headers(response: &Response<Bytes>) -> Vec<(&HeaderName, &str)> {
@@ -242,34 +269,41 @@ mod tests {
     }
 
     #[test]
-    fn a_grpc_call_gets_a_grpc_status_without_a_body() {
-        for content_type in ["application/grpc", "application/grpc+proto", "Application/GRPC-web"] {
+    fn a_grpc_call_gets_a_grpc_status_without_a_body_that_no_cache_may_keep() {
+        for (content_type, expected) in [
+            ("application/grpc", "application/grpc"),
+            ("application/grpc+proto", "application/grpc"),
+            ("Application/GRPC-web", "application/grpc-web"),
+            ("application/grpc-web-text+proto; a=b", "application/grpc-web-text+proto"),
+        ] {
             let response =
                 answer(RejectionKind::MissingToken, StatusCode::UNAUTHORIZED, content_type);
             assert_eq!(response.status(), StatusCode::OK);
             assert_eq!(response.body().len(), 0);
             assert_eq!(
-                headers(&response)[1..],
+                headers(&response),
                 [
+                    (&CACHE_CONTROL, "no-store"),
+                    (&CONTENT_TYPE, expected),
                     (&HeaderName::from_static("grpc-message"), "A customer token is required"),
                     (&HeaderName::from_static("grpc-status"), "16"),
+                    (&X_CONTENT_TYPE_OPTIONS, "nosniff"),
                 ]
             );
         }
         let unknown = RejectionKind::Token(VerifyErrorKind::UnknownRevocationStatus);
         let response = answer(unknown, StatusCode::UNAUTHORIZED, "application/grpc");
         assert_eq!(response.headers()["grpc-status"], "14");
-        for content_type in ["application/grp", "application/json", "text/application/grpc"] {
-            let response =
-                answer(RejectionKind::MissingToken, StatusCode::UNAUTHORIZED, content_type);
-            assert_eq!(response.status(), StatusCode::UNAUTHORIZED);
-        }
     }
 
     #[test]
     fn no_line_of_the_error_chain_repeats_another() {
         let error = VerifyError::from(crate::token::Malformed("the reason"));
-        let rejection = Rejection::of_token(error, StatusCode::UNAUTHORIZED, &HeaderMap::new());
+        let terms = Terms { status: StatusCode::UNAUTHORIZED, grpc: None };
+        let headers = HeaderMap::new();
+        let request =
+            CallMarks { method: &Method::GET, version: Version::HTTP_11, headers: &headers };
+        let rejection = Rejection::of_token(error, terms, request);
         let mut lines = vec![rejection.to_string()];
         let mut next = std::error::Error::source(&rejection);
         while let Some(error) = next {

@@ -1,0 +1,244 @@
+//! The headers that say who is asking: the token's, and the one that is forwarded.
+
+use http::HeaderMap;
+use http::HeaderName;
+use http::HeaderValue;
+use http::header::CONNECTION;
+
+/// The names of the two headers.
+#[derive(Clone, Debug)]
+pub(super) struct IdentityHeaders {
+    pub(super) token: HeaderName,
+    pub(super) forward_as: Option<HeaderName>,
+}
+
+/// How often a request has the token's header.
+pub(super) enum Lines<'a> {
+    None,
+    One(&'a HeaderValue),
+    Several,
+}
+
+/// What one walk along the headers of a request finds.
+pub(super) struct Found<'a> {
+    pub(super) token: Lines<'a>,
+    pub(super) foreign: Foreign,
+}
+
+/// What a client may not hand to the inner service.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Foreign {
+    /// A header that is, or may be read as, one of ours.
+    headers: bool,
+    /// `Connection` names one of ours.
+    connection: bool,
+}
+
+impl IdentityHeaders {
+    /// Finds the token and marks every line of it sensitive (a dry run passes several on).
+    ///
+    /// One walk finds everything: to hash a name as long as the token's takes longer than to pass
+    /// by the dozen headers that a request has.
+    pub(super) fn find<'a>(&self, headers: &'a mut HeaderMap) -> Found<'a> {
+        let names = self.names();
+        let mut token = Lines::None;
+        let mut foreign = Foreign::default();
+        for (name, value) in headers.iter_mut() {
+            let name = name.as_str();
+            // Nearly every header leaves here.
+            if !names.lengths.contains(&name.len()) {
+                continue;
+            }
+            if name == names.token {
+                value.set_sensitive(true);
+                token = if let Lines::None = token { Lines::One(value) } else { Lines::Several };
+            } else if name == CONNECTION_NAME {
+                foreign.connection |= names.are_listed(value);
+            }
+            foreign.headers |= names.keep_out(name);
+        }
+        Found { token, foreign }
+    }
+
+    /// Removes what was found.
+    pub(super) fn remove(&self, foreign: Foreign, headers: &mut HeaderMap) {
+        let names = self.names();
+        if foreign.headers {
+            // Collected first, so that hundreds of spellings take hundreds of steps and no more.
+            let found = headers.keys().filter(|name| names.keep_out(name.as_str()));
+            let found: Vec<HeaderName> = found.cloned().collect();
+            for name in found {
+                headers.remove(name);
+            }
+        }
+        if foreign.connection {
+            names.clean_connection(headers);
+        }
+    }
+
+    fn names(&self) -> Names<'_> {
+        let token = self.token.as_str();
+        let forward_as = self.forward_as.as_ref().map(HeaderName::as_str);
+        let forwarded = forward_as.unwrap_or(token).len();
+        Names { token, forward_as, lengths: [token.len(), forwarded, CONNECTION_NAME.len()] }
+    }
+}
+
+const CONNECTION_NAME: &str = "connection";
+
+/// The two names as texts, taken once a request: for each header it would cost more than the rest.
+#[derive(Clone, Copy)]
+struct Names<'a> {
+    token: &'a str,
+    forward_as: Option<&'a str>,
+    /// Those of the names that are looked for.
+    lengths: [usize; 3],
+}
+
+impl Names<'_> {
+    /// Whether a header must not reach the inner service: the forwarded one is ours alone to set,
+    /// and of the token's only the one spelling that was verified goes on.
+    fn keep_out(self, name: &str) -> bool {
+        name != self.token && is_spelling(name.as_bytes(), self.token)
+            || self.forward_as.is_some_and(|own| is_spelling(name.as_bytes(), own))
+    }
+
+    /// Whether a line of `Connection` lists one of ours. The usual `keep-alive` is too short for
+    /// it.
+    fn are_listed(self, connection: &HeaderValue) -> bool {
+        connection.len() >= self.lengths[0].min(self.lengths[1])
+            && options(connection).any(|option| self.contain(option))
+    }
+
+    fn contain(self, name: &[u8]) -> bool {
+        is_spelling(name, self.token) || self.forward_as.is_some_and(|own| is_spelling(name, own))
+    }
+
+    /// Takes our names out of `Connection`. The next hop removes each header that is listed there
+    /// (RFC 9110 section 7.6.1), so that a client could have our identity dropped on the way.
+    fn clean_connection(self, headers: &mut HeaderMap) {
+        let mut lines = Vec::new();
+        for line in headers.get_all(CONNECTION) {
+            if !self.are_listed(line) {
+                lines.push(line.clone());
+                continue;
+            }
+            let kept = options(line).filter(|option| !option.is_empty() && !self.contain(option));
+            let kept = kept.collect::<Vec<_>>().join(b", ".as_slice());
+            if !kept.is_empty() {
+                // Invariant: made of parts of a header value.
+                lines.push(HeaderValue::from_bytes(&kept).expect("a shorter header value"));
+            }
+        }
+        headers.remove(CONNECTION);
+        for line in lines {
+            headers.append(CONNECTION, line);
+        }
+    }
+}
+
+fn options(connection: &HeaderValue) -> impl Iterator<Item = &[u8]> {
+    connection.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+}
+
+/// Whether `other` may be read as the header `name`: equal, where every byte but a letter or a
+/// digit counts as `-`.
+///
+/// CGI turns `-` into `_` in the names of variables (RFC 3875 section 4.1.18), and its successors
+/// turn `.` and other bytes into it too: in PHP, a client's `X.Customer.Id` is
+/// `HTTP_X_CUSTOMER_ID`, as ours is.
+fn is_spelling(other: &[u8], name: &str) -> bool {
+    let fold =
+        |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
+    other.len() == name.len() && other.iter().copied().map(fold).eq(name.bytes().map(fold))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: HeaderName = HeaderName::from_static("x-moltin-customer-token");
+    const FORWARDED: HeaderName = HeaderName::from_static("x-customer-id");
+
+    fn left_of(connection: &[&'static str]) -> Vec<String> {
+        let ours = IdentityHeaders { token: TOKEN, forward_as: Some(FORWARDED) };
+        let mut headers = HeaderMap::new();
+        for line in connection {
+            headers.append(CONNECTION, HeaderValue::from_static(line));
+        }
+        let foreign = ours.find(&mut headers).foreign;
+        ours.remove(foreign, &mut headers);
+        let lines = headers.get_all(CONNECTION).iter();
+        lines.map(|line| line.to_str().unwrap().to_owned()).collect()
+    }
+
+    #[test]
+    fn a_spelling_differs_only_in_what_is_no_letter_and_no_digit() {
+        for (other, expected) in [
+            ("x-customer-id", true),
+            ("X-CUSTOMER-ID", true),
+            ("x_customer_id", true),
+            ("x.customer.id", true),
+            ("x!customer~id", true),
+            ("x#customer-id", true),
+            ("xxcustomer-id", false),
+            ("x0customer-id", false),
+            ("-x-customer-i", false),
+            ("x-customer-id-", false),
+            ("x-customerid", false),
+            ("y-customer-id", false),
+            ("", false),
+        ] {
+            assert_eq!(is_spelling(other.as_bytes(), FORWARDED.as_str()), expected, "{other}");
+        }
+        for byte in u8::MIN..=u8::MAX {
+            let name = [b"x".as_slice(), &[byte], b"customer-id"].concat();
+            assert_eq!(
+                is_spelling(&name, FORWARDED.as_str()),
+                !byte.is_ascii_alphanumeric(),
+                "{byte}"
+            );
+        }
+    }
+
+    #[test]
+    fn only_our_names_go_from_connection() {
+        for (why, before, after) in [
+            ("none of ours", vec!["keep-alive, Upgrade"], vec!["keep-alive, Upgrade"]),
+            ("ours alone", vec!["X-Customer-Id"], vec![]),
+            ("both", vec!["x_customer_id,X-Moltin.Customer-Token"], vec![]),
+            ("amid others", vec!["close ,\tx-customer-id ,  TE"], vec!["close, TE"]),
+            ("twice", vec!["x-customer-id, x-customer-id, TE"], vec!["TE"]),
+            ("empty options", vec![", x-customer-id,, TE ,"], vec!["TE"]),
+            ("only empty ones are left", vec![",x-customer-id, ,"], vec![]),
+            ("several lines", vec!["a,b", "x-customer-id", "c,x-customer-id"], vec!["a,b", "c"]),
+            ("a longer name", vec!["x-customer-ids"], vec!["x-customer-ids"]),
+        ] {
+            assert_eq!(left_of(&before), after, "{why}");
+        }
+    }
+
+    #[test]
+    fn thousands_of_spellings_all_go() {
+        const OTHERS: &[u8; 15] = b"!#$%&'*+-.^_`|~";
+        let ours = IdentityHeaders { token: TOKEN, forward_as: Some(FORWARDED) };
+        let mut headers = HeaderMap::new();
+        for (first, second) in OTHERS.iter().flat_map(|a| OTHERS.iter().map(move |b| (*a, *b))) {
+            let forwarded = [b"x".as_slice(), &[first], b"customer", &[second], b"id"].concat();
+            headers.insert(HeaderName::from_bytes(&forwarded).unwrap(), "a".parse().unwrap());
+            for third in OTHERS {
+                let name =
+                    [b"x".as_slice(), &[first], b"moltin", &[second], b"customer", &[*third]];
+                let name = HeaderName::from_bytes(&[&name.concat(), b"token".as_slice()].concat());
+                headers.insert(name.unwrap(), "b".parse().unwrap());
+            }
+        }
+        headers.insert("accept", "c".parse().unwrap());
+        assert_eq!(headers.len(), 15 * 15 + 15 * 15 * 15 + 1);
+        let foreign = ours.find(&mut headers).foreign;
+        ours.remove(foreign, &mut headers);
+        let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
+        left.sort_unstable();
+        assert_eq!(left, ["accept", "x-moltin-customer-token"]);
+    }
+}
