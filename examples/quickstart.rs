@@ -8,8 +8,8 @@ use axum::routing::get;
 use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::KeyRing;
-use tower_customer_auth::TokenSigner;
 use tower_customer_auth::Verifier;
+use tower_customer_auth::sign::TokenSigner;
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
 

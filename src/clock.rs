@@ -1,4 +1,7 @@
-//! What time it is, as an argument that tests can turn by hand.
+//! Sources of the current time.
+//!
+//! [`CoarseClock`] is the default of a [`Verifier`](crate::Verifier), [`SystemClock`] that of everything
+//! else. `testing::ManualClock` (feature `test-util`) stands still until it is told otherwise.
 
 use std::fmt;
 use std::sync::Arc;
@@ -33,7 +36,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 #[non_exhaustive]
 pub struct SystemClock;
 
-#[cfg(feature = "issuer")]
+#[cfg(any(feature = "issuer", feature = "asymmetric"))]
 impl SystemClock {
     pub(crate) fn shared() -> Arc<dyn Clock> {
         Arc::new(Self)

@@ -9,16 +9,13 @@ use axum_core::response::IntoResponse;
 use axum_core::response::Response;
 use bytes::Bytes;
 use http::StatusCode;
-use http::header::CACHE_CONTROL;
-use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
 use crate::id::CustomerId;
 use crate::layer::NoIdentity;
-use crate::reject;
-use crate::reject::ErrorObject;
-use crate::reject::error_document;
 use crate::verify::VerifiedToken;
+use crate::wire::ErrorObject;
+use crate::wire::error_response;
 
 /// Refusal by the extractors of [`CustomerId`] and [`VerifiedToken`].
 ///
@@ -105,9 +102,5 @@ fn missing_layer() -> http::Response<Bytes> {
         title: "Internal Server Error",
         detail: MISSING_LAYER,
     };
-    let mut response = http::Response::new(error_document(&[error]));
-    *response.status_mut() = status;
-    response.headers_mut().insert(CONTENT_TYPE, reject::JSON);
-    response.headers_mut().insert(CACHE_CONTROL, reject::NO_STORE);
-    response
+    error_response(status, &[error])
 }

@@ -28,14 +28,14 @@ use serde_json::Value;
 use serde_json::json;
 use tower::ServiceExt;
 use tower_customer_auth::ConfigError;
-use tower_customer_auth::JwkSetService;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::SigningKey;
 use tower_customer_auth::TokenForm;
-use tower_customer_auth::TokenSigner;
 use tower_customer_auth::Verifier;
 use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::VerifyingKey;
+use tower_customer_auth::jwk_set::JwkSetService;
+use tower_customer_auth::sign::TokenSigner;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::TestToken;
 

@@ -7,25 +7,25 @@ fn holds<T: std::fmt::Debug + Send + Sync + Unpin>() {}
 
 #[test]
 fn the_core() {
-    holds::<auth::AuthBody<()>>();
+    holds::<auth::layer::AuthBody<()>>();
     holds::<auth::ConfigError>();
     holds::<auth::CustomerAuth<()>>();
     holds::<auth::CustomerAuthLayer>();
     holds::<auth::CustomerId>();
-    holds::<auth::InvalidId>();
+    holds::<auth::id::InvalidId>();
     holds::<auth::KeyRing>();
-    holds::<auth::NoIdentity>();
+    holds::<auth::layer::NoIdentity>();
     holds::<auth::Rejection>();
     holds::<auth::RejectionKind>();
-    holds::<auth::Reservation>();
-    holds::<auth::ResponseFuture<()>>();
+    holds::<auth::revocation::Reservation>();
+    holds::<auth::layer::ResponseFuture<()>>();
     holds::<auth::Revocations>();
-    holds::<auth::RevokeError>();
-    holds::<auth::RevokeErrorKind>();
+    holds::<auth::revocation::RevokeError>();
+    holds::<auth::revocation::RevokeErrorKind>();
     holds::<auth::Secret>();
     holds::<auth::SigningKey>();
-    holds::<auth::CoarseClock>();
-    holds::<auth::SystemClock>();
+    holds::<auth::clock::CoarseClock>();
+    holds::<auth::clock::SystemClock>();
     holds::<auth::TokenForm>();
     holds::<auth::TokenId>();
     holds::<auth::VerifiedToken>();
@@ -41,70 +41,70 @@ fn the_core() {
 #[cfg(feature = "axum")]
 #[test]
 fn the_extractors() {
-    holds::<auth::ExtractRejection>();
+    holds::<auth::extract::ExtractRejection>();
 }
 
 #[cfg(feature = "issuer")]
 #[test]
 fn the_issuer() {
-    holds::<auth::Admission>();
-    holds::<auth::ChangeError>();
-    holds::<auth::ChangeErrorKind>();
-    holds::<auth::ClientDecision>();
+    holds::<auth::customer::Admission>();
+    holds::<auth::customer::ChangeError>();
+    holds::<auth::customer::ChangeErrorKind>();
+    holds::<auth::issuer::ClientDecision>();
     holds::<auth::Customer>();
-    holds::<auth::CustomerRecord>();
-    holds::<auth::CustomerUpdate>();
-    holds::<auth::DuplicateEmail>();
-    holds::<auth::EmailHolder>();
-    holds::<auth::HashError>();
-    holds::<auth::HashErrorKind>();
-    holds::<auth::Identity>();
-    holds::<auth::InvalidIdentity>();
-    holds::<auth::InvalidPasswordHash>();
+    holds::<auth::customer::CustomerRecord>();
+    holds::<auth::customer::CustomerUpdate>();
+    holds::<auth::customer::DuplicateEmail>();
+    holds::<auth::customer::EmailHolder>();
+    holds::<auth::password::HashError>();
+    holds::<auth::password::HashErrorKind>();
+    holds::<auth::customer::Identity>();
+    holds::<auth::customer::InvalidIdentity>();
+    holds::<auth::password::InvalidPasswordHash>();
     holds::<auth::IssuedToken>();
     holds::<auth::IssuerBody>();
-    holds::<auth::IssuerFuture<()>>();
-    holds::<auth::LinkDecision>();
-    holds::<auth::LinkRefusal>();
-    holds::<auth::MemoryCustomers>();
-    holds::<auth::Newcomer>();
+    holds::<auth::issuer::IssuerFuture<()>>();
+    holds::<auth::customer::LinkDecision>();
+    holds::<auth::customer::LinkRefusal>();
+    holds::<auth::testing::MemoryCustomers>();
+    holds::<auth::customer::Newcomer>();
     holds::<auth::PasswordGrant>();
-    holds::<auth::PasswordHash>();
-    holds::<auth::PasswordHasher>();
-    holds::<auth::PasswordHasherBuilder>();
-    holds::<auth::PasswordParams>();
-    holds::<auth::SignError>();
+    holds::<auth::password::PasswordHash>();
+    holds::<auth::password::PasswordHasher>();
+    holds::<auth::password::PasswordHasherBuilder>();
+    holds::<auth::password::PasswordParams>();
+    holds::<auth::sign::SignError>();
     holds::<auth::StaticBearer>();
-    holds::<auth::StoreError>();
-    holds::<auth::StoredCustomer>();
+    holds::<auth::customer::StoreError>();
+    holds::<auth::customer::StoredCustomer>();
     holds::<auth::TokenIssuer>();
     holds::<auth::TokenIssuerBuilder>();
-    holds::<auth::TokenSigner>();
+    holds::<auth::sign::TokenSigner>();
 }
 
 #[cfg(feature = "oidc")]
 #[test]
 fn the_openid_connect_grant() {
-    holds::<auth::ClientAuthMethod>();
-    holds::<auth::HttpClient>();
-    holds::<auth::NoncePolicy>();
-    holds::<auth::OidcError>();
-    holds::<auth::OidcErrorKind>();
+    holds::<auth::oidc::ClientAuthMethod>();
+    holds::<auth::oidc::HttpClient>();
+    holds::<auth::oidc::NoncePolicy>();
+    holds::<auth::oidc::OidcError>();
+    holds::<auth::oidc::OidcErrorKind>();
     holds::<auth::OidcGrant>();
-    holds::<auth::OidcGrantBuilder>();
-    holds::<auth::OidcProfile>();
+    holds::<auth::issuer::OidcGrantBuilder>();
+    holds::<auth::oidc::OidcProfile>();
 }
 
 #[cfg(feature = "sqlite")]
 #[test]
 fn the_stores() {
-    holds::<auth::SqliteCustomers>();
+    holds::<auth::store::SqliteCustomers>();
 }
 
 #[cfg(all(feature = "issuer", feature = "asymmetric"))]
 #[test]
 fn the_published_keys() {
-    holds::<auth::JwkSetService>();
+    holds::<auth::jwk_set::JwkSetService>();
 }
 
 #[cfg(feature = "oidc")]

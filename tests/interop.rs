@@ -13,8 +13,8 @@ use serde_json::Value;
 use serde_json::json;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::SigningKey;
-use tower_customer_auth::TokenSigner;
 use tower_customer_auth::VerifyErrorKind;
+use tower_customer_auth::sign::TokenSigner;
 
 use self::common::CUSTOMER;
 use self::common::NOW;

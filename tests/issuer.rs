@@ -23,16 +23,16 @@ use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::KeyRing;
-use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::PasswordGrant;
-use tower_customer_auth::PasswordHash;
-use tower_customer_auth::PasswordHasher;
-use tower_customer_auth::PasswordParams;
 use tower_customer_auth::Secret;
 use tower_customer_auth::StaticBearer;
 use tower_customer_auth::TokenForm;
 use tower_customer_auth::TokenIssuer;
 use tower_customer_auth::Verifier;
+use tower_customer_auth::password::PasswordHash;
+use tower_customer_auth::password::PasswordHasher;
+use tower_customer_auth::password::PasswordParams;
+use tower_customer_auth::testing::MemoryCustomers;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 

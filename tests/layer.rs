@@ -32,11 +32,11 @@ use tower::limit::ConcurrencyLimitLayer;
 use tower::util::BoxCloneSyncService;
 use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
-use tower_customer_auth::NoIdentity;
 use tower_customer_auth::Rejection;
 use tower_customer_auth::RejectionKind;
 use tower_customer_auth::VerifiedToken;
 use tower_customer_auth::VerifyErrorKind;
+use tower_customer_auth::layer::NoIdentity;
 
 use self::common::CUSTOMER;
 use self::common::TOKEN_HEADER;

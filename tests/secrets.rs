@@ -170,24 +170,24 @@ fn no_token_and_no_secret_is_in_logs_debug_or_answers_t36() {
 mod logins {
     use std::fmt::Debug;
 
-    use tower_customer_auth::Admission;
     use tower_customer_auth::Customer;
     use tower_customer_auth::CustomerStore;
-    use tower_customer_auth::DuplicateEmail;
-    use tower_customer_auth::Identity;
-    use tower_customer_auth::IdentityStore;
     use tower_customer_auth::KeyRing;
-    use tower_customer_auth::LinkDecision;
-    use tower_customer_auth::MemoryCustomers;
-    use tower_customer_auth::Newcomer;
     use tower_customer_auth::PasswordGrant;
-    use tower_customer_auth::PasswordHash;
-    use tower_customer_auth::PasswordHasher;
-    use tower_customer_auth::PasswordParams;
     use tower_customer_auth::StaticBearer;
-    use tower_customer_auth::StoreError;
-    use tower_customer_auth::StoredCustomer;
     use tower_customer_auth::TokenIssuer;
+    use tower_customer_auth::customer::Admission;
+    use tower_customer_auth::customer::DuplicateEmail;
+    use tower_customer_auth::customer::Identity;
+    use tower_customer_auth::customer::IdentityStore;
+    use tower_customer_auth::customer::LinkDecision;
+    use tower_customer_auth::customer::Newcomer;
+    use tower_customer_auth::customer::StoreError;
+    use tower_customer_auth::customer::StoredCustomer;
+    use tower_customer_auth::password::PasswordHash;
+    use tower_customer_auth::password::PasswordHasher;
+    use tower_customer_auth::password::PasswordParams;
+    use tower_customer_auth::testing::MemoryCustomers;
 
     use super::*;
 
@@ -340,7 +340,8 @@ mod logins {
             let shown = sign_in(MemoryCustomers::new()).await;
             #[cfg(feature = "sqlite")]
             let shown = {
-                let store = tower_customer_auth::SqliteCustomers::open(":memory:").await.unwrap();
+                let store =
+                    tower_customer_auth::store::SqliteCustomers::open(":memory:").await.unwrap();
                 shown + &sign_in(store).await
             };
             *record.lock().unwrap() = shown;
@@ -354,7 +355,8 @@ mod logins {
         let shown = Arc::new(Mutex::new(String::new()));
         let record = shown.clone();
         let (events, counters) = captured(async move {
-            let customers = tower_customer_auth::SqliteCustomers::open(":memory:").await.unwrap();
+            let customers =
+                tower_customer_auth::store::SqliteCustomers::open(":memory:").await.unwrap();
             customers.insert(&ron(), Some(&hash())).await.unwrap();
             let duplicate = customers.insert(&ron(), Some(&hash())).await.unwrap_err();
             let told = format!("{duplicate:?} {customers:?}");

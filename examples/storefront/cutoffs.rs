@@ -21,8 +21,8 @@ use sqlx::SqlitePool;
 use tower_customer_auth::Clock;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::Revocations;
-use tower_customer_auth::StoreError;
 use tower_customer_auth::VerifiedToken;
+use tower_customer_auth::customer::StoreError;
 
 use crate::problem::Problem;
 use crate::state::Storefront;

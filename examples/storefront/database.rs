@@ -4,8 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use sqlx::SqlitePool;
-use tower_customer_auth::SqliteCustomers;
-use tower_customer_auth::StoreError;
+use tower_customer_auth::customer::StoreError;
+use tower_customer_auth::store::SqliteCustomers;
 
 use crate::config::Database;
 use crate::secret_file;

@@ -2,16 +2,16 @@
 
 use std::sync::Arc;
 
-use tower_customer_auth::Admission;
 use tower_customer_auth::Clock;
 use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerId;
-use tower_customer_auth::EmailHolder;
-use tower_customer_auth::Identity;
-use tower_customer_auth::IdentityStore;
-use tower_customer_auth::Newcomer;
-use tower_customer_auth::SqliteCustomers;
-use tower_customer_auth::StoreError;
+use tower_customer_auth::customer::Admission;
+use tower_customer_auth::customer::EmailHolder;
+use tower_customer_auth::customer::Identity;
+use tower_customer_auth::customer::IdentityStore;
+use tower_customer_auth::customer::Newcomer;
+use tower_customer_auth::customer::StoreError;
+use tower_customer_auth::store::SqliteCustomers;
 
 use crate::cutoffs;
 use crate::writes::Writes;

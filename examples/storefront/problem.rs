@@ -10,7 +10,7 @@ use axum::http::header;
 use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
-use tower_customer_auth::StoreError;
+use tower_customer_auth::customer::StoreError;
 
 use crate::log;
 

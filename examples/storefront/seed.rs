@@ -10,9 +10,9 @@ use sqlx::QueryBuilder;
 use sqlx::SqliteConnection;
 use sqlx::SqlitePool;
 use tower_customer_auth::Customer;
-use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::Secret;
-use tower_customer_auth::SqliteCustomers;
+use tower_customer_auth::password::PasswordHasher;
+use tower_customer_auth::store::SqliteCustomers;
 
 use crate::access;
 use crate::random;

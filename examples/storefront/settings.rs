@@ -13,10 +13,10 @@ use serde_json::json;
 use sha2::Digest;
 use sha2::Sha256;
 use tokio::time::timeout;
-use tower_customer_auth::DuplicateEmail;
-use tower_customer_auth::OidcError;
 use tower_customer_auth::OidcGrant;
-use tower_customer_auth::OidcProfile;
+use tower_customer_auth::customer::DuplicateEmail;
+use tower_customer_auth::oidc::OidcError;
+use tower_customer_auth::oidc::OidcProfile;
 
 use crate::problem::Problem;
 use crate::random;

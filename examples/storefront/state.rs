@@ -7,8 +7,8 @@ use axum::extract::FromRef;
 use sqlx::SqlitePool;
 use tower_customer_auth::Clock;
 use tower_customer_auth::OidcGrant;
-use tower_customer_auth::PasswordHasher;
 use tower_customer_auth::Revocations;
+use tower_customer_auth::password::PasswordHasher;
 
 use crate::access::AccessTokens;
 use crate::writes::Customers;

@@ -22,13 +22,13 @@ use sqlx::SqlitePool;
 use tokio::spawn;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
-use tower_customer_auth::ChangeError;
 use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerId;
-use tower_customer_auth::CustomerRecord;
-use tower_customer_auth::PasswordHash;
-use tower_customer_auth::SqliteCustomers;
-use tower_customer_auth::StoreError;
+use tower_customer_auth::customer::ChangeError;
+use tower_customer_auth::customer::CustomerRecord;
+use tower_customer_auth::customer::StoreError;
+use tower_customer_auth::password::PasswordHash;
+use tower_customer_auth::store::SqliteCustomers;
 
 use crate::access::Caller;
 use crate::cutoffs::ending_tokens;

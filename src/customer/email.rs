@@ -16,7 +16,7 @@
 /// # Example
 ///
 /// ```
-/// use tower_customer_auth::email_key;
+/// use tower_customer_auth::customer::email_key;
 ///
 /// assert_eq!(email_key("Ron@Swanson.COM"), "ron@swanson.com");
 /// assert_eq!(email_key("ÅSE@Example.no"), "åse@example.no");
@@ -52,7 +52,7 @@ pub fn email_key(email: &str) -> String {
 /// # Example
 ///
 /// ```
-/// use tower_customer_auth::email_has_invisible_characters;
+/// use tower_customer_auth::customer::email_has_invisible_characters;
 ///
 /// assert!(!email_has_invisible_characters("élodie@example.fr"));
 /// // A zero-width space, and an override of the direction of the text.

@@ -18,14 +18,14 @@ use crate::customer::Customer;
 /// # Example
 ///
 /// ```
-/// use tower_customer_auth::Identity;
+/// use tower_customer_auth::customer::Identity;
 ///
 /// let identity = Identity::new("https://login.example", "248289761001")?;
 /// assert_eq!(identity.issuer(), "https://login.example");
 /// assert_eq!(identity.subject(), "248289761001");
 /// let other = Identity::new("https://login.example", "248289761001 ")?;
 /// assert_ne!(identity, other);
-/// # Ok::<(), tower_customer_auth::InvalidIdentity>(())
+/// # Ok::<(), tower_customer_auth::customer::InvalidIdentity>(())
 /// ```
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Identity {
@@ -92,8 +92,8 @@ pub struct InvalidIdentity;
 ///
 /// ```
 /// use tower_customer_auth::Customer;
-/// use tower_customer_auth::Identity;
-/// use tower_customer_auth::Newcomer;
+/// use tower_customer_auth::customer::Identity;
+/// use tower_customer_auth::customer::Newcomer;
 ///
 /// let identity = Identity::new("https://login.example", "248289761001")?;
 /// let id = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;

@@ -24,7 +24,7 @@ use crate::id::CustomerId;
 ///    happened: of two first logins of one person, at two nodes in one moment, one creates the
 ///    customer and the other is told [`Stale`](Admission::Stale), looks again, and finds it. What is
 ///    acknowledged is kept.
-/// 3. E-mail addresses are compared by [`email_key`](crate::email_key), and kept as given, for
+/// 3. E-mail addresses are compared by [`email_key`](crate::customer::email_key), and kept as given, for
 ///    whether somebody *has* one. `""` is the address of those who have none, and so nobody's.
 /// 4. With each identity the store keeps the address that the provider had verified when the identity
 ///    was added, if it had. [`email_holder`](Self::email_holder) says
@@ -59,13 +59,13 @@ use crate::id::CustomerId;
 /// What a login does, shortened:
 ///
 /// ```
-/// use tower_customer_auth::Admission;
+/// use tower_customer_auth::customer::Admission;
 /// use tower_customer_auth::Customer;
-/// use tower_customer_auth::DuplicateEmail;
-/// use tower_customer_auth::IdentityStore;
-/// use tower_customer_auth::LinkDecision;
-/// use tower_customer_auth::Newcomer;
-/// use tower_customer_auth::StoreError;
+/// use tower_customer_auth::customer::DuplicateEmail;
+/// use tower_customer_auth::customer::IdentityStore;
+/// use tower_customer_auth::customer::LinkDecision;
+/// use tower_customer_auth::customer::Newcomer;
+/// use tower_customer_auth::customer::StoreError;
 ///
 /// /// `None`: refused, or what was decided on changed three times.
 /// async fn admit(
@@ -94,8 +94,8 @@ use crate::id::CustomerId;
 /// }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use tower_customer_auth::Identity;
-/// # use tower_customer_auth::MemoryCustomers;
+/// # use tower_customer_auth::customer::Identity;
+/// # use tower_customer_auth::testing::MemoryCustomers;
 /// # let store = MemoryCustomers::new();
 /// # let newcomer = |id: &str| {
 /// #     let identity = Identity::new("https://login.example", "248289761001")?;

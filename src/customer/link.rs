@@ -39,7 +39,7 @@ pub enum EmailHolder {
     /// No customer has it.
     Nobody,
     /// This customer has it, and may be handed to whoever has proved that the e-mail is theirs: see
-    /// [`IdentityStore`](crate::IdentityStore).
+    /// [`IdentityStore`](crate::customer::IdentityStore).
     Linkable(CustomerId),
     /// One customer or several have it, and none may be handed over.
     NotLinkable,
@@ -82,14 +82,14 @@ impl LinkDecision {
     /// # Example
     ///
     /// ```
-    /// use tower_customer_auth::DuplicateEmail;
-    /// use tower_customer_auth::EmailHolder;
-    /// use tower_customer_auth::LinkDecision;
+    /// use tower_customer_auth::customer::DuplicateEmail;
+    /// use tower_customer_auth::customer::EmailHolder;
+    /// use tower_customer_auth::customer::LinkDecision;
     ///
     /// let holder = EmailHolder::Linkable("79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?);
     /// let unverified = LinkDecision::of(DuplicateEmail::ApiOnly, None, false, &holder);
     /// assert_eq!(unverified, LinkDecision::Create);
-    /// # Ok::<(), tower_customer_auth::InvalidId>(())
+    /// # Ok::<(), tower_customer_auth::id::InvalidId>(())
     /// ```
     #[must_use]
     pub fn of(

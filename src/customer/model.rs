@@ -3,9 +3,9 @@
 use std::fmt;
 use std::time::SystemTime;
 
-use crate::customer::InvalidPasswordHash;
-use crate::customer::PasswordHash;
 use crate::id::CustomerId;
+use crate::password::InvalidPasswordHash;
+use crate::password::PasswordHash;
 
 /// A customer: an identifier, a name, and an e-mail address as it was given.
 ///
@@ -19,7 +19,7 @@ use crate::id::CustomerId;
 /// let id = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
 /// let customer = Customer::new(id, "Ron Swanson", "ron@swanson.com");
 /// assert_eq!(customer.name(), "Ron Swanson");
-/// # Ok::<(), tower_customer_auth::InvalidId>(())
+/// # Ok::<(), tower_customer_auth::id::InvalidId>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]
 pub struct Customer {
@@ -159,7 +159,7 @@ impl CustomerRecord {
 /// # Example
 ///
 /// ```
-/// use tower_customer_auth::CustomerUpdate;
+/// use tower_customer_auth::customer::CustomerUpdate;
 ///
 /// let rename = CustomerUpdate::new().name("Ron Ulysses Swanson");
 /// # let _ = rename;
@@ -189,7 +189,7 @@ impl CustomerUpdate {
     /// # Security
     ///
     /// Any text is taken. Refuse an address that looks like another one first: see
-    /// [`email_has_invisible_characters`](crate::email_has_invisible_characters).
+    /// [`email_has_invisible_characters`](crate::customer::email_has_invisible_characters).
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.email = Some(email.into());
         self

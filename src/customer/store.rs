@@ -3,10 +3,10 @@
 use std::future::Future;
 use std::sync::Arc;
 
-use crate::customer::PasswordHash;
 use crate::customer::StoreError;
 use crate::customer::StoredCustomer;
 use crate::id::CustomerId;
+use crate::password::PasswordHash;
 
 /// A store of customers, as a password login needs it.
 ///
@@ -16,7 +16,7 @@ use crate::id::CustomerId;
 ///    login is then answered with 503 and `Retry-After`, never as a wrong password.
 /// 2. Only customers *with* a password are found, and at most one for an e-mail. Several customers
 ///    without a password may share an e-mail with each other and with that one.
-/// 3. E-mail addresses are compared by [`email_key`](crate::email_key) and kept as given.
+/// 3. E-mail addresses are compared by [`email_key`](crate::customer::email_key) and kept as given.
 /// 4. Futures may be dropped at any await, because clients hang up. So a look-up is a single
 ///    statement; work that needs a transaction belongs into a task of its own.
 /// 5. A look-up takes the same time whether it finds somebody or not, as an index does. Nothing is
@@ -36,10 +36,10 @@ use crate::id::CustomerId;
 /// use tower_customer_auth::Customer;
 /// use tower_customer_auth::CustomerId;
 /// use tower_customer_auth::CustomerStore;
-/// use tower_customer_auth::PasswordHash;
-/// use tower_customer_auth::StoreError;
-/// use tower_customer_auth::StoredCustomer;
-/// use tower_customer_auth::email_key;
+/// use tower_customer_auth::password::PasswordHash;
+/// use tower_customer_auth::customer::StoreError;
+/// use tower_customer_auth::customer::StoredCustomer;
+/// use tower_customer_auth::customer::email_key;
 ///
 /// /// Lines of `id`, `name`, `e-mail` and PHC string, with tabs between them.
 /// struct LineFile {
@@ -89,7 +89,7 @@ use crate::id::CustomerId;
 /// }
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # use tower_customer_auth::PasswordParams;
+/// # use tower_customer_auth::password::PasswordParams;
 /// # use tower_customer_auth::Secret;
 /// # let path = std::env::temp_dir().join(format!("line-file-{}", std::process::id()));
 /// # let old = PasswordHash::compute(&Secret::from("mysecretpassword"), PasswordParams::default())?;

@@ -108,7 +108,7 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Sets the clock of the tokens. Default: [`SystemClock`](crate::SystemClock).
+    /// Sets the clock of the tokens. Default: [`SystemClock`](crate::clock::SystemClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self

@@ -37,8 +37,8 @@ pub enum ClientDecision {
 ///
 /// ```
 /// use tower_customer_auth::ClientAuthenticator;
-/// use tower_customer_auth::ClientDecision;
-/// use tower_customer_auth::StoreError;
+/// use tower_customer_auth::issuer::ClientDecision;
+/// use tower_customer_auth::customer::StoreError;
 ///
 /// /// Takes any token that starts so, as a test would.
 /// struct Prefix(&'static str);

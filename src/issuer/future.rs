@@ -27,11 +27,11 @@ use crate::issuer::BoxFuture;
 use crate::issuer::ClientDecision;
 use crate::issuer::IssuerBody;
 use crate::issuer::TokenIssuer;
-use crate::issuer::request;
-use crate::issuer::request::MAX_BODY_LEN;
+use crate::issuer::login::request;
+use crate::issuer::login::request::MAX_BODY_LEN;
 use crate::issuer::response;
 use crate::issuer::response::Refusal;
-use crate::observe;
+use crate::telemetry;
 
 pin_project! {
     /// Response future of [`TokenIssuer`](crate::TokenIssuer).
@@ -91,11 +91,11 @@ impl<B: Body> IssuerFuture<B> {
                 Ok(Ok(ClientDecision::Accepted)) => Ok(()),
                 Ok(Ok(ClientDecision::Refused)) => Err(Refusal::Client),
                 Ok(Err(error)) => {
-                    observe::fault("the client authenticator could not tell", &error);
+                    telemetry::fault("the client authenticator could not tell", &error);
                     Err(Refusal::Fault)
                 }
                 Err(elapsed) => {
-                    observe::fault("the client authenticator has not answered", &elapsed);
+                    telemetry::fault("the client authenticator has not answered", &elapsed);
                     Err(Refusal::Fault)
                 }
             }

@@ -1,27 +1,24 @@
 //! Answers: one token, or what is wrong.
 
-use bytes::Bytes;
 use http::HeaderValue;
 use http::Response;
 use http::StatusCode;
 use http::header::ALLOW;
-use http::header::CACHE_CONTROL;
-use http::header::CONTENT_TYPE;
 use http::header::RETRY_AFTER;
 use http::header::WWW_AUTHENTICATE;
-use http::header::X_CONTENT_TYPE_OPTIONS;
 use serde::Serialize;
 
 use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
-use crate::issuer::IssuerBody;
-use crate::observe;
-use crate::observe::TokenOutcome;
-use crate::reject;
-use crate::reject::ErrorObject;
-use crate::reject::error_document;
 use crate::sign::IssuedToken;
+use crate::telemetry;
+use crate::telemetry::TokenOutcome;
+use crate::wire::ErrorObject;
+use crate::wire::JsonBody;
+use crate::wire::RETRY_AFTER_A_SECOND;
+use crate::wire::error_response;
+use crate::wire::json_response;
 
 /// Why there is no token.
 #[derive(Debug, PartialEq)]
@@ -47,18 +44,17 @@ pub(super) enum Refusal {
 }
 
 impl Refusal {
-    pub(super) fn answer(&self) -> Response<IssuerBody> {
-        observe::token_request(self.outcome());
+    pub(super) fn answer(&self) -> Response<JsonBody> {
+        telemetry::token_request(self.outcome());
         let status = self.status();
-        let json = match self {
-            Self::Fields(errors) => error_document(errors),
-            _ => error_document(&[self.error(status)]),
+        let mut response = match self {
+            Self::Fields(errors) => error_response(status, errors),
+            _ => error_response(status, &[self.error(status)]),
         };
-        let mut response = response(status, json);
         let extra = match self {
             Self::Client => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::Method => Some((ALLOW, HeaderValue::from_static("POST"))),
-            Self::Overloaded | Self::Fault => Some((RETRY_AFTER, reject::RETRY_AFTER)),
+            Self::Overloaded | Self::Fault => Some((RETRY_AFTER, RETRY_AFTER_A_SECOND)),
             _ => None,
         };
         response.headers_mut().extend(extra);
@@ -113,7 +109,7 @@ impl Refusal {
 }
 
 /// The answer with a token, in the order of the documented sample.
-pub(super) fn issued(token: &IssuedToken) -> Response<IssuerBody> {
+pub(super) fn issued(token: &IssuedToken) -> Response<JsonBody> {
     #[derive(Serialize)]
     struct Document<'a> {
         data: Data<'a>,
@@ -128,7 +124,7 @@ pub(super) fn issued(token: &IssuedToken) -> Response<IssuerBody> {
         expires: u64,
     }
 
-    observe::token_request(TokenOutcome::Issued);
+    telemetry::token_request(TokenOutcome::Issued);
     let data = Data {
         r#type: "token",
         id: token.token_id(),
@@ -138,16 +134,5 @@ pub(super) fn issued(token: &IssuedToken) -> Response<IssuerBody> {
     };
     // Invariant: strings and a number under names that are strings; nothing there can fail.
     let json = serde_json::to_vec(&Document { data }).expect("plain structs serialize");
-    response(StatusCode::OK, json.into())
-}
-
-fn response(status: StatusCode, json: Bytes) -> Response<IssuerBody> {
-    let mut response = Response::new(IssuerBody::new(json));
-    *response.status_mut() = status;
-    response.headers_mut().extend([
-        (CONTENT_TYPE, reject::JSON),
-        (CACHE_CONTROL, reject::NO_STORE),
-        (X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
-    ]);
-    response
+    json_response(StatusCode::OK, json.into())
 }

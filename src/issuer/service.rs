@@ -22,14 +22,14 @@ use crate::issuer::IssuerFuture;
 use crate::issuer::OidcGrant;
 use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuerBuilder;
-use crate::issuer::bearer_token;
 use crate::issuer::client::DynClientAuthenticator;
-use crate::issuer::request::Mechanisms;
+use crate::issuer::login::request::Mechanisms;
 use crate::issuer::response::Refusal;
 use crate::key::KeyRing;
 use crate::sign::IssuedToken;
 use crate::sign::SignError;
 use crate::sign::TokenSigner;
+use crate::wire::bearer_token;
 
 /// Service that answers `POST /v2/customers/tokens` with a customer's token.
 ///
@@ -80,7 +80,9 @@ use crate::sign::TokenSigner;
 /// use tower_customer_auth::PasswordGrant;
 /// use tower_customer_auth::StaticBearer;
 /// use tower_customer_auth::TokenIssuer;
-/// # use tower_customer_auth::{CustomerId, CustomerStore, PasswordHash, StoreError, StoredCustomer};
+/// # use tower_customer_auth::{CustomerId, CustomerStore};
+/// # use tower_customer_auth::customer::{StoreError, StoredCustomer};
+/// # use tower_customer_auth::password::PasswordHash;
 /// # struct Customers;
 /// # impl CustomerStore for Customers {
 /// #     async fn find_by_email(&self, _: &str) -> Result<Option<StoredCustomer>, StoreError> {

@@ -1,4 +1,24 @@
-//! Keys, each bound to its one algorithm, and the ring they are rotated in.
+//! Keys and key rings.
+//!
+//! A [`SigningKey`] signs and verifies, a [`VerifyingKey`] only verifies. Each has exactly one
+//! [`Algorithm`]. A [`KeyRing`] holds several of them: the newest signs, all live ones verify, and
+//! rotation logs no customer out.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::SigningKey;
+//!
+//! # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+//! let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+//! // Tokens of the first secret stay valid for a day, by when they have expired.
+//! let next = SigningKey::hs256("fedcba9876543210fedcba9876543210")?;
+//! keys.rotate(next, Duration::from_secs(24 * 60 * 60));
+//! # Ok(())
+//! # }
+//! ```
 
 mod hs256;
 #[cfg(feature = "asymmetric")]
@@ -20,6 +40,9 @@ mod verifying;
 mod versioned;
 #[cfg(all(test, feature = "asymmetric"))]
 mod wycheproof;
+
+/// Names of algorithms (RFC 7518 section 3.1).
+pub use jsonwebtoken::Algorithm;
 
 #[cfg(feature = "oidc")]
 pub(crate) use self::public_keys::PublicKeys;

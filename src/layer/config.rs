@@ -11,12 +11,12 @@ use http::request::Parts;
 
 use super::CUSTOMER_TOKEN;
 use super::headers::IdentityHeaders;
-use crate::reject;
-use crate::reject::CallMarks;
-use crate::reject::Rejection;
-use crate::reject::RejectionKind;
-use crate::reject::Terms;
+use crate::layer::Rejection;
+use crate::layer::RejectionKind;
+use crate::layer::rejection::Terms;
 use crate::verify::Verifier;
+use crate::wire::CallMarks;
+use crate::wire::NO_STORE;
 
 /// Builder of the answer to a refused request; every closure
 /// `Fn(&Rejection) -> Response<Bytes>` is one.
@@ -76,7 +76,7 @@ impl Config {
     /// Builds the answer to a refused request, with its reason in the extensions.
     pub(super) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
         let mut response = self.rejection_response.response(&rejection);
-        response.headers_mut().entry(CACHE_CONTROL).or_insert(reject::NO_STORE);
+        response.headers_mut().entry(CACHE_CONTROL).or_insert(NO_STORE);
         response.extensions_mut().insert(rejection);
         response
     }

@@ -18,10 +18,10 @@ use super::headers::Found;
 use super::headers::Lines;
 use super::preflight::is_preflight;
 use crate::id::CustomerId;
-use crate::observe;
-use crate::observe::Verdict;
-use crate::reject::Rejection;
-use crate::reject::RejectionKind;
+use crate::layer::Rejection;
+use crate::layer::RejectionKind;
+use crate::telemetry;
+use crate::telemetry::Verdict;
 use crate::verify::VerifiedToken;
 
 /// Middleware that verifies the customer token of each request.
@@ -109,16 +109,16 @@ fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Reject
 
     match outcome {
         Ok(Some(verified)) => {
-            observe::request(Verdict::Accepted, "none");
+            telemetry::request(Verdict::Accepted, "none");
             let_in(config, request, verified);
         }
         Ok(None) => let_by(config, request),
         Err(rejection) if config.mode == Mode::Observe => {
-            observe::request(Verdict::WouldRefuse, rejection.kind().as_str());
+            telemetry::request(Verdict::WouldRefuse, rejection.kind().as_str());
             let_by(config, request);
         }
         Err(rejection) => {
-            observe::request(Verdict::Refused, rejection.kind().as_str());
+            telemetry::request(Verdict::Refused, rejection.kind().as_str());
             return Err(rejection);
         }
     }

@@ -33,7 +33,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + 
 ///
 /// A clone is a handle to the same service. Whatever the service is, of an answer at most 1 MiB is
 /// read, and a login waits for all of its requests together no longer than
-/// [`OidcGrantBuilder::timeout`](crate::OidcGrantBuilder::timeout) says.
+/// [`OidcGrantBuilder::timeout`](crate::issuer::OidcGrantBuilder::timeout) says.
 ///
 /// # Security
 ///
@@ -51,7 +51,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + 
 /// use http::Response;
 /// use http_body_util::Full;
 /// use tower::ServiceBuilder;
-/// use tower_customer_auth::HttpClient;
+/// use tower_customer_auth::oidc::HttpClient;
 ///
 /// let service = ServiceBuilder::new().concurrency_limit(32).service_fn(
 ///     |request: Request<Full<Bytes>>| async move {

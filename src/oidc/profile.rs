@@ -41,7 +41,7 @@ pub enum NoncePolicy {
 /// # Example
 ///
 /// ```
-/// use tower_customer_auth::OidcProfile;
+/// use tower_customer_auth::oidc::OidcProfile;
 ///
 /// let profile = OidcProfile::new("https://id.example", "storefront")
 ///     .client_secret("5ae6e0b5c7a14c6b")
@@ -297,7 +297,7 @@ impl fmt::Debug for OidcProfile {
     }
 }
 
-/// What [`Identity`](crate::Identity) takes.
+/// What [`Identity`](crate::customer::Identity) takes.
 const MAX_ISSUER_LEN: usize = 2048;
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 const MAX_IN_FLIGHT: u64 = 10_000;

@@ -30,7 +30,7 @@ use super::freshness;
 use super::url;
 use crate::error::ConfigError;
 use crate::key::PublicKeys;
-use crate::observe;
+use crate::telemetry;
 
 /// A provider, as one profile sees it.
 ///
@@ -174,7 +174,7 @@ impl Provider {
             let fetched = this.fetch_now().await;
             match &fetched {
                 Ok(known) => this.known.store(Some(Arc::clone(known))),
-                Err(error) => observe::fault("an OpenID provider's keys were not fetched", error),
+                Err(error) => telemetry::fault("an OpenID provider's keys were not fetched", error),
             }
             if why == Why::UnknownKey {
                 this.lock().for_unknown_key = Some((Instant::now(), fetched.is_ok()));
@@ -189,7 +189,7 @@ impl Provider {
             (Ok(endpoints), _) => endpoints,
             // The keys are more urgent, and most likely where they were.
             (Err(error), Some(known)) => {
-                observe::fault("an OpenID provider's metadata was not renewed", &error);
+                telemetry::fault("an OpenID provider's metadata was not renewed", &error);
                 known.endpoints.clone()
             }
             (Err(error), None) => return Err(error),

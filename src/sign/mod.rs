@@ -1,4 +1,7 @@
-//! Making tokens.
+//! Signing of customer tokens, without HTTP.
+//!
+//! [`TokenIssuer`](crate::TokenIssuer) has a [`TokenSigner`] inside. Use one yourself to issue tokens
+//! for logins that this crate does not know.
 
 mod issued;
 mod signer;

@@ -172,7 +172,8 @@ impl TokenSigner {
     ///
     /// ```
     /// # use std::time::SystemTime;
-    /// # use tower_customer_auth::{CustomerId, IssuedToken, SignError, TokenSigner};
+    /// # use tower_customer_auth::{CustomerId, IssuedToken};
+    /// # use tower_customer_auth::sign::{SignError, TokenSigner};
     /// # async fn check_password() -> CustomerId { "ron".parse().unwrap() }
     /// async fn log_in(signer: &TokenSigner) -> Result<IssuedToken, SignError> {
     ///     loop {

@@ -33,13 +33,19 @@
 
 mod clock;
 mod identity;
+#[cfg(feature = "issuer")]
+mod memory_customers;
 #[cfg(feature = "oidc")]
 mod provider;
 mod revocation;
+#[cfg(all(test, feature = "issuer"))]
+pub(crate) mod store_suite;
 mod token;
 
 pub use self::clock::ManualClock;
 pub use self::identity::sign_in;
+#[cfg(feature = "issuer")]
+pub use self::memory_customers::MemoryCustomers;
 #[cfg(feature = "oidc")]
 pub use self::provider::Consent;
 #[cfg(feature = "oidc")]

@@ -1,4 +1,22 @@
-//! Verification of customer tokens.
+//! Verification of customer tokens, without HTTP.
+//!
+//! [`Verifier`] checks a token and returns a [`VerifiedToken`], or a [`VerifyError`] whose
+//! [`kind`](VerifyError::kind) says what is wrong. [`VerifierBuilder`] has the settings.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::Verifier;
+//! use tower_customer_auth::VerifyErrorKind;
+//!
+//! # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+//! let verifier = Verifier::new(KeyRing::hs256("0123456789abcdef0123456789abcdef")?);
+//! let refused = verifier.verify(b"not.a.token").unwrap_err();
+//! assert_eq!(refused.kind(), VerifyErrorKind::Malformed);
+//! # Ok(())
+//! # }
+//! ```
 
 mod builder;
 mod cache;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use http::StatusCode;
-use tower_customer_auth::ClientAuthMethod;
-use tower_customer_auth::HttpClient;
-use tower_customer_auth::OidcGrantBuilder;
-use tower_customer_auth::OidcProfile;
+use tower_customer_auth::issuer::OidcGrantBuilder;
+use tower_customer_auth::oidc::ClientAuthMethod;
+use tower_customer_auth::oidc::HttpClient;
+use tower_customer_auth::oidc::OidcProfile;
 use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;

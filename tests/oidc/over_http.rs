@@ -10,12 +10,12 @@ use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tower_customer_auth::ConfigError;
-use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::OidcGrant;
-use tower_customer_auth::OidcProfile;
+use tower_customer_auth::oidc::OidcProfile;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 use tower_customer_auth::testing::ManualClock;
+use tower_customer_auth::testing::MemoryCustomers;
 use tower_customer_auth::testing::ScriptedProvider;
 
 use crate::kit::Answer;

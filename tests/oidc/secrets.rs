@@ -7,7 +7,7 @@ use std::sync::Mutex;
 
 use http::StatusCode;
 use serde_json::json;
-use tower_customer_auth::OidcProfile;
+use tower_customer_auth::oidc::OidcProfile;
 use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;

@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::VerifiedToken;
-use tower_customer_auth::bearer_token;
+use tower_customer_auth::issuer::bearer_token;
 
 use crate::access::AccessTokens;
 use crate::access::Grant;

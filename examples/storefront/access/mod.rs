@@ -9,9 +9,9 @@ use std::sync::Arc;
 use sha2::Digest;
 use sha2::Sha256;
 use tower_customer_auth::ClientAuthenticator;
-use tower_customer_auth::ClientDecision;
 use tower_customer_auth::Clock;
-use tower_customer_auth::StoreError;
+use tower_customer_auth::customer::StoreError;
+use tower_customer_auth::issuer::ClientDecision;
 
 pub(crate) use self::caller::Caller;
 pub(crate) use self::caller::require_access_token;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use tower_customer_auth::ClientAuthMethod;
-use tower_customer_auth::DuplicateEmail;
-use tower_customer_auth::NoncePolicy;
-use tower_customer_auth::OidcProfile;
 use tower_customer_auth::Secret;
+use tower_customer_auth::customer::DuplicateEmail;
+use tower_customer_auth::oidc::ClientAuthMethod;
+use tower_customer_auth::oidc::NoncePolicy;
+use tower_customer_auth::oidc::OidcProfile;
 
 use crate::config::InvalidVariable;
 use crate::config::Variables;

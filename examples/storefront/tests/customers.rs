@@ -4,7 +4,7 @@ use axum::http::header;
 use serde_json::Value;
 use serde_json::json;
 use tower_customer_auth::Customer;
-use tower_customer_auth::PasswordHasher;
+use tower_customer_auth::password::PasswordHasher;
 
 use super::Client;
 use super::Folder;

@@ -14,9 +14,9 @@ use sqlx::sqlite::SqliteConnectOptions;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::KeyRing;
 use tower_customer_auth::Revocations;
-use tower_customer_auth::RevokeErrorKind;
-use tower_customer_auth::SignError;
-use tower_customer_auth::TokenSigner;
+use tower_customer_auth::revocation::RevokeErrorKind;
+use tower_customer_auth::sign::SignError;
+use tower_customer_auth::sign::TokenSigner;
 use tower_customer_auth::testing::ManualClock;
 
 use super::Client;

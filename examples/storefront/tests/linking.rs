@@ -1,12 +1,12 @@
 //! A link to a customer ends the customer's earlier tokens, and a restart doesn't give them back.
 
 use serde_json::json;
-use tower_customer_auth::Admission;
 use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerId;
-use tower_customer_auth::Identity;
-use tower_customer_auth::IdentityStore;
-use tower_customer_auth::Newcomer;
+use tower_customer_auth::customer::Admission;
+use tower_customer_auth::customer::Identity;
+use tower_customer_auth::customer::IdentityStore;
+use tower_customer_auth::customer::Newcomer;
 
 use super::Folder;
 use super::LESLIE;

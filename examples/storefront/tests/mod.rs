@@ -32,13 +32,13 @@ use serde_json::json;
 use sqlx::SqlitePool;
 use tower::ServiceExt;
 use tower_customer_auth::KeyRing;
-use tower_customer_auth::PasswordHasher;
-use tower_customer_auth::PasswordParams;
 use tower_customer_auth::Secret;
 use tower_customer_auth::SigningKey;
-use tower_customer_auth::SqliteCustomers;
 use tower_customer_auth::TokenForm;
-use tower_customer_auth::TokenSigner;
+use tower_customer_auth::password::PasswordHasher;
+use tower_customer_auth::password::PasswordParams;
+use tower_customer_auth::sign::TokenSigner;
+use tower_customer_auth::store::SqliteCustomers;
 use tower_customer_auth::testing::ManualClock;
 
 use crate::Parts;

@@ -105,7 +105,7 @@ impl ScriptedProvider {
         Self { shared: Arc::new(Shared::new(issuer.to_owned(), key)) }
     }
 
-    /// Sets the clock that dates ID tokens. Default [`SystemClock`](crate::SystemClock).
+    /// Sets the clock that dates ID tokens. Default [`SystemClock`](crate::clock::SystemClock).
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         self.shared.lock().clock = clock;

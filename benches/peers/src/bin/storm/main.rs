@@ -143,7 +143,7 @@ async fn logins(store: Arc<Store>, span: Duration) -> (f64, u32) {
 /// on one thread a core.
 fn hashes_a_second(span: Duration) -> f64 {
     let begun = Instant::now();
-    let params = tower_customer_auth::PasswordParams::default();
+    let params = tower_customer_auth::password::PasswordParams::default();
     let params = Params::new(params.memory_kib(), params.passes(), params.lanes(), Some(32));
     let params = params.unwrap();
     let hash = || {

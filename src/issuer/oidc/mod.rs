@@ -1,9 +1,0 @@
-//! Logins by OpenID Connect: whose customer an identity is.
-
-mod admission;
-mod builder;
-mod grant;
-mod store;
-
-pub use self::builder::OidcGrantBuilder;
-pub use self::grant::OidcGrant;

@@ -1,0 +1,100 @@
+//! Publication of public keys.
+
+use std::convert::Infallible;
+use std::future::Ready;
+use std::future::ready;
+use std::sync::Arc;
+use std::task::Context;
+use std::task::Poll;
+
+use http::HeaderValue;
+use http::Method;
+use http::Request;
+use http::Response;
+use http::StatusCode;
+use http::header::ALLOW;
+use http::header::CACHE_CONTROL;
+use tower_service::Service;
+
+use crate::clock::Clock;
+use crate::clock::SystemClock;
+use crate::key::KeyRing;
+use crate::wire::ErrorObject;
+use crate::wire::error_response;
+use crate::wire::json_response;
+
+pub use crate::wire::JsonBody as JwkSetBody;
+
+/// Service that publishes the public keys of a key ring as a JWK Set (RFC 7517 section 5).
+///
+/// Mount it at `/.well-known/jwks.json`. It needs the feature `asymmetric`.
+///
+/// It answers `GET` and `HEAD`, and may be kept for five minutes: so a key has to be in the set that
+/// long before it signs, if no verifier is to meet a key that it doesn't know. HMAC keys are secrets
+/// and never published.
+///
+/// # Example
+///
+/// ```
+/// use tower_customer_auth::KeyRing;
+/// use tower_customer_auth::jwk_set::JwkSetService;
+///
+/// fn routes(keys: KeyRing) -> axum::Router {
+///     axum::Router::new().route_service("/.well-known/jwks.json", JwkSetService::new(keys))
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct JwkSetService {
+    keys: KeyRing,
+    clock: Arc<dyn Clock>,
+}
+
+impl JwkSetService {
+    /// Creates a service for this ring; rotations show at once.
+    #[must_use]
+    pub fn new(keys: KeyRing) -> Self {
+        Self { keys, clock: SystemClock::shared() }
+    }
+
+    /// Sets the clock by which keys expire. Default [`SystemClock`].
+    #[must_use]
+    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
+        self.clock = clock;
+        self
+    }
+
+    fn answer(&self, method: &Method) -> Response<JwkSetBody> {
+        if method != Method::GET && method != Method::HEAD {
+            let error = ErrorObject {
+                status: 405,
+                source: None,
+                title: "Method Not Allowed",
+                detail: "Only GET and HEAD are allowed",
+            };
+            let mut response = error_response(StatusCode::METHOD_NOT_ALLOWED, &[error]);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return response;
+        }
+        let keys = self.keys.to_jwk_set(self.clock.now());
+        let mut response = json_response(StatusCode::OK, keys.into());
+        // Nothing in it is about a customer.
+        response.headers_mut().insert(CACHE_CONTROL, FIVE_MINUTES);
+        response
+    }
+}
+
+impl<B> Service<Request<B>> for JwkSetService {
+    type Response = Response<JwkSetBody>;
+    type Error = Infallible;
+    type Future = Ready<Result<Response<JwkSetBody>, Infallible>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        ready(Ok(self.answer(request.method())))
+    }
+}
+
+const FIVE_MINUTES: HeaderValue = HeaderValue::from_static("public, max-age=300");

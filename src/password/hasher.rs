@@ -1,0 +1,267 @@
+//! Password hashing for async code.
+
+use std::fmt;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use crate::error::ConfigError;
+use crate::password::HashError;
+use crate::password::PasswordHash;
+use crate::password::PasswordParams;
+use crate::password::pool::Pool;
+use crate::secret::Secret;
+
+/// A bounded pool of threads that hash passwords, and the parameters they hash with.
+///
+/// Hashing is the most expensive thing this crate does, on purpose: 19 MiB and some 20 ms of one core
+/// with the defaults. So it has threads of its own, as many as the machine has cores, a queue of 16,
+/// and a longest wait of 1 s in it. What finds the queue full or waits too long gets
+/// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. A job whose caller has gone
+/// while it waited is skipped.
+///
+/// A clone is a handle to the same pool: give one to everything in the process that hashes. The
+/// threads start when there is work, and end with the last handle.
+///
+/// # Example
+///
+/// ```
+/// use std::time::Duration;
+///
+/// use tower_customer_auth::password::PasswordHasher;
+/// use tower_customer_auth::Secret;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let hasher = PasswordHasher::builder().threads(2).max_wait(Duration::from_millis(500)).build()?;
+/// let hash = hasher.hash(Secret::from("mysecretpassword")).await?;
+/// assert!(hasher.verify(Secret::from("mysecretpassword"), hash).await?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PasswordHasher {
+    pool: Pool,
+    params: PasswordParams,
+    // Behind `Arc`, so that a handle is cheap to clone.
+    decoy: Arc<PasswordHash>,
+}
+
+impl PasswordHasher {
+    /// Creates a hasher with all defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Settings::default().build()
+    }
+
+    /// Starts a hasher with other settings.
+    pub fn builder() -> PasswordHasherBuilder {
+        PasswordHasherBuilder(Settings::default())
+    }
+
+    /// Hashes a password with today's parameters.
+    ///
+    /// # Errors
+    ///
+    /// The pool is overloaded, or the machine could not compute.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its timer enabled.
+    pub async fn hash(&self, password: Secret) -> Result<PasswordHash, HashError> {
+        let params = self.params;
+        self.pool
+            .run(move |workspace| PasswordHash::compute_in(workspace, &password, params))
+            .await?
+    }
+
+    /// Tells whether `hash` is one of `password`.
+    ///
+    /// # Errors
+    ///
+    /// The pool is overloaded, or the machine could not compute.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its timer enabled.
+    pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool, HashError> {
+        self.pool.run(move |workspace| hash.verify_in(workspace, &password)).await?
+    }
+
+    /// Returns today's parameters.
+    #[must_use]
+    pub fn params(&self) -> PasswordParams {
+        self.params
+    }
+
+    /// What is hashed against when there is no hash: made once, so that no branch of a login costs
+    /// more than another.
+    pub(crate) fn decoy(&self) -> PasswordHash {
+        (*self.decoy).clone()
+    }
+
+    #[cfg(test)]
+    pub(crate) fn pool(&self) -> &Pool {
+        &self.pool
+    }
+}
+
+impl Default for PasswordHasher {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl fmt::Debug for PasswordHasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PasswordHasher")
+            .field("params", &self.params)
+            .field("pool", &self.pool)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Settings of a [`PasswordHasher`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct PasswordHasherBuilder(Settings);
+
+impl PasswordHasherBuilder {
+    /// Sets the parameters of new hashes. Default: OWASP's, see [`PasswordParams`].
+    pub fn params(mut self, params: PasswordParams) -> Self {
+        self.0.params = params;
+        self
+    }
+
+    /// Sets how many hashes are computed at once, 1 to 1024. Default: one for each core.
+    ///
+    /// Each takes the memory its parameters say, so threads times memory is the most the pool uses.
+    ///
+    /// On Linux they let other threads go first: their niceness is 10 above that of whoever starts them, which
+    /// is a ninth of the share where both want the same core, and the whole of a core that nobody else
+    /// wants. Elsewhere, and where that is forbidden, all threads are equal.
+    pub fn threads(mut self, threads: usize) -> Self {
+        self.0.threads = threads;
+        self
+    }
+
+    /// Sets how many jobs may wait for a thread, 0 to 65 536. Default: 16.
+    pub fn max_waiting(mut self, waiting: usize) -> Self {
+        self.0.waiting = waiting;
+        self
+    }
+
+    /// Sets how long a job may wait for a thread, up to a minute. Default: 1 s.
+    pub fn max_wait(mut self, wait: Duration) -> Self {
+        self.0.wait = wait;
+        self
+    }
+
+    /// Creates the hasher.
+    ///
+    /// # Errors
+    ///
+    /// A setting is outside its bounds.
+    pub fn build(self) -> Result<PasswordHasher, ConfigError> {
+        let Settings { threads, waiting, wait, .. } = self.0;
+        ConfigError::check_number("threads", threads as u64, 1..=MAX_THREADS as u64)?;
+        ConfigError::check_number("max_waiting", waiting as u64, 0..=MAX_WAITING as u64)?;
+        ConfigError::check_duration("max_wait", wait, Duration::ZERO..=MAX_WAIT)?;
+        Ok(self.0.build())
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Settings {
+    params: PasswordParams,
+    threads: usize,
+    waiting: usize,
+    wait: Duration,
+}
+
+impl Settings {
+    fn build(self) -> PasswordHasher {
+        PasswordHasher {
+            pool: Pool::new(self.threads, self.waiting, self.wait),
+            params: self.params,
+            decoy: Arc::new(PasswordHash::decoy(self.params)),
+        }
+    }
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            params: PasswordParams::default(),
+            // A machine that can't tell how many cores it has gets one hash at a time.
+            threads: available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
+            waiting: 16,
+            wait: Duration::from_secs(1),
+        }
+    }
+}
+
+const MAX_THREADS: usize = 1024;
+const MAX_WAITING: usize = 65_536;
+const MAX_WAIT: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fast() -> PasswordHasherBuilder {
+        PasswordHasher::builder().params(PasswordParams::worthless_but_fast())
+    }
+
+    #[tokio::test]
+    async fn hashes_and_checks_with_its_parameters() {
+        let hasher = fast().build().unwrap();
+        let hash = hasher.hash(Secret::from("mysecretpassword")).await.unwrap();
+        assert!(!hash.needs_rehash(hasher.params()));
+        for (password, same) in [("mysecretpassword", true), ("mysecretpassworD", false)] {
+            let outcome = hasher.verify(Secret::from(password), hash.clone()).await;
+            assert_eq!(outcome.ok(), Some(same), "{password}");
+        }
+    }
+
+    #[tokio::test]
+    async fn nothing_matches_the_decoy() {
+        let hasher = fast().build().unwrap();
+        let outcome = hasher.verify(Secret::from(""), hasher.decoy()).await;
+        assert_eq!(outcome.ok(), Some(false));
+    }
+
+    #[test]
+    fn the_defaults_are_a_thread_a_core_16_waiting_and_1_s() {
+        let cores = available_parallelism().map_or(1, usize::from);
+        assert_eq!(
+            format!("{:?}", PasswordHasher::default()),
+            format!(
+                "PasswordHasher {{ params: PasswordParams {{ memory_kib: 19456, passes: 2, lanes: 1 \
+                 }}, pool: Pool {{ threads: {cores}, waiting: 16, max_wait: 1s }}, .. }}"
+            )
+        );
+    }
+
+    #[test]
+    fn refuses_settings_outside_their_bounds() {
+        let number = |setting, value, min, max| {
+            Some(ConfigError::NumberOutOfRange { setting, value, min, max })
+        };
+        assert_eq!(fast().threads(0).build().err(), number("threads", 0, 1, 1024));
+        assert_eq!(fast().threads(1025).build().err(), number("threads", 1025, 1, 1024));
+        let too_many = fast().max_waiting(65_537).build().err();
+        assert_eq!(too_many, number("max_waiting", 65_537, 0, 65_536));
+        assert_eq!(
+            fast().max_wait(Duration::from_millis(60_001)).build().err(),
+            Some(ConfigError::DurationOutOfRange {
+                setting: "max_wait",
+                value: Duration::from_millis(60_001),
+                min: Duration::ZERO,
+                max: Duration::from_secs(60),
+            })
+        );
+        let smallest = fast().threads(1).max_waiting(0).max_wait(Duration::ZERO).build();
+        assert_eq!(smallest.err(), None);
+    }
+}

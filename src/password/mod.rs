@@ -1,0 +1,32 @@
+//! Password hashes, and hashing that neither blocks the runtime nor takes all memory.
+//!
+//! - [`PasswordHash`] is an argon2id hash as a PHC string, [`PasswordParams`] what it costs.
+//! - [`PasswordHasher`] hashes on a bounded pool of its own threads.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_customer_auth::Secret;
+//! use tower_customer_auth::password::PasswordHasher;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let hash = PasswordHasher::new().hash(Secret::from("mysecretpassword")).await?;
+//! assert!(hash.expose().starts_with("$argon2id$"));
+//! # Ok(())
+//! # }
+//! ```
+
+mod error;
+mod hash;
+mod hasher;
+mod params;
+mod pool;
+
+pub use self::error::HashError;
+pub use self::error::HashErrorKind;
+pub use self::error::InvalidPasswordHash;
+pub use self::hash::PasswordHash;
+pub use self::hasher::PasswordHasher;
+pub use self::hasher::PasswordHasherBuilder;
+pub use self::params::PasswordParams;

@@ -1,0 +1,251 @@
+//! Customers who sign in at a provider.
+
+use sqlx::Executor;
+use sqlx::Row;
+use sqlx::Transaction;
+use sqlx::sqlite::Sqlite;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::SqlitePool;
+
+use crate::customer::Admission;
+use crate::customer::Customer;
+use crate::customer::EmailHolder;
+use crate::customer::Identity;
+use crate::customer::IdentityStore;
+use crate::customer::Newcomer;
+use crate::customer::StoreError;
+use crate::customer::email_key;
+use crate::id::CustomerId;
+use crate::store::SqliteCustomers;
+use crate::store::sqlite::rows::customer;
+
+impl IdentityStore for SqliteCustomers {
+    async fn find_by_identity(&self, identity: &Identity) -> Result<Option<Customer>, StoreError> {
+        let row = sqlx::query(FIND_BY_IDENTITY)
+            .bind(identity.issuer())
+            .bind(identity.subject())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(StoreError::new)?;
+        row.as_ref().map(customer).transpose().map_err(StoreError::new)
+    }
+
+    async fn email_holder(&self, email: &str) -> Result<EmailHolder, StoreError> {
+        holder(self.pool(), email).await.map_err(StoreError::new)
+    }
+
+    async fn create(
+        &self,
+        newcomer: &Newcomer,
+        email_must_be_free: bool,
+    ) -> Result<Admission, StoreError> {
+        let (pool, newcomer, now) = (self.pool().clone(), newcomer.clone(), self.now());
+        let created = self.database.in_turn(async move {
+            let mut transaction = begin(&pool).await?;
+            let created = create(&mut transaction, &newcomer, email_must_be_free, now).await?;
+            end(transaction, created).await
+        });
+        created.await.map_err(StoreError::new)
+    }
+
+    async fn link(&self, newcomer: &Newcomer, id: &CustomerId) -> Result<Admission, StoreError> {
+        let (pool, newcomer, now) = (self.pool().clone(), newcomer.clone(), self.now());
+        let id = id.clone();
+        let linked = self.database.in_turn(async move {
+            let mut transaction = begin(&pool).await?;
+            let linked = link(&mut transaction, &newcomer, &id, now).await?;
+            end(transaction, linked).await
+        });
+        linked.await.map_err(StoreError::new)
+    }
+}
+
+/// From here on nobody else writes, not even another process.
+async fn begin(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
+    pool.begin_with("BEGIN IMMEDIATE").await
+}
+
+async fn end(
+    transaction: Transaction<'static, Sqlite>,
+    admission: Admission,
+) -> Result<Admission, sqlx::Error> {
+    match admission {
+        Admission::Admitted(_) => transaction.commit().await?,
+        // Not left to its drop: that would still hold the file when it is the next one's turn.
+        Admission::Stale => transaction.rollback().await?,
+    }
+    Ok(admission)
+}
+
+async fn create(
+    connection: &mut SqliteConnection,
+    newcomer: &Newcomer,
+    email_must_be_free: bool,
+    now: i64,
+) -> Result<Admission, sqlx::Error> {
+    let customer = newcomer.customer();
+    let created = sqlx::query(CREATE)
+        .bind(customer.id().to_string())
+        .bind(customer.name())
+        .bind(customer.email())
+        .bind(email_key(customer.email()))
+        .bind(now)
+        .bind(newcomer.identity().issuer())
+        .bind(newcomer.identity().subject())
+        .bind(email_must_be_free)
+        .execute(&mut *connection)
+        .await?;
+    if created.rows_affected() == 0
+        || !add_identity(connection, newcomer, customer.id(), now).await?
+    {
+        return Ok(Admission::Stale);
+    }
+    Ok(Admission::Admitted(customer.clone()))
+}
+
+async fn link(
+    connection: &mut SqliteConnection,
+    newcomer: &Newcomer,
+    id: &CustomerId,
+    now: i64,
+) -> Result<Admission, sqlx::Error> {
+    let holder = holder(&mut *connection, newcomer.customer().email()).await?;
+    if !newcomer.has_verified_email()
+        || holder != EmailHolder::Linkable(id.clone())
+        || !add_identity(connection, newcomer, id, now).await?
+    {
+        return Ok(Admission::Stale);
+    }
+    let mut rows =
+        sqlx::query(TAKE_PASSWORD).bind(id.to_string()).bind(now).fetch_all(connection).await?;
+    // Invariant: the holder of the e-mail was there a moment ago, and nobody else has written since.
+    let row = rows.pop().ok_or(sqlx::Error::RowNotFound)?;
+    Ok(Admission::Admitted(customer(&row)?))
+}
+
+/// Tells whether the identity was nobody's.
+async fn add_identity(
+    connection: &mut SqliteConnection,
+    newcomer: &Newcomer,
+    id: &CustomerId,
+    now: i64,
+) -> Result<bool, sqlx::Error> {
+    let verified = newcomer.has_verified_email().then(|| newcomer.customer().email());
+    let added = sqlx::query(ADD_IDENTITY)
+        .bind(newcomer.identity().issuer())
+        .bind(newcomer.identity().subject())
+        .bind(id.to_string())
+        .bind(verified)
+        .bind(now)
+        .execute(connection)
+        .await?;
+    Ok(added.rows_affected() == 1)
+}
+
+async fn holder(
+    executor: impl Executor<'_, Database = Sqlite>,
+    email: &str,
+) -> Result<EmailHolder, sqlx::Error> {
+    let rows =
+        sqlx::query(EMAIL_HOLDER).bind(email_key(email)).bind(email).fetch_all(executor).await?;
+    let Some(first) = rows.first() else {
+        return Ok(EmailHolder::Nobody);
+    };
+    // The best claim is first. Of two that are equally good nobody can tell whose it is.
+    let best: i64 = first.try_get("claim")?;
+    let next = rows.get(1).map_or(Ok(0), |second| second.try_get("claim"))?;
+    if best <= next {
+        return Ok(EmailHolder::NotLinkable);
+    }
+    let id: String = first.try_get("id")?;
+    let id = id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
+    Ok(EmailHolder::Linkable(id))
+}
+
+const FIND_BY_IDENTITY: &str = "\
+    SELECT id, name, email FROM customer_auth_identities \
+    JOIN customer_auth_customers ON id = customer_id WHERE issuer = ?1 AND subject = ?2";
+
+// Two are enough to tell. How good a customer's claim to the address is: 3 by identities, 2 by a password,
+// 1 by being there, 0 for whom it may not be linked to. To be linked, an address must be the same but for the case of ASCII letters,
+// which is all that NOCASE knows: under the key foreign letters become ASCII ones. `IS NOT` is true of
+// a NULL too: that identity came with no verified address.
+const EMAIL_HOLDER: &str = "\
+    SELECT id, CASE \
+        WHEN email <> ?2 COLLATE NOCASE OR EXISTS ( \
+            SELECT 1 FROM customer_auth_identities \
+            WHERE customer_id = id AND verified_email IS NOT ?2 COLLATE NOCASE \
+        ) THEN 0 \
+        WHEN EXISTS (SELECT 1 FROM customer_auth_identities WHERE customer_id = id) THEN 3 \
+        WHEN password_hash IS NOT NULL THEN 2 \
+        ELSE 1 \
+    END AS claim \
+    FROM customer_auth_customers WHERE email_key = ?1 AND ?1 <> '' \
+    ORDER BY claim DESC LIMIT 2";
+
+// An identity that is somebody's writes nothing, so that it is told first where the id is taken as well:
+// this very create may have succeeded before, unheard.
+const CREATE: &str = "\
+    INSERT INTO customer_auth_customers \
+    (id, name, email, email_key, password_hash, created_at, updated_at) \
+    SELECT ?1, ?2, ?3, ?4, NULL, ?5, ?5 \
+    WHERE NOT EXISTS ( \
+        SELECT 1 FROM customer_auth_identities WHERE issuer = ?6 AND subject = ?7 \
+    ) AND (NOT ?8 OR ?4 = '' OR NOT EXISTS ( \
+        SELECT 1 FROM customer_auth_customers WHERE email_key = ?4 \
+    ))";
+
+const ADD_IDENTITY: &str = "\
+    INSERT INTO customer_auth_identities \
+    (issuer, subject, customer_id, verified_email, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
+    ON CONFLICT (issuer, subject) DO NOTHING";
+
+// Nothing has changed for a customer who had no password.
+const TAKE_PASSWORD: &str = "\
+    UPDATE customer_auth_customers SET \
+    updated_at = iif(password_hash IS NULL, updated_at, ?2), \
+    password_hash = NULL \
+    WHERE id = ?1 RETURNING id, name, email";
+
+#[cfg(test)]
+mod tests {
+    use sqlx::AssertSqlSafe;
+    use sqlx::Row;
+
+    use super::*;
+    use crate::store::SqliteCustomers;
+
+    #[tokio::test]
+    async fn look_ups_of_identities_go_by_indexes() {
+        let store = SqliteCustomers::open(":memory:").await.unwrap();
+        for (statement, plan) in [
+            (
+                FIND_BY_IDENTITY,
+                &[
+                    "SEARCH customer_auth_identities USING PRIMARY KEY (issuer=? AND subject=?)",
+                    "SEARCH customer_auth_customers USING INDEX \
+                     sqlite_autoindex_customer_auth_customers_1 (id=?)",
+                ][..],
+            ),
+            (
+                EMAIL_HOLDER,
+                &[
+                    "SEARCH customer_auth_customers USING INDEX \
+                     customer_auth_customers_email (email_key=?)",
+                    "CORRELATED SCALAR SUBQUERY 1",
+                    "SEARCH customer_auth_identities USING INDEX \
+                     customer_auth_identities_customer (customer_id=?)",
+                    "CORRELATED SCALAR SUBQUERY 2",
+                    "SEARCH customer_auth_identities USING COVERING INDEX \
+                     customer_auth_identities_customer (customer_id=?)",
+                    "USE TEMP B-TREE FOR ORDER BY",
+                ],
+            ),
+        ] {
+            let explain = AssertSqlSafe(format!("EXPLAIN QUERY PLAN {statement}"));
+            let rows = sqlx::query(explain).fetch_all(store.pool()).await.unwrap();
+            let rows = rows.iter().map(|row| row.try_get("detail").unwrap());
+            assert_eq!(rows.collect::<Vec<String>>(), plan);
+        }
+    }
+}
