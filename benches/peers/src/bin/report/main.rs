@@ -35,8 +35,8 @@ fn main() -> ExitCode {
     fs::write(page, page::fill(&text, &table, &results)).unwrap();
     let plots = page.with_extension("");
     fs::create_dir_all(&plots).unwrap();
-    for (name, svg) in charts::all(&results) {
-        fs::write(plots.join(name), svg).unwrap();
+    for chart in charts::all(&results) {
+        fs::write(plots.join(chart.file), chart.draw()).unwrap();
     }
     if goals.iter().all(Goal::is_measured) { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,21 +1,46 @@
-//! Plots as SVG, with their own background, so that they read the same on a light page and on a dark.
+//! Plots as SVG, on a white ground of their own, so that they read the same on light and dark pages.
 
-use std::fmt::Write;
+use plotters::coord::ranged1d::AsRangedCoord;
+use plotters::coord::ranged1d::ValueFormatter;
+use plotters::prelude::*;
+use plotters::style::text_anchor::HPos;
+use plotters::style::text_anchor::Pos;
+use plotters::style::text_anchor::VPos;
 
-/// A bar with its value beside it.
-pub(crate) struct Bar {
-    pub(crate) name: String,
-    pub(crate) length: f64,
-    pub(crate) label: String,
-    pub(crate) is_ours: bool,
-}
+use crate::results::Row;
 
-/// Lines over places that have names.
-pub(crate) struct Lines {
+pub(crate) const OURS: RGBColor = RGBColor(9, 105, 218);
+pub(crate) const PEER: RGBColor = RGBColor(110, 119, 129);
+pub(crate) const THIRD: RGBColor = RGBColor(154, 103, 0);
+const GOAL: RGBColor = RGBColor(207, 34, 46);
+const TEXT: RGBColor = RGBColor(31, 35, 40);
+const RULE: RGBColor = RGBColor(209, 217, 224);
+
+const WIDTH: u32 = 800;
+const FONT: (&str, u32) = ("sans-serif", 18);
+
+/// A text at so many pixels from what it stands beside.
+type Figure<'a> = Text<'a, (i32, i32), String>;
+
+/// A plot's texts, and what it shows.
+pub(crate) struct Chart {
+    pub(crate) file: &'static str,
     pub(crate) title: &'static str,
     pub(crate) x_title: &'static str,
+    pub(crate) shows: Shows,
+}
+
+pub(crate) enum Shows {
+    /// A bar a row, as long as the row's ratio, from the bottom up.
+    Bars(Vec<Row>),
+    Lines(Lines),
+}
+
+/// Lines over places on a logarithmic axis.
+pub(crate) struct Lines {
     pub(crate) y_title: &'static str,
-    pub(crate) x: Vec<String>,
+    /// The places, with their names.
+    pub(crate) x: Vec<(f64, String)>,
     pub(crate) lines: Vec<Line>,
     pub(crate) goal: Option<(f64, &'static str)>,
     pub(crate) is_logarithmic: bool,
@@ -24,200 +49,139 @@ pub(crate) struct Lines {
 
 pub(crate) struct Line {
     pub(crate) name: &'static str,
-    pub(crate) class: &'static str,
+    pub(crate) color: RGBColor,
     pub(crate) y: Vec<f64>,
     pub(crate) has_figures: bool,
 }
 
-const WIDTH: f64 = 760.0;
+impl Chart {
+    pub(crate) fn draw(&self) -> String {
+        let height = match &self.shows {
+            Shows::Bars(rows) => 120 + 32 * u32::try_from(rows.len()).unwrap(),
+            Shows::Lines(_) => 420,
+        };
+        let mut svg = String::new();
+        {
+            let root = SVGBackend::with_string(&mut svg, (WIDTH, height)).into_drawing_area();
+            root.fill(&WHITE).unwrap();
+            let mut builder = ChartBuilder::on(&root);
+            builder.caption(self.title, (FONT.0, 22, FontStyle::Bold, &TEXT)).margin(12);
+            builder.x_label_area_size(52);
+            match &self.shows {
+                Shows::Bars(rows) => self.bars(&mut builder, rows),
+                Shows::Lines(lines) if lines.is_logarithmic => {
+                    let (least, most) = (lines.least() / 2.0, lines.most() * 2.0);
+                    let decades = (-6..6).map(|power| 10_f64.powi(power));
+                    let ticks = decades.flat_map(|decade| [decade, 2.0 * decade, 5.0 * decade]);
+                    let ticks = ticks.filter(|tick| (least..=most).contains(tick)).collect();
+                    let y = (least..most).log_scale().with_key_points(ticks);
+                    self.lines(&mut builder, lines, y);
+                }
+                Shows::Lines(lines) => self.lines(&mut builder, lines, 0.0..lines.most() * 1.25),
+            }
+            root.present().unwrap();
+        }
+        // A white edge, which the backend has no style for: texts stay legible where lines are close.
+        svg.replace("<text ", r##"<text paint-order="stroke" stroke="#fff" stroke-width="4" "##)
+    }
 
-pub(crate) fn bars(title: &str, x_title: &str, bars: &[Bar]) -> String {
-    const LEFT: f64 = 240.0;
-    const TOP: f64 = 56.0;
-    const ROW: f64 = 30.0;
-    const RIGHT: f64 = 150.0;
-    let most = bars.iter().map(|bar| bar.length).fold(1.0, f64::max);
-    let step = round_step(most / 5.0);
-    let bottom = TOP + ROW * bars.len() as f64;
-    let scale = (WIDTH - LEFT - RIGHT) / most;
-    let mut plot = Plot::new(title, bottom + 56.0);
-    let mut tick = 0.0;
-    while tick <= most {
-        let x = LEFT + tick * scale;
-        plot.line("rule", [x, TOP - 4.0, x, bottom]);
-        plot.text("tick", "middle", x, bottom + 18.0, &format!("{tick}"));
-        tick += step;
+    fn bars(&self, builder: &mut ChartBuilder<'_, '_, SVGBackend<'_>>, rows: &[Row]) {
+        let most = rows.iter().map(|row| row.ratio).fold(1.0, f64::max);
+        // With room for the figures beside the longest bar.
+        let (x, y) = (0.0..most * 1.4, (0..rows.len() - 1).into_segmented());
+        let mut chart = builder.y_label_area_size(250).build_cartesian_2d(x, y).unwrap();
+        let name = |place: &SegmentValue<usize>| match place {
+            SegmentValue::CenterOf(place) => rows[*place].name.clone(),
+            SegmentValue::Exact(_) | SegmentValue::Last => String::new(),
+        };
+        let mut mesh = chart.configure_mesh();
+        mesh.y_labels(rows.len()).y_label_formatter(&name).disable_y_mesh();
+        mesh.label_style(FONT.with_color(TEXT)).bold_line_style(RULE).light_line_style(TRANSPARENT);
+        mesh.x_desc(self.x_title).axis_style(RULE).draw().unwrap();
+        for (place, row) in rows.iter().enumerate() {
+            let place = SegmentValue::CenterOf(place);
+            let color = if row.name.starts_with("ours") { OURS } else { PEER };
+            let ends = [(0.0, place.clone()), (row.ratio, place.clone())];
+            chart.plotting_area().draw(&PathElement::new(ends, color.stroke_width(20))).unwrap();
+            let label = format!("{:.2} ×, {:.0} ns", row.ratio, row.nanoseconds);
+            let figure = figure(label, (8, 0), &TEXT, HPos::Left);
+            let end = EmptyElement::at((row.ratio, place));
+            chart.plotting_area().draw(&(end + figure)).unwrap();
+        }
     }
-    plot.text("tick", "middle", LEFT + most * scale / 2.0, bottom + 40.0, x_title);
-    for (at, bar) in bars.iter().enumerate() {
-        let (y, class) = (TOP + ROW * at as f64, if bar.is_ours { "ours" } else { "peer" });
-        let length = (bar.length * scale).max(1.0);
-        let weight = if bar.is_ours { "strong" } else { "plain" };
-        plot.text(weight, "end", LEFT - 10.0, y + 17.0, &bar.name);
-        plot.bar(class, [LEFT, y + 3.0, length, ROW - 10.0]);
-        plot.text(weight, "start", LEFT + length + 8.0, y + 17.0, &bar.label);
+
+    fn lines<Y>(&self, builder: &mut ChartBuilder<'_, '_, SVGBackend<'_>>, lines: &Lines, y: Y)
+    where
+        Y: AsRangedCoord<Value = f64>,
+        Y::CoordDescType: Ranged<ValueType = f64> + ValueFormatter<f64>,
+    {
+        let places: Vec<f64> = lines.x.iter().map(|(place, _)| *place).collect();
+        let (first, last) = (places[0], places[places.len() - 1]);
+        let margin = (last / first).powf(0.08);
+        let (left, right) = (first / margin, last * margin);
+        let x = (left..right).log_scale().with_key_points(places.clone());
+        let mut chart = builder.y_label_area_size(70).build_cartesian_2d(x, y).unwrap();
+        let name = |place: &f64| {
+            let named = lines.x.iter().find(|(x, _)| x == place);
+            named.map_or_else(String::new, |(_, name)| name.clone())
+        };
+        let mut mesh = chart.configure_mesh();
+        mesh.x_label_formatter(&name)
+            .y_label_formatter(&|y| format!("{}", (y * 1e6).round() / 1e6));
+        mesh.label_style(FONT.with_color(TEXT)).bold_line_style(RULE).light_line_style(TRANSPARENT);
+        mesh.x_desc(self.x_title).y_desc(lines.y_title).axis_style(RULE).draw().unwrap();
+        if let Some((goal, label)) = lines.goal {
+            let ends = [(left, goal), (right, goal)];
+            let series = DashedLineSeries::new(ends, 6, 4, GOAL.stroke_width(2));
+            chart.draw_series(series).unwrap().label(label).legend(|at| key(at, GOAL));
+        }
+        for line in &lines.lines {
+            let points = places.iter().copied().zip(line.y.iter().copied());
+            let series = LineSeries::new(points, line.color.filled().stroke_width(3)).point_size(4);
+            let color = line.color;
+            chart.draw_series(series).unwrap().label(line.name).legend(move |at| key(at, color));
+        }
+        // After all lines, so that none crosses a figure out. Above or below its point, wherever there
+        // is more room between the other points and figures; the last line first.
+        for (at, place) in places.iter().enumerate() {
+            let pixel = |line: &Line| chart.backend_coord(&(*place, line.y[at])).1;
+            let mut taken: Vec<i32> = lines.lines.iter().map(pixel).collect();
+            taken.extend(lines.goal.map(|(goal, _)| chart.backend_coord(&(*place, goal)).1));
+            for line in lines.lines.iter().rev().filter(|line| line.has_figures) {
+                let room = |beside: &i32| {
+                    taken.iter().map(|other| (pixel(line) + beside).abs_diff(*other)).min()
+                };
+                let beside = [-16, 16].into_iter().max_by_key(room).unwrap();
+                taken.push(pixel(line) + beside);
+                let label = format!("{:.2}{}", line.y[at], lines.unit);
+                let figure = figure(label, (0, beside), &line.color, HPos::Center);
+                let point = EmptyElement::at((*place, line.y[at]));
+                chart.plotting_area().draw(&(point + figure)).unwrap();
+            }
+        }
+        let mut legend = chart.configure_series_labels();
+        legend.position(SeriesLabelPosition::UpperLeft).label_font(FONT.with_color(TEXT));
+        legend.background_style(WHITE).draw().unwrap();
     }
-    plot.end()
 }
 
 impl Lines {
-    pub(crate) fn draw(&self) -> String {
-        const LEFT: f64 = 72.0;
-        const TOP: f64 = 76.0;
-        const RIGHT: f64 = 170.0;
-        const BOTTOM: f64 = 330.0;
-        let all = || self.lines.iter().flat_map(|line| line.y.iter().copied());
-        let goal = self.goal.map_or(0.0, |(at, _)| at);
-        let most = all().fold(goal, f64::max) * if self.is_logarithmic { 1.6 } else { 1.15 };
-        let least = if self.is_logarithmic { all().fold(most, f64::min) / 2.0 } else { 0.0 };
-        let share = |y: f64| {
-            if self.is_logarithmic { (y / least).ln() / (most / least).ln() } else { y / most }
-        };
-        let at_y = |y: f64| BOTTOM - (BOTTOM - TOP) * share(y);
-        let step = (WIDTH - LEFT - RIGHT - 60.0) / (self.x.len().max(2) - 1) as f64;
-        let at_x = |at: usize| LEFT + 30.0 + step * at as f64;
-
-        let mut plot = Plot::new(self.title, BOTTOM + 60.0);
-        plot.text("tick", "start", 16.0, TOP - 18.0, self.y_title);
-        for tick in self.ticks(least, most) {
-            plot.line("rule", [LEFT, at_y(tick), WIDTH - RIGHT, at_y(tick)]);
-            plot.text("tick", "end", LEFT - 8.0, at_y(tick) + 4.0, &format!("{tick}"));
-        }
-        for (at, name) in self.x.iter().enumerate() {
-            plot.text("tick", "middle", at_x(at), BOTTOM + 22.0, name);
-        }
-        plot.text(
-            "tick",
-            "middle",
-            at_x(0) + (at_x(self.x.len() - 1) - at_x(0)) / 2.0,
-            BOTTOM + 44.0,
-            self.x_title,
-        );
-        // Names stand where their lines end, apart from each other.
-        let mut ends = Vec::new();
-        if let Some((goal, label)) = self.goal {
-            plot.line("goal", [LEFT, at_y(goal), WIDTH - RIGHT, at_y(goal)]);
-            ends.push((at_y(goal), "plain".to_owned(), label));
-        }
-        for line in &self.lines {
-            let points: Vec<_> =
-                line.y.iter().enumerate().map(|(at, y)| (at_x(at), at_y(*y))).collect();
-            plot.path(line.class, &points);
-            ends.push((points[points.len() - 1].1, format!("strong is-{}", line.class), line.name));
-        }
-        ends.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut lowest = f64::INFINITY;
-        for (y, class, name) in ends {
-            lowest = y.min(lowest - 17.0);
-            plot.text(&class, "start", WIDTH - RIGHT + 8.0, lowest + 4.0, name);
-        }
-        // Behind all lines, so that none crosses a figure out. The highest is above its point, others
-        // below theirs.
-        for at in 0..self.x.len() {
-            let lines = self.lines.iter().filter(|line| line.has_figures);
-            let highest = lines.clone().map(|line| line.y[at]).fold(0.0, f64::max);
-            for line in lines {
-                let y = line.y[at];
-                let beside = if y == highest { -10.0 } else { 20.0 };
-                let figure = format!("{y:.2}{}", self.unit);
-                let class = format!("strong is-{}", line.class);
-                plot.text(&class, "middle", at_x(at), at_y(y) + beside, &figure);
-            }
-        }
-        plot.end()
+    fn least(&self) -> f64 {
+        self.lines.iter().flat_map(|line| &line.y).copied().fold(f64::INFINITY, f64::min)
     }
 
-    fn ticks(&self, least: f64, most: f64) -> Vec<f64> {
-        if !self.is_logarithmic {
-            let step = round_step(most / 4.0);
-            return (0..).map(|at| step * f64::from(at)).take_while(|tick| *tick <= most).collect();
-        }
-        let decades = (-6..6).map(|power: i32| 10_f64.powi(power));
-        let ticks = decades.flat_map(|decade| [decade, 2.0 * decade, 5.0 * decade]);
-        ticks.filter(|tick| (least..=most).contains(tick)).collect()
+    fn most(&self) -> f64 {
+        let goal = self.goal.map_or(0.0, |(goal, _)| goal);
+        self.lines.iter().flat_map(|line| &line.y).copied().fold(goal, f64::max)
     }
 }
 
-/// 1, 2 or 5 times a power of ten, and no less than this.
-fn round_step(least: f64) -> f64 {
-    let decade = 10_f64.powf(least.log10().floor());
-    [1.0, 2.0, 5.0, 10.0]
-        .into_iter()
-        .map(|step| step * decade)
-        .find(|step| *step >= least)
-        .unwrap_or(least)
+fn figure(label: String, beside: (i32, i32), color: &RGBColor, h: HPos) -> Figure<'_> {
+    let style = (FONT.0, FONT.1, FontStyle::Bold, color).into_text_style(&(0, 0));
+    Text::new(label, beside, style.pos(Pos::new(h, VPos::Center)))
 }
 
-struct Plot(String);
-
-// Invariant of all of it: a `String` takes everything.
-impl Plot {
-    fn new(title: &str, height: f64) -> Self {
-        let mut plot = Self(format!(
-            r#"<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" width="{WIDTH}" height="{height}" role="img" aria-label="{title}">
-<style>{STYLE}</style>
-<rect class="page" x="0.5" y="0.5" width="{}" height="{}" rx="8"/>
-"#,
-            WIDTH - 1.0,
-            height - 1.0,
-        ));
-        plot.text("title", "start", 16.0, 30.0, title);
-        plot
-    }
-
-    fn text(&mut self, class: &str, anchor: &str, x: f64, y: f64, text: &str) {
-        let text = text.replace('&', "&amp;").replace('<', "&lt;");
-        let _ = writeln!(
-            self.0,
-            r#"<text class="{class}" text-anchor="{anchor}" x="{x:.1}" y="{y:.1}">{text}</text>"#
-        );
-    }
-
-    fn line(&mut self, class: &str, [x1, y1, x2, y2]: [f64; 4]) {
-        let _ = writeln!(
-            self.0,
-            r#"<line class="{class}" x1="{x1:.1}" y1="{y1:.1}" x2="{x2:.1}" y2="{y2:.1}"/>"#
-        );
-    }
-
-    fn bar(&mut self, class: &str, [x, y, width, height]: [f64; 4]) {
-        let _ = writeln!(
-            self.0,
-            r#"<rect class="{class}" x="{x:.1}" y="{y:.1}" width="{width:.1}" height="{height:.1}" rx="2"/>"#
-        );
-    }
-
-    fn path(&mut self, class: &str, points: &[(f64, f64)]) {
-        let line: Vec<_> = points.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
-        let _ = writeln!(self.0, r#"<polyline class="{class} path" points="{}"/>"#, line.join(" "));
-        for (x, y) in points {
-            let _ = writeln!(self.0, r#"<circle class="{class}" cx="{x:.1}" cy="{y:.1}" r="4"/>"#);
-        }
-    }
-
-    fn end(mut self) -> String {
-        self.0.push_str("</svg>\n");
-        self.0
-    }
+/// A line's piece in the legend.
+fn key((x, y): (i32, i32), color: RGBColor) -> PathElement<(i32, i32)> {
+    PathElement::new([(x, y), (x + 20, y)], color.stroke_width(3))
 }
-
-const STYLE: &str = "
-text { font: 13px system-ui, 'DejaVu Sans', sans-serif; fill: #1f2328;
-  paint-order: stroke; stroke: #ffffff; stroke-width: 4px; stroke-linejoin: round }
-.title { font-size: 16px; font-weight: 600 } .strong { font-weight: 600 }
-.tick { font-size: 12px; fill: #59636e }
-.page { fill: #ffffff; stroke: #d1d9e0 } .rule { stroke: #d1d9e0 }
-.goal { stroke: #cf222e; stroke-dasharray: 6 4 }
-.ours { fill: #0969da; stroke: #0969da } .peer { fill: #8c959f; stroke: #8c959f }
-.third { fill: #9a6700; stroke: #9a6700 }
-.is-ours { fill: #0969da } .is-peer { fill: #59636e } .is-third { fill: #9a6700 }
-.path { fill: none; stroke-width: 2.5 }
-@media (prefers-color-scheme: dark) {
-text { fill: #f0f6fc; stroke: #0d1117 } .tick { fill: #9198a1 }
-.page { fill: #0d1117; stroke: #3d444d } .rule { stroke: #3d444d } .goal { stroke: #ff7b72 }
-.ours { fill: #4493f8; stroke: #4493f8 } .peer { fill: #6e7681; stroke: #6e7681 }
-.third { fill: #d29922; stroke: #d29922 }
-.is-ours { fill: #4493f8 } .is-peer { fill: #9198a1 } .is-third { fill: #d29922 }
-.path { fill: none }
-}
-";
