@@ -15,7 +15,7 @@ import { fileURLToPath } from 'node:url';
 
 const require = createRequire(import.meta.url);
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const binary = process.env.STOREFRONT_BIN ?? path.join(root, 'target/release/examples/storefront');
+const binary = process.env.STOREFRONT_BIN ?? path.join(root, 'target/release/storefront');
 // Where the folders go; a runner that names it also finds there the ids of the processes that it may have to stop.
 const scratch = process.env.STOREFRONT_SCRATCH;
 

@@ -6,7 +6,7 @@
 //! its own, of which `docs/browser.md` tells.
 //!
 //! ```sh
-//! cargo run --release --all-features --example storefront
+//! cargo run --release -p storefront
 //! ```
 //!
 //! The first line on standard output is `listening on http://ADDR`; what follows are lines to paste

@@ -24,7 +24,7 @@ pub(crate) fn epoch_seconds(time: SystemTime) -> i64 {
 }
 
 /// Reads a day (its first moment, UTC), a time with an offset, or one without (UTC), and writes it
-/// as [`format`] does. `None` for everything else, a time in a named zone too, and for what that
+/// as [`format()`] does. `None` for everything else, a time in a named zone too, and for what that
 /// width can't hold: a year of other than four digits, a fraction finer than a millisecond.
 pub(crate) fn canonical(text: &str) -> Option<String> {
     // jiff reads a time zone, `…T00:00[Europe/Berlin]`, and would leave it out of account.
