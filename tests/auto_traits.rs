@@ -47,27 +47,19 @@ fn the_extractors() {
 #[cfg(feature = "issuer")]
 #[test]
 fn the_issuer() {
-    holds::<auth::customer::Admission>();
     holds::<auth::customer::ChangeError>();
     holds::<auth::customer::ChangeErrorKind>();
     holds::<auth::issuer::ClientDecision>();
     holds::<auth::Customer>();
     holds::<auth::customer::CustomerRecord>();
     holds::<auth::customer::CustomerUpdate>();
-    holds::<auth::customer::DuplicateEmail>();
-    holds::<auth::customer::EmailHolder>();
     holds::<auth::password::HashError>();
     holds::<auth::password::HashErrorKind>();
-    holds::<auth::customer::Identity>();
-    holds::<auth::customer::InvalidIdentity>();
     holds::<auth::password::InvalidPasswordHash>();
     holds::<auth::IssuedToken>();
     holds::<auth::IssuerBody>();
     holds::<auth::issuer::IssuerFuture<()>>();
-    holds::<auth::customer::LinkDecision>();
-    holds::<auth::customer::LinkRefusal>();
     holds::<auth::testing::MemoryCustomers>();
-    holds::<auth::customer::Newcomer>();
     holds::<auth::PasswordGrant>();
     holds::<auth::password::PasswordHash>();
     holds::<auth::password::PasswordHasher>();
@@ -85,6 +77,14 @@ fn the_issuer() {
 #[cfg(feature = "oidc")]
 #[test]
 fn the_openid_connect_grant() {
+    holds::<auth::customer::Admission>();
+    holds::<auth::customer::DuplicateEmail>();
+    holds::<auth::customer::EmailHolder>();
+    holds::<auth::customer::Identity>();
+    holds::<auth::customer::InvalidIdentity>();
+    holds::<auth::customer::LinkDecision>();
+    holds::<auth::customer::LinkRefusal>();
+    holds::<auth::customer::Newcomer>();
     holds::<auth::oidc::ClientAuthMethod>();
     holds::<auth::oidc::HttpClient>();
     holds::<auth::oidc::NoncePolicy>();
@@ -98,12 +98,14 @@ fn the_openid_connect_grant() {
 #[cfg(feature = "sqlite")]
 #[test]
 fn the_stores() {
+    holds::<auth::database::SqliteDatabase>();
     holds::<auth::store::SqliteCustomers>();
 }
 
-#[cfg(all(feature = "issuer", feature = "asymmetric"))]
+#[cfg(feature = "asymmetric")]
 #[test]
 fn the_published_keys() {
+    holds::<auth::jwk_set::JwkSetBody>();
     holds::<auth::jwk_set::JwkSetService>();
 }
 

@@ -37,7 +37,7 @@ impl DuplicateEmail {
 #[non_exhaustive]
 pub enum EmailHolder {
     /// No customer has it.
-    Nobody,
+    Free,
     /// This customer has it, and may be handed to whoever has proved that the e-mail is theirs: see
     /// [`IdentityStore`](crate::customer::IdentityStore).
     Linkable(CustomerId),
@@ -70,7 +70,7 @@ pub enum LinkRefusal {
 
 impl LinkDecision {
     /// Decides, from what a store has told: the customer `known` by the identity, and the `holder` of
-    /// the e-mail. Of an empty e-mail the holder is [`EmailHolder::Nobody`].
+    /// the e-mail. Of an empty e-mail the holder is [`EmailHolder::Free`].
     ///
     /// # Security
     ///
@@ -106,7 +106,7 @@ impl LinkDecision {
                 Self::Link(id.clone())
             }
             (DuplicateEmail::Allowed | DuplicateEmail::ApiOnly, _)
-            | (DuplicateEmail::Disallowed, EmailHolder::Nobody) => Self::Create,
+            | (DuplicateEmail::Disallowed, EmailHolder::Free) => Self::Create,
             (DuplicateEmail::Disallowed, EmailHolder::Linkable(_) | EmailHolder::NotLinkable) => {
                 Self::Refuse(LinkRefusal::EmailTaken)
             }
@@ -119,7 +119,7 @@ mod tests {
     use super::DuplicateEmail::Allowed;
     use super::DuplicateEmail::ApiOnly;
     use super::DuplicateEmail::Disallowed;
-    use super::EmailHolder::Nobody;
+    use super::EmailHolder::Free;
     use super::EmailHolder::NotLinkable;
     use super::*;
 
@@ -141,7 +141,7 @@ mod tests {
         let known: CustomerId = "leslie".parse().unwrap();
         for policy in [Allowed, ApiOnly, Disallowed] {
             for verified in [false, true] {
-                for holder in [Nobody, linkable(), NotLinkable] {
+                for holder in [Free, linkable(), NotLinkable] {
                     let decision = LinkDecision::of(policy, Some(&known), verified, &holder);
                     assert_eq!(decision, LinkDecision::Known(known.clone()));
                 }
@@ -152,7 +152,7 @@ mod tests {
     #[test]
     fn allowed_creates_whoever_has_the_e_mail_verified_or_not() {
         for verified in [false, true] {
-            for holder in [Nobody, linkable(), NotLinkable] {
+            for holder in [Free, linkable(), NotLinkable] {
                 assert_eq!(decide(Allowed, verified, &holder), LinkDecision::Create);
             }
         }
@@ -178,14 +178,14 @@ mod tests {
     #[test]
     fn api_only_creates_where_nobody_has_the_e_mail() {
         for verified in [false, true] {
-            assert_eq!(decide(ApiOnly, verified, &Nobody), LinkDecision::Create);
+            assert_eq!(decide(ApiOnly, verified, &Free), LinkDecision::Create);
         }
     }
 
     #[test]
     fn disallowed_creates_where_nobody_has_the_e_mail() {
         for verified in [false, true] {
-            assert_eq!(decide(Disallowed, verified, &Nobody), LinkDecision::Create);
+            assert_eq!(decide(Disallowed, verified, &Free), LinkDecision::Create);
         }
     }
 

@@ -12,7 +12,8 @@ use crate::issuer::OidcGrant;
 use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuer;
 use crate::issuer::client::DynClientAuthenticator;
-use crate::issuer::service::Config;
+use crate::issuer::config::Config;
+use crate::issuer::login::Logins;
 use crate::key::KeyRing;
 use crate::revocation::Revocations;
 use crate::sign::TokenSigner;
@@ -166,19 +167,18 @@ impl TokenIssuerBuilder {
         let timeouts = MIN_TIMEOUT..=MAX_TIMEOUT;
         ConfigError::check_duration("store_timeout", self.store_timeout, timeouts.clone())?;
         ConfigError::check_duration("body_timeout", self.body_timeout, timeouts)?;
-        let config = Config {
-            clients: self.clients,
+        let logins = Logins {
             password: self.password,
             #[cfg(feature = "oidc")]
             oidc: self.oidc,
             signer,
             store_timeout: self.store_timeout,
-            body_timeout: self.body_timeout,
         };
-        if config.mechanisms().is_empty() {
+        if logins.mechanisms().is_empty() {
             return Err(ConfigError::NoGrants);
         }
-        Ok(TokenIssuer::new(config))
+        let (clients, body_timeout) = (self.clients, self.body_timeout);
+        Ok(TokenIssuer::new(Config { clients, logins, body_timeout }))
     }
 }
 

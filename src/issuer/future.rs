@@ -4,15 +4,16 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::Mutex;
 use std::sync::PoisonError;
 use std::task::Context;
 use std::task::Poll;
 use std::task::ready;
+use std::time::Duration;
 
 use bytes::Buf;
 use http::HeaderMap;
-use http::Method;
 use http::Request;
 use http::Response;
 use http_body::Body;
@@ -26,7 +27,8 @@ use crate::customer::StoreError;
 use crate::issuer::BoxFuture;
 use crate::issuer::ClientDecision;
 use crate::issuer::IssuerBody;
-use crate::issuer::TokenIssuer;
+use crate::issuer::config::Config;
+use crate::issuer::endpoint::Endpoint;
 use crate::issuer::login::request;
 use crate::issuer::login::request::MAX_BODY_LEN;
 use crate::issuer::response;
@@ -38,7 +40,7 @@ pin_project! {
     ///
     /// Dropping it abandons the request: a password that waits to be hashed is not hashed any more.
     pub struct IssuerFuture<B> {
-        issuer: TokenIssuer,
+        config: Arc<Config>,
         #[pin]
         state: State<B>,
     }
@@ -81,11 +83,11 @@ struct Reading {
 
 impl<B: Body> IssuerFuture<B> {
     pub(super) fn authenticating(
-        issuer: TokenIssuer,
+        config: Arc<Config>,
         judged: BoxFuture<'static, Result<ClientDecision, StoreError>>,
         request: Request<B>,
     ) -> Self {
-        let limit = issuer.config().store_timeout;
+        let limit = config.logins.store_timeout;
         let judged = Boxed::new(async move {
             match timeout(limit, judged).await {
                 Ok(Ok(ClientDecision::Accepted)) => Ok(()),
@@ -100,11 +102,12 @@ impl<B: Body> IssuerFuture<B> {
                 }
             }
         });
-        Self { issuer, state: State::Authenticating { judged, request: Some(request) } }
+        let state = State::Authenticating { judged, request: Some(request) };
+        Self { config, state }
     }
 
-    pub(super) fn answered(issuer: TokenIssuer, response: Response<IssuerBody>) -> Self {
-        Self { issuer, state: State::Answered { response: Some(response) } }
+    pub(super) fn answered(config: Arc<Config>, response: Response<IssuerBody>) -> Self {
+        Self { config, state: State::Answered { response: Some(response) } }
     }
 }
 
@@ -118,10 +121,10 @@ impl<B: Body> Future for IssuerFuture<B> {
                 StateProj::Authenticating { judged, request } => {
                     let judged = ready!(judged.poll(cx));
                     let request = request.take().expect("IssuerFuture polled after completion");
-                    judged.and_then(|()| read(this.issuer, request))
+                    judged.and_then(|()| read(this.config, request))
                 }
                 StateProj::Reading { body, reading } => {
-                    ready!(reading.poll(body, cx)).and_then(|()| grant(this.issuer, &reading.bytes))
+                    ready!(reading.poll(body, cx)).and_then(|()| grant(this.config, &reading.bytes))
                 }
                 StateProj::Granting { granted } => {
                     Ok(State::Answered { response: Some(ready!(granted.poll(cx))) })
@@ -144,23 +147,21 @@ impl<B> fmt::Debug for IssuerFuture<B> {
     }
 }
 
-fn read<B: Body>(issuer: &TokenIssuer, request: Request<B>) -> Result<State<B>, Refusal> {
+fn read<B: Body>(config: &Config, request: Request<B>) -> Result<State<B>, Refusal> {
     let (head, body) = request.into_parts();
-    if head.method != Method::POST {
-        return Err(Refusal::Method);
-    }
-    let reading = Reading::new(issuer, &head.headers, &body)?;
+    let Endpoint::IssueToken = Endpoint::of(&head.method)?;
+    let reading = Reading::new(config.body_timeout, &head.headers, &body)?;
     if !request::is_json(&head.headers) {
         return Err(Refusal::MediaType);
     }
     Ok(State::Reading { body, reading })
 }
 
-fn grant<B>(issuer: &TokenIssuer, body: &[u8]) -> Result<State<B>, Refusal> {
-    let login = request::login(body, issuer.config().mechanisms())?;
-    let issuer = issuer.clone();
+fn grant<B>(config: &Arc<Config>, body: &[u8]) -> Result<State<B>, Refusal> {
+    let login = request::login(body, config.logins.mechanisms())?;
+    let config = Arc::clone(config);
     let granted = Boxed::new(async move {
-        match issuer.log_in(login).await {
+        match config.logins.log_in(login).await {
             Ok(token) => response::issued(&token),
             Err(refusal) => refusal.answer(),
         }
@@ -169,7 +170,7 @@ fn grant<B>(issuer: &TokenIssuer, body: &[u8]) -> Result<State<B>, Refusal> {
 }
 
 impl Reading {
-    fn new(issuer: &TokenIssuer, headers: &HeaderMap, body: &impl Body) -> Result<Self, Refusal> {
+    fn new(timeout: Duration, headers: &HeaderMap, body: &impl Body) -> Result<Self, Refusal> {
         let hint = body.size_hint();
         if request::declares_too_much(headers) || hint.lower() > MAX_BODY_LEN as u64 {
             return Err(Refusal::TooLarge);
@@ -178,7 +179,7 @@ impl Reading {
         let room = hint.exact().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_BODY_LEN);
         Ok(Self {
             bytes: Zeroizing::new(Vec::with_capacity(room)),
-            deadline: Box::pin(sleep(issuer.config().body_timeout)),
+            deadline: Box::pin(sleep(timeout)),
         })
     }
 

@@ -6,6 +6,8 @@
 
 mod builder;
 mod client;
+mod config;
+mod endpoint;
 mod future;
 mod login;
 mod response;

@@ -5,8 +5,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::task::Context;
 use std::task::Poll;
-use std::time::Duration;
-use std::time::SystemTime;
 
 use http::Request;
 use http::Response;
@@ -18,17 +16,12 @@ use crate::customer::Customer;
 use crate::issuer::ClientAuthenticator;
 use crate::issuer::IssuerBody;
 use crate::issuer::IssuerFuture;
-#[cfg(feature = "oidc")]
-use crate::issuer::OidcGrant;
-use crate::issuer::PasswordGrant;
 use crate::issuer::TokenIssuerBuilder;
-use crate::issuer::client::DynClientAuthenticator;
-use crate::issuer::login::request::Mechanisms;
+use crate::issuer::config::Config;
 use crate::issuer::response::Refusal;
 use crate::key::KeyRing;
 use crate::sign::IssuedToken;
 use crate::sign::SignError;
-use crate::sign::TokenSigner;
 use crate::wire::bearer_token;
 
 /// Service that answers `POST /v2/customers/tokens` with a customer's token.
@@ -118,28 +111,6 @@ use crate::wire::bearer_token;
 #[derive(Clone)]
 pub struct TokenIssuer(Arc<Config>);
 
-pub(super) struct Config {
-    pub(super) clients: Arc<dyn DynClientAuthenticator>,
-    pub(super) password: Option<PasswordGrant>,
-    #[cfg(feature = "oidc")]
-    pub(super) oidc: Option<OidcGrant>,
-    pub(super) signer: TokenSigner,
-    pub(super) store_timeout: Duration,
-    pub(super) body_timeout: Duration,
-}
-
-impl Config {
-    pub(super) fn mechanisms(&self) -> Mechanisms {
-        Mechanisms {
-            password: self.password.is_some(),
-            #[cfg(feature = "oidc")]
-            oidc: self.oidc.is_some(),
-            #[cfg(not(feature = "oidc"))]
-            oidc: false,
-        }
-    }
-}
-
 impl TokenIssuer {
     /// Starts an issuer that signs with the newest of `keys`, for the programs that `clients` takes.
     pub fn builder(keys: KeyRing, clients: impl ClientAuthenticator) -> TokenIssuerBuilder {
@@ -168,24 +139,8 @@ impl TokenIssuer {
     /// - the others if the key ring has no key left that signs tokens of this form, or the machine no
     ///   randomness.
     pub fn issue(&self, customer: &Customer) -> Result<IssuedToken, SignError> {
-        self.issue_at(customer, self.0.signer.now())
-    }
-
-    /// Issues a token for a customer whose proof was looked at from `proved_at` on.
-    pub(super) fn issue_at(
-        &self,
-        customer: &Customer,
-        proved_at: SystemTime,
-    ) -> Result<IssuedToken, SignError> {
-        let signer = &self.0.signer;
-        match signer.sign_at(customer.id(), Some(customer.name()), proved_at) {
-            Err(SignError::TooLong { .. }) => signer.sign_at(customer.id(), None, proved_at),
-            signed => signed,
-        }
-    }
-
-    pub(super) fn config(&self) -> &Config {
-        &self.0
+        let logins = &self.0.logins;
+        logins.issue_at(customer, logins.signer.now())
     }
 }
 
@@ -200,19 +155,19 @@ impl<B: Body> Service<Request<B>> for TokenIssuer {
 
     fn call(&mut self, request: Request<B>) -> Self::Future {
         let Some(bearer) = bearer_token(request.headers()) else {
-            return IssuerFuture::answered(self.clone(), Refusal::Client.answer());
+            return IssuerFuture::answered(Arc::clone(&self.0), Refusal::Client.answer());
         };
         let judged = self.0.clients.clone().authenticate(Zeroizing::new(bearer.to_owned()));
-        IssuerFuture::authenticating(self.clone(), judged, request)
+        IssuerFuture::authenticating(Arc::clone(&self.0), judged, request)
     }
 }
 
 impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuer")
-            .field("mechanisms", &self.0.mechanisms())
-            .field("signer", &self.0.signer)
-            .field("store_timeout", &self.0.store_timeout)
+            .field("mechanisms", &self.0.logins.mechanisms())
+            .field("signer", &self.0.logins.signer)
+            .field("store_timeout", &self.0.logins.store_timeout)
             .field("body_timeout", &self.0.body_timeout)
             .finish_non_exhaustive()
     }

@@ -16,14 +16,14 @@ use crate::clock::Clock;
 use crate::customer::Customer;
 #[cfg(feature = "oidc")]
 use crate::customer::Identity;
-use crate::issuer::TokenIssuer;
 use crate::issuer::login::request::Login;
+use crate::issuer::login::request::Mechanisms;
 use crate::issuer::login::request::PasswordLogin;
 use crate::issuer::response::Refusal;
-use crate::issuer::service::Config;
 use crate::password::PasswordHash;
 use crate::sign::IssuedToken;
 use crate::sign::SignError;
+use crate::sign::TokenSigner;
 use crate::telemetry;
 
 #[cfg(feature = "oidc")]
@@ -49,7 +49,26 @@ enum Evidence {
     Identity(Identity),
 }
 
-impl TokenIssuer {
+/// What logins need: who answers them, and what signs the tokens.
+pub(super) struct Logins {
+    pub(super) password: Option<PasswordGrant>,
+    #[cfg(feature = "oidc")]
+    pub(super) oidc: Option<OidcGrant>,
+    pub(super) signer: TokenSigner,
+    pub(super) store_timeout: Duration,
+}
+
+impl Logins {
+    pub(super) fn mechanisms(&self) -> Mechanisms {
+        Mechanisms {
+            password: self.password.is_some(),
+            #[cfg(feature = "oidc")]
+            oidc: self.oidc.is_some(),
+            #[cfg(not(feature = "oidc"))]
+            oidc: false,
+        }
+    }
+
     /// Finds out who logs in, and issues their token.
     ///
     /// In the second in which the customer's earlier tokens were revoked there can be no token that
@@ -60,25 +79,35 @@ impl TokenIssuer {
     /// Only a login that has proved something waits, so that waiting tells nothing about a customer to
     /// a client that doesn't know the password.
     pub(in crate::issuer) async fn log_in(&self, login: Login) -> Result<IssuedToken, Refusal> {
-        let config = self.config();
-        let first = config.prove(login).await?;
+        let first = self.prove(login).await?;
         let valid_from = match self.issue_at(&first.customer, first.proved_at) {
             Err(SignError::NotYet { valid_from }) => valid_from,
             signed => return signed.map_err(refusal),
         };
-        if !reached(&**config.signer.shared_clock(), valid_from).await {
+        if !reached(&**self.signer.shared_clock(), valid_from).await {
             return Err(refusal(SignError::NotYet { valid_from }));
         }
         // All of the customer's logins were ended meanwhile, and this one had begun before.
-        if config.signer.is_revoked_since(first.customer.id(), first.proved_at) {
+        if self.signer.is_revoked_since(first.customer.id(), first.proved_at) {
             return Err(Refusal::Credentials);
         }
-        let (customer, proved_at) = config.prove_again(first.evidence).await?;
+        let (customer, proved_at) = self.prove_again(first.evidence).await?;
         self.issue_at(&customer, proved_at).map_err(refusal)
     }
-}
 
-impl Config {
+    /// Issues a token for a customer whose proof was looked at from `proved_at` on.
+    pub(super) fn issue_at(
+        &self,
+        customer: &Customer,
+        proved_at: SystemTime,
+    ) -> Result<IssuedToken, SignError> {
+        let signer = &self.signer;
+        match signer.sign_at(customer.id(), Some(customer.name()), proved_at) {
+            Err(SignError::TooLong { .. }) => signer.sign_at(customer.id(), None, proved_at),
+            signed => signed,
+        }
+    }
+
     async fn prove(&self, login: Login) -> Result<Proven, Refusal> {
         match (login, &self.password) {
             (Login::Password(login), Some(grant)) => {

@@ -149,7 +149,7 @@ async fn holder(
     let rows =
         sqlx::query(EMAIL_HOLDER).bind(email_key(email)).bind(email).fetch_all(executor).await?;
     let Some(first) = rows.first() else {
-        return Ok(EmailHolder::Nobody);
+        return Ok(EmailHolder::Free);
     };
     // The best claim is first. Of two that are equally good nobody can tell whose it is.
     let best: i64 = first.try_get("claim")?;

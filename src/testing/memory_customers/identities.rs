@@ -39,7 +39,7 @@ impl IdentityStore for MemoryCustomers {
         let now = self.now();
         let mut tables = self.lock();
         let customer = newcomer.customer();
-        let taken = email_must_be_free && tables.holder(customer.email()) != EmailHolder::Nobody;
+        let taken = email_must_be_free && tables.holder(customer.email()) != EmailHolder::Free;
         if taken || tables.identities.contains_key(newcomer.identity()) {
             return Ok(Admission::Stale);
         }
@@ -99,7 +99,7 @@ impl Tables {
             holders.map(|row| (self.claim(row, email), row.customer.id())).collect();
         claims.sort_unstable();
         match *claims {
-            [] => EmailHolder::Nobody,
+            [] => EmailHolder::Free,
             [.., (Claim::None, _)] => EmailHolder::NotLinkable,
             // Of two that are equally good nobody can tell whose it is.
             [.., (next, _), (best, _)] if next == best => EmailHolder::NotLinkable,

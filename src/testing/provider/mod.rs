@@ -8,6 +8,7 @@ mod body;
 mod consent;
 mod fault;
 mod id_token;
+mod script;
 mod service;
 mod state;
 #[cfg(test)]

@@ -19,7 +19,7 @@ use crate::testing::provider::Consent;
 use crate::testing::provider::Endpoint;
 use crate::testing::provider::IdToken;
 use crate::testing::provider::TokenRequest;
-use crate::testing::provider::visit::Script;
+use crate::testing::provider::script::Script;
 
 pub(super) struct Shared {
     pub(super) issuer: String,

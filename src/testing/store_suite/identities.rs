@@ -226,7 +226,7 @@ macro_rules! identity_store_suite {
                     let created = store.create(&newcomer, true).await.unwrap();
                     assert_eq!(created, Admission::Admitted(newcomer.customer().clone()));
                 }
-                assert_eq!(holder(&store, "").await, EmailHolder::Nobody);
+                assert_eq!(holder(&store, "").await, EmailHolder::Free);
                 let refused = store.link(&verified("c", "c", ""), &id(RON)).await.unwrap();
                 assert_eq!(refused, Admission::Stale);
             }
@@ -239,7 +239,7 @@ macro_rules! identity_store_suite {
                     assert_eq!(holder(&store, email).await, linkable(RON));
                 }
                 for email in ["", "ron", "ron@swanson.com ", "ron@swanson.com\0", "%"] {
-                    assert_eq!(holder(&store, email).await, EmailHolder::Nobody, "{email:?}");
+                    assert_eq!(holder(&store, email).await, EmailHolder::Free, "{email:?}");
                 }
             }
 
@@ -300,7 +300,7 @@ macro_rules! identity_store_suite {
                 let update = CustomerUpdate::new().email(EMAIL);
                 store.update(&id(RON), &update).await.unwrap().unwrap();
                 assert_eq!(holder(&store, EMAIL).await, EmailHolder::NotLinkable);
-                assert_eq!(holder(&store, "attacker@example.com").await, EmailHolder::Nobody);
+                assert_eq!(holder(&store, "attacker@example.com").await, EmailHolder::Free);
                 let update = CustomerUpdate::new().email("ATTACKER@example.com");
                 store.update(&id(RON), &update).await.unwrap().unwrap();
                 assert_eq!(holder(&store, "attacker@example.com").await, linkable(RON));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::OidcGrant;
-use super::admission::Admissions;
 use super::grant::Inner;
+use super::linker::Linker;
 use super::store::DynIdentityStore;
 use crate::customer::DuplicateEmail;
 use crate::customer::IdentityStore;
@@ -122,11 +122,7 @@ impl OidcGrantBuilder {
         let parties = parties.map(|profile| RelyingParty::new(profile, http.clone()));
         Ok(OidcGrant::new(Inner {
             parties: parties.collect::<Result<_, _>>()?,
-            admissions: Arc::new(Admissions::new(
-                self.store,
-                self.duplicate_email,
-                self.revocations,
-            )),
+            linker: Arc::new(Linker::new(self.store, self.duplicate_email, self.revocations)),
             profiles: self.profiles,
             timeout: self.timeout,
             spent: SpentCodes::new(MAX_SPENT_CODES),

@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use tokio::time::timeout_at;
 
 use super::OidcGrantBuilder;
-use super::admission::Admissions;
-use super::admission::Admitted;
+use super::linker::Found;
+use super::linker::Linker;
 use crate::clock::Clock;
 use crate::customer::Customer;
 use crate::customer::DuplicateEmail;
@@ -91,7 +91,7 @@ use crate::telemetry;
 pub struct OidcGrant(Arc<Inner>);
 
 pub(in crate::issuer) struct Inner {
-    pub(in crate::issuer) admissions: Arc<Admissions>,
+    pub(in crate::issuer) linker: Arc<Linker>,
     pub(in crate::issuer) parties: Vec<RelyingParty>,
     pub(in crate::issuer) profiles: Vec<OidcProfile>,
     pub(in crate::issuer) timeout: Duration,
@@ -112,7 +112,7 @@ impl OidcGrant {
     /// Returns the policy for a newcomer whose e-mail a customer has already.
     #[must_use]
     pub fn duplicate_email(&self) -> DuplicateEmail {
-        self.0.admissions.duplicate_email()
+        self.0.linker.duplicate_email()
     }
 
     /// Begins to fetch what is needed of every provider, in the background, so that the first login
@@ -151,7 +151,7 @@ impl OidcGrant {
         login: CodeExchange,
         clock: &Arc<dyn Clock>,
         store_timeout: Duration,
-    ) -> Result<(Identity, Admitted), Refusal> {
+    ) -> Result<(Identity, Found), Refusal> {
         let inner = &*self.0;
         // Not one that is registered here: the provider would not take it either, and is not asked.
         let party = inner.party(&login.redirect_uri).ok_or(Refusal::Credentials)?;
@@ -173,7 +173,7 @@ impl OidcGrant {
         let newcomer =
             Newcomer::new(proof.identity.clone(), Customer::new(id, person.name, person.email))
                 .email_verified(person.email_verified);
-        let admitted = inner.admissions.admit(&newcomer, clock, store_timeout).await?;
+        let admitted = inner.linker.admit(&newcomer, clock, store_timeout).await?;
         Ok((proof.identity, admitted))
     }
 
@@ -183,15 +183,15 @@ impl OidcGrant {
         identity: &Identity,
         clock: &dyn Clock,
         store_timeout: Duration,
-    ) -> Result<Option<Admitted>, Refusal> {
-        self.0.admissions.find(identity, clock, store_timeout).await
+    ) -> Result<Option<Found>, Refusal> {
+        self.0.linker.find(identity, clock, store_timeout).await
     }
 }
 
 impl OidcGrant {
     /// The list by which the tokens of linked customers are revoked.
     pub(in crate::issuer) fn revocations(&self) -> Option<&Revocations> {
-        self.0.admissions.revocations()
+        self.0.linker.revocations()
     }
 
     pub(in crate::issuer) fn new(inner: Inner) -> Self {

@@ -1,8 +1,8 @@
 //! Logins by OpenID Connect.
 
-mod admission;
 mod builder;
 mod grant;
+mod linker;
 mod store;
 
 pub use self::builder::OidcGrantBuilder;

@@ -25,7 +25,7 @@ use crate::revocation::RevokeError;
 use crate::telemetry;
 
 /// The door: the store, and the policy for newcomers.
-pub(in crate::issuer) struct Admissions {
+pub(in crate::issuer) struct Linker {
     store: Arc<dyn DynIdentityStore>,
     duplicate_email: DuplicateEmail,
     /// Of [`DuplicateEmail::ApiOnly`].
@@ -35,9 +35,9 @@ pub(in crate::issuer) struct Admissions {
 }
 
 /// A customer, and the moment at which the identity was found to be theirs.
-pub(in crate::issuer) type Admitted = (Customer, SystemTime);
+pub(in crate::issuer) type Found = (Customer, SystemTime);
 
-impl Admissions {
+impl Linker {
     pub(in crate::issuer) fn new(
         store: Arc<dyn DynIdentityStore>,
         duplicate_email: DuplicateEmail,
@@ -60,7 +60,7 @@ impl Admissions {
         identity: &Identity,
         clock: &dyn Clock,
         patience: Duration,
-    ) -> Result<Option<Admitted>, Refusal> {
+    ) -> Result<Option<Found>, Refusal> {
         // Before the store is asked, so that a revocation from now on reaches this login's token.
         let looked_at = clock.now();
         let known = store_answer(patience, self.store.find_by_identity(identity)).await?;
@@ -73,7 +73,7 @@ impl Admissions {
         newcomer: &Newcomer,
         clock: &Arc<dyn Clock>,
         patience: Duration,
-    ) -> Result<Admitted, Refusal> {
+    ) -> Result<Found, Refusal> {
         let email = newcomer.customer().email();
         let verified = newcomer.has_verified_email();
         for _ in 0..MAX_LOOKS {
@@ -92,7 +92,7 @@ impl Admissions {
                     // be the first.
                     let must_be_free = match self.duplicate_email {
                         DuplicateEmail::Allowed => false,
-                        DuplicateEmail::ApiOnly => verified && holder == EmailHolder::Nobody,
+                        DuplicateEmail::ApiOnly => verified && holder == EmailHolder::Free,
                         DuplicateEmail::Disallowed => true,
                     };
                     let created = self.store.create(newcomer, must_be_free);
