@@ -1,7 +1,9 @@
 //! How often the heap is asked for memory, which does not change with the machine.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
-mod common;
+#[path = "it/fixtures.rs"]
+#[allow(dead_code, reason = "a part of the fixtures is for the other tests")]
+mod fixtures;
 
 use std::convert::Infallible;
 use std::future::Ready;
@@ -33,11 +35,11 @@ use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::sign_raw;
 
-use self::common::CUSTOMER;
-use self::common::NOW;
-use self::common::TOKEN_HEADER;
-use self::common::key;
-use self::common::verifier;
+use self::fixtures::CUSTOMER;
+use self::fixtures::NOW;
+use self::fixtures::TOKEN_HEADER;
+use self::fixtures::key;
+use self::fixtures::verifier;
 
 const TOKEN: &str = "36f05940-0d38-411a-8909-3aea58bc1f09";
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;

@@ -1,6 +1,5 @@
 //! What `Verifier` accepts and refuses, by the public API alone. Names end in the id of the attack
 //! in `SECURITY.md`.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -33,16 +33,16 @@ use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
-use crate::kit::Answer;
-use crate::kit::ISSUER;
-use crate::kit::Shop;
-use crate::kit::consent;
-use crate::kit::consent_of;
-use crate::kit::login;
-use crate::kit::pass;
-use crate::kit::profile;
-use crate::kit::provider;
-use crate::kit::send;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::consent;
+use crate::oidc::kit::consent_of;
+use crate::oidc::kit::login;
+use crate::oidc::kit::pass;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
+use crate::oidc::kit::send;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const EMAIL: &str = "ron@swanson.com";

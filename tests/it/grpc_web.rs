@@ -1,9 +1,4 @@
 //! The layer around and inside of tonic-web's `GrpcWebLayer`, over HTTP/1.1 on loopback.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-
-mod common;
-#[path = "../examples/grpc.rs"]
-mod example;
 
 use std::net::SocketAddr;
 
@@ -24,11 +19,12 @@ use tonic_web::GrpcWebLayer;
 use tower::ServiceBuilder;
 use tower_customer_auth::CustomerAuthLayer;
 
-use self::common::CUSTOMER;
-use self::common::TOKEN_HEADER;
-use self::common::expired_token;
-use self::common::good_token;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::expired_token;
+use crate::fixtures::good_token;
+use crate::fixtures::verifier;
+use crate::grpc_example as example;
 
 const TYPES: [&str; 4] = [
     "application/grpc-web",

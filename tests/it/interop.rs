@@ -1,8 +1,4 @@
 //! `jsonwebtoken`, the crate everybody uses, as a second opinion.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-#![cfg(feature = "issuer")]
-
-mod common;
 
 use jsonwebtoken::Algorithm;
 use jsonwebtoken::DecodingKey;
@@ -16,10 +12,10 @@ use tower_customer_auth::SigningKey;
 use tower_customer_auth::TokenSigner;
 use tower_customer_auth::VerifyErrorKind;
 
-use self::common::CUSTOMER;
-use self::common::NOW;
-use self::common::SECRET;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::NOW;
+use crate::fixtures::SECRET;
+use crate::fixtures::verifier;
 
 #[test]
 fn a_compact_token_of_ours_decodes_there_with_the_same_claims() {

@@ -12,20 +12,20 @@ use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
-use crate::kit::Answer;
-use crate::kit::CHALLENGE;
-use crate::kit::CLIENT;
-use crate::kit::ISSUER;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::consent;
-use crate::kit::es256;
-use crate::kit::login;
-use crate::kit::minutes;
-use crate::kit::pass;
-use crate::kit::profile;
-use crate::kit::provider;
-use crate::kit::provider_with;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CHALLENGE;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::consent;
+use crate::oidc::kit::es256;
+use crate::oidc::kit::login;
+use crate::oidc::kit::minutes;
+use crate::oidc::kit::pass;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
+use crate::oidc::kit::provider_with;
 
 #[tokio::test(start_paused = true)]
 async fn a_replayed_code_is_refused_and_the_provider_not_asked() {

@@ -18,12 +18,12 @@ use tower_customer_auth::testing::Fault;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::ScriptedProvider;
 
-use crate::kit::Answer;
-use crate::kit::CLIENT;
-use crate::kit::NOW;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::es256;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::NOW;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::es256;
 
 /// A provider on a port of its own, until the test's runtime ends.
 async fn serve() -> ScriptedProvider {

@@ -1,7 +1,4 @@
 //! The layer in a real hyper server, over HTTP/1.1 and HTTP/2 on loopback.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-
-mod common;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -31,10 +28,10 @@ use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::Rejection;
 
-use self::common::CUSTOMER;
-use self::common::TOKEN_HEADER;
-use self::common::good_token;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::good_token;
+use crate::fixtures::verifier;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-customer-id");
 

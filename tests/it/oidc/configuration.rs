@@ -19,16 +19,16 @@ use tower_customer_auth::OidcGrantBuilder;
 use tower_customer_auth::OidcProfile;
 use tower_customer_auth::testing::Endpoint;
 
-use crate::kit::Answer;
-use crate::kit::CLIENT;
-use crate::kit::ISSUER;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::es256;
-use crate::kit::pass;
-use crate::kit::profile;
-use crate::kit::provider;
-use crate::kit::provider_with;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::es256;
+use crate::oidc::kit::pass;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
+use crate::oidc::kit::provider_with;
 
 fn build(profiles: impl IntoIterator<Item = OidcProfile>) -> Result<(), ConfigError> {
     let grant = OidcGrant::builder(MemoryCustomers::new()).http_client(HttpClient::new(provider()));

@@ -24,17 +24,17 @@ use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
-use crate::kit::Answer;
-use crate::kit::CHALLENGE;
-use crate::kit::CLIENT;
-use crate::kit::ISSUER;
-use crate::kit::NOW;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::consent;
-use crate::kit::consent_of;
-use crate::kit::profile;
-use crate::kit::provider;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CHALLENGE;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::NOW;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::consent;
+use crate::oidc::kit::consent_of;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const EMAIL: &str = "ron@swanson.com";

@@ -13,18 +13,18 @@ use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 use tower_customer_auth::testing::IdToken;
 
-use crate::kit::Answer;
-use crate::kit::CHALLENGE;
-use crate::kit::CLIENT;
-use crate::kit::ISSUER;
-use crate::kit::NOW;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::consent_of;
-use crate::kit::key;
-use crate::kit::profile;
-use crate::kit::provider;
-use crate::kit::provider_with;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CHALLENGE;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::NOW;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::consent_of;
+use crate::oidc::kit::key;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
+use crate::oidc::kit::provider_with;
 
 type Change = fn(IdToken) -> IdToken;
 

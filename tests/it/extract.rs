@@ -1,8 +1,4 @@
 //! The extractors in a real axum application, and the layer at each place axum has for one.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-#![cfg(feature = "axum")]
-
-mod common;
 
 use axum::Router;
 use axum::body::Body;
@@ -18,10 +14,10 @@ use tower_customer_auth::Rejection;
 use tower_customer_auth::VerifiedToken;
 use tower_customer_auth::testing::sign_in;
 
-use self::common::CUSTOMER;
-use self::common::TOKEN_HEADER;
-use self::common::good_token;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::good_token;
+use crate::fixtures::verifier;
 
 const MISSING: &str =
     r#"{"errors":[{"status":403,"title":"Forbidden","detail":"A customer token is required"}]}"#;

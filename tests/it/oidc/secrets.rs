@@ -1,5 +1,4 @@
 //! What is told of logins, with everything captured at TRACE: no code, no token, no secret, no person.
-#![cfg(feature = "tracing")]
 
 use std::io;
 use std::sync::Arc;
@@ -13,15 +12,15 @@ use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 use tracing::Level;
 
-use crate::kit::Answer;
-use crate::kit::CHALLENGE;
-use crate::kit::CLIENT;
-use crate::kit::ISSUER;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::VERIFIER;
-use crate::kit::es256;
-use crate::kit::provider_with;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CHALLENGE;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::VERIFIER;
+use crate::oidc::kit::es256;
+use crate::oidc::kit::provider_with;
 
 const SECRET: &str = "the-client-secret-of-32-bytes-and-more";
 const SUBJECT: &str = "248289761001";

@@ -1,6 +1,4 @@
 //! Logins by OpenID Connect, against a provider that does what it is told.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-#![cfg(all(feature = "oidc", feature = "test-util"))]
 
 mod configuration;
 mod conformance;
@@ -13,4 +11,5 @@ mod kit;
 mod limits;
 mod linking;
 mod over_http;
+#[cfg(feature = "tracing")]
 mod secrets;

@@ -12,14 +12,14 @@ use tower_customer_auth::testing::Fault;
 use tower_customer_auth::testing::IdToken;
 use tower_customer_auth::testing::ScriptedProvider;
 
-use crate::kit::Answer;
-use crate::kit::Shop;
-use crate::kit::consent_of;
-use crate::kit::es256;
-use crate::kit::minutes;
-use crate::kit::pass;
-use crate::kit::profile;
-use crate::kit::provider;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::consent_of;
+use crate::oidc::kit::es256;
+use crate::oidc::kit::minutes;
+use crate::oidc::kit::pass;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
 
 /// ID tokens of this subject name a key that nobody has; others stay right.
 const BOGUS: &str = "bogus";

@@ -1,8 +1,5 @@
 //! The issuer in the stacks it is made for, by its public names alone.
 
-#![cfg(all(feature = "issuer", feature = "test-util"))]
-#![allow(clippy::unwrap_used, reason = "helpers of tests are tests")]
-
 use std::time::Duration;
 
 use axum::Extension;

@@ -14,17 +14,17 @@ use tower_customer_auth::testing::Fault;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::ScriptedProvider;
 
-use crate::kit::Answer;
-use crate::kit::CHALLENGE;
-use crate::kit::CLIENT;
-use crate::kit::ISSUER;
-use crate::kit::NOW;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::es256;
-use crate::kit::minutes;
-use crate::kit::pass;
-use crate::kit::provider;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CHALLENGE;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::ISSUER;
+use crate::oidc::kit::NOW;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::es256;
+use crate::oidc::kit::minutes;
+use crate::oidc::kit::pass;
+use crate::oidc::kit::provider;
 
 /// All that a grant waits for its provider by default.
 const DEADLINE: Duration = Duration::from_secs(5);

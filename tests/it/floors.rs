@@ -1,6 +1,5 @@
 //! Keeps the floors of `docs/design.md`: a file uses only floors below its own, and folders on one
 //! floor never see each other.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::fs;
 use std::path::Path;

@@ -1,8 +1,4 @@
 //! What the crate tells about itself, and that no secret is in it: everything is captured at TRACE.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-#![cfg(all(feature = "tracing", feature = "metrics"))]
-
-mod common;
 
 use std::convert::Infallible;
 use std::future::ready;
@@ -24,14 +20,14 @@ use tower_customer_auth::Rejection;
 use tower_customer_auth::VerifiedToken;
 use tower_customer_auth::testing::TestToken;
 
-use self::common::CUSTOMER;
-use self::common::NOW;
-use self::common::SECRET;
-use self::common::TOKEN_HEADER;
-use self::common::expired_token;
-use self::common::good_token;
-use self::common::key;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::NOW;
+use crate::fixtures::SECRET;
+use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::expired_token;
+use crate::fixtures::good_token;
+use crate::fixtures::key;
+use crate::fixtures::verifier;
 
 /// Everything that was written to a `tracing` subscriber.
 #[derive(Clone, Default)]

@@ -1,7 +1,4 @@
 //! What the layer does with a request, and how it keeps tower's contract.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-
-mod common;
 
 use std::convert::Infallible;
 use std::future::Future;
@@ -38,11 +35,11 @@ use tower_customer_auth::RejectionKind;
 use tower_customer_auth::VerifiedToken;
 use tower_customer_auth::VerifyErrorKind;
 
-use self::common::CUSTOMER;
-use self::common::TOKEN_HEADER;
-use self::common::expired_token;
-use self::common::good_token;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::expired_token;
+use crate::fixtures::good_token;
+use crate::fixtures::verifier;
 
 type Body = Full<Bytes>;
 

@@ -1,5 +1,4 @@
 //! What a `Verifier` with a cache accepts and refuses: at every moment what one without would.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

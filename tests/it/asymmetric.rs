@@ -1,8 +1,4 @@
 //! RS256, PS256, ES256 and EdDSA, against `jsonwebtoken` and against keys and tokens that are wrong.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-#![cfg(all(feature = "asymmetric", feature = "issuer"))]
-
-mod common;
 
 use std::sync::Arc;
 use std::sync::LazyLock;
@@ -39,9 +35,9 @@ use tower_customer_auth::VerifyingKey;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::TestToken;
 
-use self::common::CUSTOMER;
-use self::common::NOW;
-use self::common::SECRET;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::NOW;
+use crate::fixtures::SECRET;
 
 const ALGORITHMS: [Algorithm; 4] =
     [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];

@@ -1,5 +1,4 @@
 //! Every public type is `Debug`, `Send`, `Sync` and `Unpin`, so that it fits into any program.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 use tower_customer_auth as auth;
 

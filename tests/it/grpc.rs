@@ -1,9 +1,4 @@
 //! A real tonic client against tonic servers, over HTTP/2 on loopback.
-#![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
-
-mod common;
-#[path = "../examples/grpc.rs"]
-mod example;
 
 use std::net::SocketAddr;
 
@@ -22,13 +17,14 @@ use tower_customer_auth::KeyRing;
 use tower_customer_auth::TokenForm;
 use tower_customer_auth::testing::TestToken;
 
-use self::common::CUSTOMER;
-use self::common::SECRET;
-use self::common::TOKEN_HEADER;
-use self::common::expired_token;
-use self::common::good_token;
-use self::common::key;
-use self::common::verifier;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::SECRET;
+use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::expired_token;
+use crate::fixtures::good_token;
+use crate::fixtures::key;
+use crate::fixtures::verifier;
+use crate::grpc_example as example;
 
 fn listen() -> (TcpIncoming, SocketAddr) {
     let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();

@@ -17,17 +17,17 @@ use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
-use crate::kit::Answer;
-use crate::kit::CHALLENGE;
-use crate::kit::CLIENT;
-use crate::kit::REDIRECT;
-use crate::kit::Shop;
-use crate::kit::consent;
-use crate::kit::login;
-use crate::kit::pass;
-use crate::kit::profile;
-use crate::kit::provider;
-use crate::kit::send;
+use crate::oidc::kit::Answer;
+use crate::oidc::kit::CHALLENGE;
+use crate::oidc::kit::CLIENT;
+use crate::oidc::kit::REDIRECT;
+use crate::oidc::kit::Shop;
+use crate::oidc::kit::consent;
+use crate::oidc::kit::login;
+use crate::oidc::kit::pass;
+use crate::oidc::kit::profile;
+use crate::oidc::kit::provider;
+use crate::oidc::kit::send;
 
 #[tokio::test(start_paused = true)]
 async fn exactly_as_many_logins_wait_as_may_and_the_rest_are_answered_at_once() {
@@ -81,7 +81,8 @@ async fn a_code_that_never_left_is_not_spent() {
 #[tokio::test(start_paused = true)]
 async fn logins_of_one_profile_that_hang_take_no_place_of_another_ones() {
     let mobile = "com.example.shop:/signed-in";
-    let app = OidcProfile::new(crate::kit::ISSUER, "mobile").redirect_uri(mobile).max_in_flight(1);
+    let app =
+        OidcProfile::new(crate::oidc::kit::ISSUER, "mobile").redirect_uri(mobile).max_in_flight(1);
     let both = provider().public_client("mobile");
     let shop = Shop::whole(
         &both,
