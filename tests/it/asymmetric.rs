@@ -1,17 +1,9 @@
 //! RS256, PS256, ES256 and EdDSA, against `jsonwebtoken` and against keys and tokens that are wrong.
 
-use std::sync::Arc;
 use std::sync::LazyLock;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-use aws_lc_rs::signature::EcdsaKeyPair;
-use aws_lc_rs::signature::Ed25519KeyPair;
-use aws_lc_rs::signature::RsaKeyPair;
 use http::Request;
 use http_body_util::BodyExt;
 use jsonwebtoken::Algorithm;
@@ -32,64 +24,36 @@ use tower_customer_auth::TokenSigner;
 use tower_customer_auth::Verifier;
 use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::VerifyingKey;
-use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::TestToken;
 
 use crate::fixtures::CUSTOMER;
 use crate::fixtures::NOW;
 use crate::fixtures::SECRET;
+use crate::fixtures::at;
+use crate::fixtures::clock;
+use crate::fixtures::refusal;
+use crate::fixtures::verifier_of;
+use crate::support::pem::RSA;
+use crate::support::pem::ed25519;
+use crate::support::pem::p256;
+use crate::support::pem::pem_to_der;
 
 const ALGORITHMS: [Algorithm; 4] =
     [Algorithm::RS256, Algorithm::PS256, Algorithm::ES256, Algorithm::EdDSA];
 
-fn pem(label: &str, der: &[u8]) -> String {
-    let base64 = base64_simd::STANDARD.encode_to_string(der);
-    format!("-----BEGIN {label}-----\n{base64}\n-----END {label}-----\n")
-}
-
-fn pem_to_der(pem: &str) -> Vec<u8> {
-    let base64: String = pem.lines().filter(|line| !line.starts_with('-')).collect();
-    base64_simd::STANDARD.decode_to_vec(base64).unwrap()
-}
-
-static RSA: LazyLock<String> = LazyLock::new(|| {
-    let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-    pem("PRIVATE KEY", pair.as_der().unwrap().as_ref())
-});
-
 /// One private key a kind, made once.
 fn private_pem(algorithm: Algorithm) -> String {
-    static P256: LazyLock<String> = LazyLock::new(|| {
-        let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
-        let der = EcdsaKeyPair::generate_pkcs8(kind, &SystemRandom::new()).unwrap();
-        pem("PRIVATE KEY", der.as_ref())
-    });
-    static ED25519: LazyLock<String> = LazyLock::new(|| {
-        let der = Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap();
-        pem("PRIVATE KEY", der.as_ref())
-    });
+    static P256: LazyLock<String> = LazyLock::new(p256);
+    static ED25519: LazyLock<String> = LazyLock::new(ed25519);
     match algorithm {
         Algorithm::ES256 => P256.clone(),
         Algorithm::EdDSA => ED25519.clone(),
-        _ => RSA.clone(),
+        _ => RSA[0].clone(),
     }
 }
 
 fn signing_key(algorithm: Algorithm) -> SigningKey {
     SigningKey::from_pem(algorithm, private_pem(algorithm)).unwrap()
-}
-
-fn at(seconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-}
-
-fn verifier(keys: KeyRing) -> Verifier {
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
-    Verifier::builder(keys).clock(clock).build().unwrap()
-}
-
-fn refusal(verifier: &Verifier, token: &str) -> Option<VerifyErrorKind> {
-    verifier.verify(token.as_bytes()).err().map(|error| error.kind())
 }
 
 fn token(algorithm: Algorithm, alg: &str) -> String {
@@ -140,25 +104,25 @@ fn a_token_of_jsonwebtoken_verifies_here() {
         };
         let token = jsonwebtoken::encode(&Header::new(algorithm), &claims, &key.unwrap()).unwrap();
         let keys = KeyRing::verify_only([signing_key(algorithm).verifying_key()]).unwrap();
-        assert_eq!(refusal(&verifier(keys), &token), None, "{algorithm:?}");
+        assert_eq!(refusal(&verifier_of(keys), &token), None, "{algorithm:?}");
     }
 }
 
 #[test]
 fn each_key_has_one_algorithm_and_no_token_can_choose_another_t02_t03() {
     for algorithm in ALGORITHMS {
-        let verifier = verifier(KeyRing::new(signing_key(algorithm)));
+        let verifier = verifier_of(KeyRing::new(signing_key(algorithm)));
         for alg in ["HS256", "RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA", "none", "rs256"]
         {
-            let verdict = refusal(&verifier, &token(algorithm, alg));
+            let verdict = refusal(&verifier, token(algorithm, alg));
             let own = format!("{algorithm:?}") == alg;
             let expected = (!own).then_some(VerifyErrorKind::DisallowedAlgorithm);
             assert_eq!(verdict, expected, "{algorithm:?} as {alg}");
         }
     }
     // RFC 9864 and RFC 8037 have two names for one algorithm.
-    let ed25519 = verifier(KeyRing::new(signing_key(Algorithm::EdDSA)));
-    assert_eq!(refusal(&ed25519, &token(Algorithm::EdDSA, "Ed25519")), None);
+    let ed25519 = verifier_of(KeyRing::new(signing_key(Algorithm::EdDSA)));
+    assert_eq!(refusal(&ed25519, token(Algorithm::EdDSA, "Ed25519")), None);
 }
 
 #[test]
@@ -167,7 +131,7 @@ fn a_public_key_is_no_hmac_secret_in_either_direction_t02() {
     let keys = KeyRing::verify_only([public]).unwrap();
     let forged = TestToken::new(CUSTOMER, NOW);
     let forged = forged.sign(&SigningKey::hs256(SECRET).unwrap(), TokenForm::Compact);
-    assert_eq!(refusal(&verifier(keys), &forged), Some(VerifyErrorKind::DisallowedAlgorithm));
+    assert_eq!(refusal(&verifier_of(keys), &forged), Some(VerifyErrorKind::DisallowedAlgorithm));
     let text = jwk(Algorithm::RS256).to_string();
     assert_eq!(
         SigningKey::hs256(text).unwrap_err(),
@@ -178,7 +142,7 @@ fn a_public_key_is_no_hmac_secret_in_either_direction_t02() {
 #[test]
 fn refuses_every_token_with_a_changed_or_cut_signature_t06() {
     for algorithm in ALGORITHMS {
-        let verifier = verifier(KeyRing::new(signing_key(algorithm)));
+        let verifier = verifier_of(KeyRing::new(signing_key(algorithm)));
         let alg = format!("{algorithm:?}");
         let good = token(algorithm, &alg);
         assert_eq!(refusal(&verifier, &good), None, "{algorithm:?}");
@@ -199,9 +163,9 @@ fn refuses_every_token_with_a_changed_or_cut_signature_t06() {
 fn one_rsa_key_can_serve_two_algorithms_only_as_two_keys_t03() {
     let keys = KeyRing::new(signing_key(Algorithm::RS256));
     keys.rotate_at(signing_key(Algorithm::PS256), Duration::from_secs(60), at(NOW));
-    let verifier = verifier(keys);
-    assert_eq!(refusal(&verifier, &token(Algorithm::RS256, "RS256")), None);
-    assert_eq!(refusal(&verifier, &token(Algorithm::PS256, "PS256")), None);
+    let verifier = verifier_of(keys);
+    assert_eq!(refusal(&verifier, token(Algorithm::RS256, "RS256")), None);
+    assert_eq!(refusal(&verifier, token(Algorithm::PS256, "PS256")), None);
     let mixed = token(Algorithm::RS256, "PS256");
     assert_eq!(refusal(&verifier, &mixed), Some(VerifyErrorKind::InvalidSignature));
 }
@@ -230,7 +194,7 @@ fn a_jwk_that_is_for_something_else_is_passed_over_in_a_set_and_refused_alone_t3
             "{member}: {value}"
         );
         assert_eq!(set_of(&[other.clone()]).unwrap_err(), ConfigError::NoKeys);
-        let verifier = verifier(set_of(&[other, good.clone()]).unwrap());
+        let verifier = verifier_of(set_of(&[other, good.clone()]).unwrap());
         let token = TestToken::new(CUSTOMER, NOW).header("alg", "ES256").header("kid", "k1");
         let token = token.sign(&signing_key(Algorithm::ES256), TokenForm::Compact);
         assert_eq!(refusal(&verifier, &token), None, "{member}: {value}");
@@ -302,7 +266,7 @@ fn keys_are_read_from_pem_and_der_of_their_own_kind_alone() {
     }
     let algorithm = Algorithm::HS256;
     let unsupported = ConfigError::UnsupportedAlgorithm { algorithm };
-    assert_eq!(SigningKey::from_pem(algorithm, RSA.as_str()).unwrap_err(), unsupported);
+    assert_eq!(SigningKey::from_pem(algorithm, RSA[0].as_str()).unwrap_err(), unsupported);
     assert_eq!(SigningKey::from_der(algorithm, "").unwrap_err(), unsupported);
     // RFC 8410 section 10.1.
     let pem = "-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEAGb9ECWmEzf6FQbrBZ9w7lshQhqowtrbLDFw4rXAxZuE=\n-----END PUBLIC KEY-----\n";
@@ -374,7 +338,7 @@ fn the_legacy_form_is_signed_with_hs256_alone() {
 #[tokio::test]
 async fn the_published_set_follows_rotations_and_holds_no_secret() {
     let keys = KeyRing::new(signing_key(Algorithm::ES256).with_id("old"));
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let clock = clock();
     let service = JwkSetService::new(keys.clone()).clock(clock.clone());
     let published = || async {
         let request = Request::get("/.well-known/jwks.json").body(()).unwrap();

@@ -6,7 +6,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::Duration;
-use std::time::SystemTime;
 
 use futures_util::FutureExt;
 use tower_customer_auth::ConfigError;
@@ -26,11 +25,15 @@ use tower_customer_auth::VerifyErrorKind::WrongAudience;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::TestToken;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const CUSTOMER: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
-const TOKEN: &str = "36f05940-0d38-411a-8909-3aea58bc1f09";
-const NOW: u64 = 1_510_597_800;
-const DAY: u64 = 86_400;
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::DAY;
+use crate::fixtures::NOW;
+use crate::fixtures::SECRET;
+use crate::fixtures::TOKEN_ID;
+use crate::fixtures::at;
+use crate::fixtures::clock;
+use crate::fixtures::good;
+use crate::fixtures::refusal;
 
 /// A verifier that remembers, with all that it depends on.
 struct Cached {
@@ -47,7 +50,7 @@ impl Cached {
 
     fn with(configure: impl FnOnce(VerifierBuilder) -> VerifierBuilder) -> Self {
         let keys = KeyRing::new(key(0));
-        let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+        let clock = clock();
         let revocations = Revocations::in_memory();
         let builder = Verifier::builder(keys.clone()).clock(clock.clone()).cache(tokens(100));
         let verifier = configure(builder.revocations(revocations.clone())).build().unwrap();
@@ -72,25 +75,12 @@ fn key(number: u64) -> SigningKey {
     SigningKey::hs256(format!("{SECRET}{number}")).unwrap()
 }
 
-fn at(seconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-}
-
 fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-fn good() -> TestToken {
-    TestToken::new(CUSTOMER, NOW)
-}
-
 fn compact(token: &TestToken) -> String {
     token.sign(&key(0), TokenForm::Compact)
-}
-
-/// `None` for an accepted token.
-fn refusal(verifier: &Verifier, token: &str) -> Option<VerifyErrorKind> {
-    verifier.verify(token.as_bytes()).err().map(|error| error.kind())
 }
 
 fn revoke(revocations: &Revocations, token: &str) {
@@ -116,7 +106,7 @@ fn a_token_says_the_same_from_the_cache_in_both_forms() {
             assert_eq!(format!("{first:?}"), format!("{second:?}"));
             assert_eq!(second.name(), first.name());
             assert_eq!(*second.customer_id(), CUSTOMER);
-            assert_eq!(*second.token_id(), TOKEN);
+            assert_eq!(*second.token_id(), TOKEN_ID);
             assert_eq!(second.issued_at(), at(NOW));
             assert_eq!(second.expires_at(), at(NOW + DAY));
         }
@@ -128,7 +118,7 @@ fn refuses_a_cached_token_as_soon_as_it_is_revoked_t26() {
     let cached = Cached::new();
     let token = compact(&good());
     assert_eq!(cached.refusal(&token), None);
-    revoke(&cached.revocations, TOKEN);
+    revoke(&cached.revocations, TOKEN_ID);
     assert_eq!(cached.refusal(&token), Some(Revoked));
     assert_eq!(cached.refusal(&token), Some(Revoked));
 }
@@ -200,7 +190,7 @@ fn refuses_the_cached_tokens_of_a_rotated_key_from_the_moment_its_grace_is_over_
 #[test]
 fn verifiers_from_one_configuration_share_no_cache() {
     let builder = Verifier::builder(KeyRing::new(key(0))).cache(tokens(100));
-    let builder = builder.clock(Arc::new(ManualClock::at_epoch_seconds(NOW)));
+    let builder = builder.clock(clock());
     let other = builder.clone().audience("others").build().unwrap();
     let ours = builder.audience("ours").build().unwrap();
     let token = compact(&good().claim("aud", "ours"));
@@ -257,7 +247,7 @@ fn answers_as_a_verifier_without_a_cache_does_through_everything_that_can_happen
     for seed in 0..40 {
         let mut random = fastrand::Rng::with_seed(seed);
         let keys = KeyRing::new(model_key(0));
-        let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+        let clock = clock();
         let revocations = Revocations::in_memory();
         let builder = Verifier::builder(keys.clone()).clock(clock.clone());
         let builder = builder.revocations(revocations.clone()).leeway(seconds(random.u64(..60)));
@@ -319,7 +309,7 @@ fn no_thread_is_let_in_by_the_cache_once_a_revocation_or_a_retirement_has_return
             })
             .collect();
         if round % 2 == 0 {
-            revoke(&cached.revocations, TOKEN);
+            revoke(&cached.revocations, TOKEN_ID);
         } else {
             assert_eq!(cached.keys.retire(&key(0).verifying_key()), Ok(true));
         }

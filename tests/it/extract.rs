@@ -16,6 +16,7 @@ use tower_customer_auth::testing::sign_in;
 
 use crate::fixtures::CUSTOMER;
 use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::TOKEN_ID;
 use crate::fixtures::good_token;
 use crate::fixtures::verifier;
 
@@ -54,11 +55,7 @@ async fn handlers_get_the_identity_of_a_good_token() {
     for layer in [CustomerAuthLayer::required(verifier()), CustomerAuthLayer::optional(verifier())]
     {
         let app = routes().layer(layer);
-        for (path, body) in [
-            ("/id", CUSTOMER),
-            ("/token", "36f05940-0d38-411a-8909-3aea58bc1f09"),
-            ("/maybe", "true true"),
-        ] {
+        for (path, body) in [("/id", CUSTOMER), ("/token", TOKEN_ID), ("/maybe", "true true")] {
             let answer = send(app.clone(), path, Some(&good_token())).await;
             assert_eq!(answer, (StatusCode::OK, body.to_owned()));
         }

@@ -8,29 +8,22 @@ use tonic::metadata::MetadataValue;
 use tonic::service::LayerExt;
 use tonic::transport::Endpoint;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::HealthServer;
 use tower_customer_auth::CustomerAuthLayer;
-use tower_customer_auth::KeyRing;
-use tower_customer_auth::TokenForm;
 use tower_customer_auth::testing::TestToken;
 
 use crate::fixtures::CUSTOMER;
-use crate::fixtures::SECRET;
 use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::compact;
 use crate::fixtures::expired_token;
 use crate::fixtures::good_token;
-use crate::fixtures::key;
+use crate::fixtures::keys;
 use crate::fixtures::verifier;
 use crate::grpc_example as example;
-
-fn listen() -> (TcpIncoming, SocketAddr) {
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = incoming.local_addr().unwrap();
-    (incoming, address)
-}
+use crate::support::health::customer_of;
+use crate::support::health::listen;
 
 /// The customer that the server saw, or the code and message of its refusal.
 async fn who_am_i(server: SocketAddr, tokens: &[&str]) -> Result<String, (Code, String)> {
@@ -41,21 +34,16 @@ async fn who_am_i(server: SocketAddr, tokens: &[&str]) -> Result<String, (Code, 
         let token = MetadataValue::try_from(*token).unwrap();
         call.metadata_mut().append(TOKEN_HEADER, token);
     }
-    match client.check(call).await {
-        Ok(response) => {
-            Ok(response.metadata().get("customer").unwrap().to_str().unwrap().to_owned())
-        }
-        Err(status) => Err((status.code(), status.message().to_owned())),
-    }
+    customer_of(client.check(call).await)
 }
 
 #[tokio::test]
 async fn the_example_serves_customers_and_nobody_else() {
     let (incoming, address) = listen();
-    tokio::spawn(example::serve(KeyRing::hs256(SECRET).unwrap(), incoming));
+    tokio::spawn(example::serve(keys(), incoming));
 
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
-    let token = TestToken::new(CUSTOMER, now.as_secs()).sign(&key(), TokenForm::Compact);
+    let token = compact(&TestToken::new(CUSTOMER, now.as_secs()));
     assert_eq!(who_am_i(address, &[&token]).await, Ok(CUSTOMER.to_owned()));
     let missing = "A customer token is required".to_owned();
     assert_eq!(who_am_i(address, &[]).await, Err((Code::Unauthenticated, missing)));

@@ -5,12 +5,9 @@ use std::net::SocketAddr;
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
-use tokio::net::TcpStream;
 use tonic::Code;
 use tonic::Request;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::HealthServer;
@@ -25,6 +22,10 @@ use crate::fixtures::expired_token;
 use crate::fixtures::good_token;
 use crate::fixtures::verifier;
 use crate::grpc_example as example;
+use crate::support::connections::lines_of;
+use crate::support::connections::sent;
+use crate::support::health::customer_of;
+use crate::support::health::listen;
 
 const TYPES: [&str; 4] = [
     "application/grpc-web",
@@ -39,8 +40,7 @@ fn required() -> CustomerAuthLayer {
 
 /// A tonic server for both HTTP versions; of two layers the first is the outer one.
 async fn serve(layers: Layers) -> SocketAddr {
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let address = incoming.local_addr().unwrap();
+    let (incoming, address) = listen();
     let server = Server::builder().accept_http1(true);
     let health = HealthServer::new(example::WhoAmI);
     let web = GrpcWebLayer::new();
@@ -74,12 +74,7 @@ async fn who_am_i(server: SocketAddr, token: Option<&str>) -> Result<String, (Co
     if let Some(token) = token {
         call.metadata_mut().insert(TOKEN_HEADER, token.parse().unwrap());
     }
-    match client.check(call).await {
-        Ok(response) => {
-            Ok(response.metadata().get("customer").unwrap().to_str().unwrap().to_owned())
-        }
-        Err(status) => Err((status.code(), status.message().to_owned())),
-    }
+    customer_of(client.check(call).await)
 }
 
 /// Calls without a token: the lines of the answer's head but its date, sorted, and the length of
@@ -93,15 +88,10 @@ async fn refused(server: SocketAddr, content_type: &str) -> (Vec<String>, usize)
          content-length: {}\r\n\r\n{message}",
         message.len()
     );
-    let mut stream = TcpStream::connect(server).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
-    stream.read_to_string(&mut answer).await.unwrap();
+    sent(server, &request).await.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();
-    let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
-    lines.retain(|line| !line.starts_with("date: "));
-    lines[1..].sort_unstable();
-    (lines, body.len())
+    (lines_of(head), body.len())
 }
 
 #[tokio::test]

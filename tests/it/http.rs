@@ -19,9 +19,7 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use hyper_util::service::TowerToHyperService;
 use tokio::io::AsyncReadExt;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpListener;
-use tokio::net::TcpStream;
 use tower::Layer;
 use tower::service_fn;
 use tower_customer_auth::CustomerAuthLayer;
@@ -32,6 +30,9 @@ use crate::fixtures::CUSTOMER;
 use crate::fixtures::TOKEN_HEADER;
 use crate::fixtures::good_token;
 use crate::fixtures::verifier;
+use crate::support::connections::accept;
+use crate::support::connections::lines_of;
+use crate::support::connections::sent;
 
 const FORWARDED: HeaderName = HeaderName::from_static("x-customer-id");
 
@@ -44,18 +45,15 @@ fn forwarding() -> CustomerAuthLayer {
 async fn serve(layer: CustomerAuthLayer) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let handler = layer.layer(service_fn(|request: Request<_>| async {
-                Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(describe(request).await)))
-            }));
-            tokio::spawn(async move {
-                let connection = auto::Builder::new(TokioExecutor::new());
-                let service = TowerToHyperService::new(handler);
-                // A client that has its answer ends the connection.
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-            });
+    accept(listener, move |stream| {
+        let handler = layer.layer(service_fn(|request: Request<_>| async {
+            Ok::<_, Infallible>(Response::new(Full::<Bytes>::from(describe(request).await)))
+        }));
+        async move {
+            let connection = auto::Builder::new(TokioExecutor::new());
+            let service = TowerToHyperService::new(handler);
+            // A client that has its answer ends the connection.
+            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
         }
     });
     address
@@ -83,8 +81,7 @@ async fn describe<B: http_body::Body<Error: std::fmt::Debug>>(request: Request<B
 
 /// Sends these very bytes, and returns the head of the answer in lower case, and the body.
 async fn send(server: SocketAddr, request: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(server).await.unwrap();
-    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut stream = sent(server, request).await;
     let mut received = Vec::new();
     loop {
         let text = String::from_utf8(received.clone()).unwrap();
@@ -110,11 +107,7 @@ async fn seen(layer: CustomerAuthLayer, lines: &[&str]) -> Vec<String> {
 
 /// The head of the answer: its status line, and its headers in order of their names.
 async fn answered(server: SocketAddr, request: &str) -> Vec<String> {
-    let (head, _) = send(server, request).await;
-    let mut lines: Vec<String> = head.lines().map(str::to_owned).collect();
-    lines.retain(|line| !line.starts_with("date: "));
-    lines[1..].sort_unstable();
-    lines
+    lines_of(&send(server, request).await.0)
 }
 
 async fn over_http_2(

@@ -16,34 +16,22 @@ use tower::Service;
 use tower::ServiceBuilder;
 use tower::ServiceExt;
 use tower::util::BoxCloneSyncService;
-use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::KeyRing;
-use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::PasswordGrant;
-use tower_customer_auth::PasswordHash;
-use tower_customer_auth::PasswordHasher;
-use tower_customer_auth::PasswordParams;
-use tower_customer_auth::Secret;
 use tower_customer_auth::StaticBearer;
 use tower_customer_auth::TokenForm;
 use tower_customer_auth::TokenIssuer;
 use tower_customer_auth::Verifier;
 
-const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
-
-fn keys() -> KeyRing {
-    KeyRing::hs256("0123456789abcdef0123456789abcdef").unwrap()
-}
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::keys;
+use crate::support::accounts::customers;
+use crate::support::accounts::hasher;
 
 async fn grant() -> PasswordGrant {
-    let params = PasswordParams::worthless_but_fast();
-    let password = PasswordHash::compute(&Secret::from("mysecretpassword"), params).unwrap();
-    let customers = MemoryCustomers::new();
-    let ron = Customer::new(RON.parse().unwrap(), "Ron Swanson", "ron@swanson.com");
-    customers.insert(&ron, Some(&password)).await.unwrap();
-    PasswordGrant::new(customers).hasher(PasswordHasher::builder().params(params).build().unwrap())
+    PasswordGrant::new(customers().await).hasher(hasher())
 }
 
 async fn issuer(keys: KeyRing, form: TokenForm) -> TokenIssuer {
@@ -90,7 +78,7 @@ async fn an_issued_token_opens_the_layer_of_the_same_key_ring() {
         let response = app.oneshot(request).await.unwrap();
         assert_eq!(response.status(), 200);
         let body = response.into_body().collect().await.unwrap().to_bytes();
-        assert_eq!(body, RON);
+        assert_eq!(body, CUSTOMER);
     }
 }
 

@@ -37,6 +37,7 @@ use tower_customer_auth::VerifyErrorKind;
 
 use crate::fixtures::CUSTOMER;
 use crate::fixtures::TOKEN_HEADER;
+use crate::fixtures::TOKEN_ID;
 use crate::fixtures::expired_token;
 use crate::fixtures::good_token;
 use crate::fixtures::verifier;
@@ -120,7 +121,7 @@ async fn a_good_token_gives_the_handler_identity_in_every_mode() {
         assert_eq!(response.body(), "inner");
         let seen = seen.unwrap();
         assert_eq!(seen.customer.as_deref(), Some(CUSTOMER));
-        assert_eq!(seen.token.as_deref(), Some("36f05940-0d38-411a-8909-3aea58bc1f09"));
+        assert_eq!(seen.token.as_deref(), Some(TOKEN_ID));
         assert!(!seen.no_identity);
     }
 }

@@ -24,4 +24,5 @@ mod layer;
 mod oidc;
 #[cfg(all(feature = "tracing", feature = "metrics"))]
 mod secrets;
+mod support;
 mod verify;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 use std::future::ready;
-use std::io;
 use std::sync::Arc;
 use std::sync::Mutex;
 
@@ -28,44 +27,15 @@ use crate::fixtures::expired_token;
 use crate::fixtures::good_token;
 use crate::fixtures::key;
 use crate::fixtures::verifier;
-
-/// Everything that was written to a `tracing` subscriber.
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl Captured {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
+use crate::support::capture::Captured;
 
 /// Runs with every event and every counter captured; answers them as text.
 fn captured(run: impl Future<Output = ()>) -> (String, Vec<(String, u64)>) {
-    let events = Captured::default();
-    let writer = events.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(tracing::Level::TRACE)
-        .with_ansi(false)
-        .without_time()
-        .with_writer(move || writer.clone())
-        .finish();
+    let (events, _capturing) = Captured::begin();
     let recorder = DebuggingRecorder::new();
     let counters = recorder.snapshotter();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    tracing::subscriber::with_default(subscriber, || {
-        metrics::with_local_recorder(&recorder, || runtime.block_on(run));
-    });
+    metrics::with_local_recorder(&recorder, || runtime.block_on(run));
     let mut counters: Vec<(String, u64)> = counters
         .snapshot()
         .into_vec()
@@ -172,22 +142,20 @@ mod logins {
     use tower_customer_auth::DuplicateEmail;
     use tower_customer_auth::Identity;
     use tower_customer_auth::IdentityStore;
-    use tower_customer_auth::KeyRing;
     use tower_customer_auth::LinkDecision;
     use tower_customer_auth::MemoryCustomers;
     use tower_customer_auth::Newcomer;
     use tower_customer_auth::PasswordGrant;
     use tower_customer_auth::PasswordHash;
-    use tower_customer_auth::PasswordHasher;
-    use tower_customer_auth::PasswordParams;
     use tower_customer_auth::StaticBearer;
     use tower_customer_auth::StoreError;
     use tower_customer_auth::StoredCustomer;
     use tower_customer_auth::TokenIssuer;
 
     use super::*;
-
-    const PASSWORD: &str = "mysecretpassword";
+    use crate::fixtures::keys;
+    use crate::support::accounts;
+    use crate::support::accounts::PASSWORD;
 
     /// Finds what the store behind it finds, but for one e-mail, where it fails.
     struct Failing<S>(S);
@@ -210,24 +178,12 @@ mod logins {
         }
     }
 
-    fn hash() -> PasswordHash {
-        let params = PasswordParams::worthless_but_fast();
-        PasswordHash::compute(&PASSWORD.into(), params).unwrap()
-    }
-
-    fn ron() -> Customer {
-        Customer::new(CUSTOMER.parse().unwrap(), "Ron Swanson", "ron@swanson.com")
-    }
-
     /// Logs in under each of these e-mails; answers `Debug` of everything, and the bodies.
     async fn log_in(store: impl CustomerStore, emails: &[&str]) -> String {
-        let params = PasswordParams::worthless_but_fast();
-        let hasher = PasswordHasher::builder().params(params).build().unwrap();
-        let issuer =
-            TokenIssuer::builder(KeyRing::new(key()), StaticBearer::new(["hidden-bearer"]))
-                .password(PasswordGrant::new(Failing(store)).hasher(hasher))
-                .build()
-                .unwrap();
+        let issuer = TokenIssuer::builder(keys(), StaticBearer::new(["hidden-bearer"]))
+            .password(PasswordGrant::new(Failing(store)).hasher(accounts::hasher()))
+            .build()
+            .unwrap();
         let mut shown = format!("{issuer:?}");
         for email in emails {
             for bearer in ["Bearer hidden-bearer", "Bearer hidden-stranger"] {
@@ -264,10 +220,8 @@ mod logins {
         let shown = Arc::new(Mutex::new(String::new()));
         let record = shown.clone();
         let (events, counters) = captured(async move {
-            let customers = MemoryCustomers::new();
-            customers.insert(&ron(), Some(&hash())).await.unwrap();
             let emails = ["ron@swanson.com", "nobody@example.com", "failing@example.com", ""];
-            *record.lock().unwrap() = log_in(customers, &emails).await;
+            *record.lock().unwrap() = log_in(accounts::customers().await, &emails).await;
         });
         check_told(&events, &counters, &shown.lock().unwrap());
         let refused =
@@ -351,8 +305,9 @@ mod logins {
         let record = shown.clone();
         let (events, counters) = captured(async move {
             let customers = tower_customer_auth::SqliteCustomers::open(":memory:").await.unwrap();
-            customers.insert(&ron(), Some(&hash())).await.unwrap();
-            let duplicate = customers.insert(&ron(), Some(&hash())).await.unwrap_err();
+            customers.insert(&accounts::ron(), Some(&accounts::password())).await.unwrap();
+            let duplicate =
+                customers.insert(&accounts::ron(), Some(&accounts::password())).await.unwrap_err();
             let told = format!("{duplicate:?} {customers:?}");
             let emails = ["ron@swanson.com", "nobody@example.com"];
             *record.lock().unwrap() = told + &log_in(customers, &emails).await;

@@ -1,7 +1,6 @@
 //! What `Verifier` accepts and refuses, by the public API alone. Names end in the id of the attack
 //! in `SECURITY.md`.
 
-use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
@@ -27,55 +26,34 @@ use tower_customer_auth::VerifyErrorKind::Revoked;
 use tower_customer_auth::VerifyErrorKind::UnknownKey;
 use tower_customer_auth::VerifyErrorKind::WrongAudience;
 use tower_customer_auth::VerifyErrorKind::WrongIssuer;
-use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::TestToken;
 use tower_customer_auth::testing::sign_raw;
 
-const SECRET: &str = "0123456789abcdef0123456789abcdef";
-const NEXT_SECRET: &str = "fedcba9876543210fedcba9876543210";
-const CUSTOMER: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
-const NOW: u64 = 1_510_597_800;
-const FORMS: [TokenForm; 2] = [TokenForm::Compact, TokenForm::Legacy];
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::DAY;
+use crate::fixtures::NOW;
+use crate::fixtures::TOKEN_ID;
+use crate::fixtures::at;
+use crate::fixtures::clock;
+use crate::fixtures::compact;
+use crate::fixtures::good;
+use crate::fixtures::key;
+use crate::fixtures::refusal;
+use crate::fixtures::verifier;
 
-fn key() -> SigningKey {
-    SigningKey::hs256(SECRET).unwrap()
-}
+const NEXT_SECRET: &str = "fedcba9876543210fedcba9876543210";
+const FORMS: [TokenForm; 2] = [TokenForm::Compact, TokenForm::Legacy];
 
 fn next_key() -> SigningKey {
     SigningKey::hs256(NEXT_SECRET).unwrap()
 }
 
-fn at(seconds: u64) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
-}
-
 fn at_end_of_day() -> SystemTime {
-    at(NOW + 86_400)
-}
-
-fn clock(seconds: u64) -> Arc<ManualClock> {
-    Arc::new(ManualClock::at_epoch_seconds(seconds))
+    at(NOW + DAY)
 }
 
 fn builder(keys: KeyRing) -> VerifierBuilder {
-    Verifier::builder(keys).clock(clock(NOW))
-}
-
-fn verifier() -> Verifier {
-    builder(KeyRing::new(key())).build().unwrap()
-}
-
-fn good() -> TestToken {
-    TestToken::new(CUSTOMER, NOW)
-}
-
-fn compact(token: &TestToken) -> String {
-    token.sign(&key(), TokenForm::Compact)
-}
-
-/// `None` for an accepted token.
-fn refusal(verifier: &Verifier, token: impl AsRef<[u8]>) -> Option<VerifyErrorKind> {
-    verifier.verify(token.as_ref()).err().map(|error| error.kind())
+    Verifier::builder(keys).clock(clock())
 }
 
 #[track_caller]
@@ -88,10 +66,10 @@ fn accepts_a_good_token_in_both_forms_and_tells_what_it_says() {
     for form in FORMS {
         let verified = verifier().verify(good().sign(&key(), form).as_bytes()).unwrap();
         assert_eq!(*verified.customer_id(), CUSTOMER);
-        assert_eq!(*verified.token_id(), "36f05940-0d38-411a-8909-3aea58bc1f09");
+        assert_eq!(*verified.token_id(), TOKEN_ID);
         assert_eq!(verified.name(), Some("Ron Swanson"));
         assert_eq!(verified.issued_at(), at(NOW));
-        assert_eq!(verified.expires_at(), at(NOW + 86_400));
+        assert_eq!(verified.expires_at(), at(NOW + DAY));
     }
 }
 
@@ -385,10 +363,10 @@ fn refuses_ids_and_times_of_the_wrong_type_or_range_t19_t20_t25() {
 
 #[test]
 fn refuses_a_token_at_its_exp_second_t21() {
-    let clock = clock(NOW);
+    let clock = clock();
     let verifier = Verifier::builder(KeyRing::new(key())).clock(clock.clone()).build().unwrap();
     let token = compact(&good());
-    let exp = NOW + 86_400;
+    let exp = NOW + DAY;
     clock.set(at(exp) - Duration::from_nanos(1));
     assert_eq!(refusal(&verifier, &token), None);
     clock.set(at(exp));
@@ -398,7 +376,7 @@ fn refuses_a_token_at_its_exp_second_t21() {
 
 #[test]
 fn leeway_counts_for_exp_and_nbf_and_only_as_far_as_it_goes_t21_t22() {
-    let clock = clock(NOW);
+    let clock = clock();
     let leeway = Duration::from_millis(1_500);
     let keys = KeyRing::new(key());
     let verifier = Verifier::builder(keys).clock(clock.clone()).leeway(leeway).build().unwrap();
@@ -407,9 +385,9 @@ fn leeway_counts_for_exp_and_nbf_and_only_as_far_as_it_goes_t21_t22() {
     assert_eq!(refusal(&verifier, &token), Some(NotYetValid));
     clock.set(at(NOW + 60) - leeway);
     assert_eq!(refusal(&verifier, &token), None);
-    clock.set(at(NOW + 86_400) + leeway - Duration::from_nanos(1));
+    clock.set(at(NOW + DAY) + leeway - Duration::from_nanos(1));
     assert_eq!(refusal(&verifier, &token), None);
-    clock.set(at(NOW + 86_400) + leeway);
+    clock.set(at(NOW + DAY) + leeway);
     assert_eq!(refusal(&verifier, &token), Some(Expired));
 }
 
@@ -433,14 +411,14 @@ fn refuses_a_token_made_to_live_longer_than_allowed_t20() {
     assert_refused(compact(&good().claim("exp", NOW + 86_401)), LifetimeTooLong, "a second more");
     assert_refused(compact(&good().claim("exp", 1_u64 << 53)), LifetimeTooLong, "for ever");
     let keys = KeyRing::new(key());
-    let week = Duration::from_secs(7 * 86_400);
+    let week = Duration::from_secs(7 * DAY);
     let longer = builder(keys).max_lifetime(week).build().unwrap();
-    assert_eq!(refusal(&longer, compact(&good().claim("exp", NOW + 7 * 86_400))), None);
+    assert_eq!(refusal(&longer, compact(&good().claim("exp", NOW + 7 * DAY))), None);
 }
 
 #[test]
 fn survives_any_clock_t23() {
-    let clock = clock(NOW);
+    let clock = clock();
     let verifier = Verifier::builder(KeyRing::new(key())).clock(clock.clone()).build().unwrap();
     let token = compact(&good());
     let latest = at(1 << 53);
@@ -496,7 +474,7 @@ fn a_token_for_somebody_else_is_refused_t24_t33() {
 
 #[test]
 fn a_rotation_logs_nobody_out_before_its_grace_is_over() {
-    let clock = clock(NOW);
+    let clock = clock();
     let keys = KeyRing::new(key());
     let verifier = Verifier::builder(keys.clone()).clock(clock.clone()).build().unwrap();
     let [old, new] = [key(), next_key()].map(|key| good().sign(&key, TokenForm::Legacy));
@@ -514,7 +492,7 @@ fn a_rotation_logs_nobody_out_before_its_grace_is_over() {
 
 #[test]
 fn several_rotations_keep_each_key_for_its_own_grace() {
-    let clock = clock(NOW);
+    let clock = clock();
     let keys = KeyRing::new(key());
     let verifier = Verifier::builder(keys.clone()).clock(clock.clone()).build().unwrap();
     let third = SigningKey::hs256("a third secret, of 32 bytes at least").unwrap();
@@ -570,7 +548,7 @@ async fn revokes_one_token_or_all_of_a_customers_from_before_t26() {
     let verifier = builder(KeyRing::new(key())).revocations(revocations.clone()).build().unwrap();
     let token = |jti: &str, iat: u64| compact(&TestToken::new(CUSTOMER, iat).claim("jti", jti));
 
-    revocations.revoke(&"a".parse().unwrap(), at(NOW + 86_400)).await.unwrap();
+    revocations.revoke(&"a".parse().unwrap(), at(NOW + DAY)).await.unwrap();
     assert_eq!(refusal(&verifier, token("a", NOW)), Some(Revoked));
     assert_eq!(refusal(&verifier, token("b", NOW)), None);
 
@@ -598,7 +576,7 @@ async fn tokens_of_every_shape_are_looked_for_in_a_long_list() {
             let members = [
                 format!(r#""sub":"{CUSTOMER}""#),
                 r#""name":"Ron Swanson""#.to_owned(),
-                format!(r#""exp":{}"#, NOW + 86_400),
+                format!(r#""exp":{}"#, NOW + DAY),
                 format!(r#""iat":{NOW}"#),
                 format!(r#""jti":"{jti}""#),
             ];
@@ -619,8 +597,8 @@ async fn tokens_of_every_shape_are_looked_for_in_a_long_list() {
 async fn revocation_is_told_after_everything_else() {
     let revocations = Revocations::in_memory();
     let verifier = builder(KeyRing::new(key())).revocations(revocations.clone()).build().unwrap();
-    let id = "36f05940-0d38-411a-8909-3aea58bc1f09".parse().unwrap();
-    revocations.revoke(&id, at(NOW + 86_400)).await.unwrap();
+    let id = TOKEN_ID.parse().unwrap();
+    revocations.revoke(&id, at(NOW + DAY)).await.unwrap();
     let forged = good().sign(&next_key(), TokenForm::Compact);
     assert_eq!(refusal(&verifier, forged), Some(InvalidSignature));
     let expired = compact(&good().claim("exp", NOW));

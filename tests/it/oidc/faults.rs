@@ -1,6 +1,5 @@
 //! A provider that is down, slow, or talks nonsense: 503 within the deadline, and no after-effects.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -11,14 +10,13 @@ use tower_customer_auth::OidcProfile;
 use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
-use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::ScriptedProvider;
 
+use crate::fixtures::clock;
 use crate::oidc::kit::Answer;
 use crate::oidc::kit::CHALLENGE;
 use crate::oidc::kit::CLIENT;
 use crate::oidc::kit::ISSUER;
-use crate::oidc::kit::NOW;
 use crate::oidc::kit::REDIRECT;
 use crate::oidc::kit::Shop;
 use crate::oidc::kit::es256;
@@ -232,7 +230,7 @@ async fn metadata_that_can_not_be_used_is_503_and_no_code_goes_anywhere_t32() {
 #[tokio::test(start_paused = true)]
 async fn an_issuer_may_end_in_a_slash_and_the_slash_counts() {
     let issuer = format!("{ISSUER}/");
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let clock = clock();
     let provider = ScriptedProvider::new(&issuer, es256("k1")).clock(clock).public_client(CLIENT);
     let profile = OidcProfile::new(&issuer, CLIENT).redirect_uri(REDIRECT);
     let shop = Shop::with_profile(&provider, profile);

@@ -13,11 +13,11 @@ use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 use tower_customer_auth::testing::IdToken;
 
+use crate::fixtures::NOW;
 use crate::oidc::kit::Answer;
 use crate::oidc::kit::CHALLENGE;
 use crate::oidc::kit::CLIENT;
 use crate::oidc::kit::ISSUER;
-use crate::oidc::kit::NOW;
 use crate::oidc::kit::REDIRECT;
 use crate::oidc::kit::Shop;
 use crate::oidc::kit::consent_of;

@@ -2,17 +2,9 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::LazyLock;
 use std::sync::Mutex;
 use std::time::Duration;
 
-use aws_lc_rs::encoding::AsDer;
-use aws_lc_rs::rand::SystemRandom;
-use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::ECDSA_P256_SHA256_FIXED_SIGNING;
-use aws_lc_rs::signature::EcdsaKeyPair;
-use aws_lc_rs::signature::Ed25519KeyPair;
-use aws_lc_rs::signature::RsaKeyPair;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::BodyExt;
@@ -21,8 +13,8 @@ use jsonwebtoken::Algorithm;
 use serde_json::Value;
 use serde_json::json;
 use tower::ServiceExt;
+use tower_customer_auth::Customer;
 use tower_customer_auth::HttpClient;
-use tower_customer_auth::KeyRing;
 use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::OidcGrant;
 use tower_customer_auth::OidcGrantBuilder;
@@ -48,36 +40,28 @@ use tracing_subscriber::layer::Context;
 use tracing_subscriber::layer::Layer;
 use tracing_subscriber::layer::SubscriberExt;
 
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::EMAIL;
+use crate::fixtures::clock;
+use crate::fixtures::keys;
+use crate::support::accounts::password;
+use crate::support::capture::subscribe;
+use crate::support::pem::RSA;
+use crate::support::pem::ed25519;
+use crate::support::pem::p256;
+
 pub(crate) const ISSUER: &str = "https://id.example/realm";
 pub(crate) const CLIENT: &str = "storefront";
 pub(crate) const REDIRECT: &str = "https://shop.example/signed-in?from=provider";
 /// RFC 7636 appendix B.
 pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
-pub(crate) const NOW: u64 = 1_510_597_800;
 
-fn pem(der: &[u8]) -> String {
-    let base64 = base64_simd::STANDARD.encode_to_string(der);
-    format!("-----BEGIN PRIVATE KEY-----\n{base64}\n-----END PRIVATE KEY-----\n")
-}
-
-/// A fresh key of this algorithm. Those of RSA are but two, because they take long to find.
+/// A new key of this algorithm. Of RSA there are only two: `k1`, and one for all other ids.
 pub(crate) fn key(algorithm: Algorithm, id: &str) -> SigningKey {
-    static RSA: LazyLock<[String; 2]> = LazyLock::new(|| {
-        [(); 2].map(|()| {
-            let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
-            pem(pair.as_der().unwrap().as_ref())
-        })
-    });
     let pem = match algorithm {
-        Algorithm::ES256 => {
-            let kind = &ECDSA_P256_SHA256_FIXED_SIGNING;
-            let der = EcdsaKeyPair::generate_pkcs8(kind, &SystemRandom::new()).unwrap();
-            pem(der.as_ref())
-        }
-        Algorithm::EdDSA => {
-            pem(Ed25519KeyPair::generate_pkcs8(&SystemRandom::new()).unwrap().as_ref())
-        }
+        Algorithm::ES256 => p256(),
+        Algorithm::EdDSA => ed25519(),
         _ => RSA[usize::from(id != "k1")].clone(),
     };
     SigningKey::from_pem(algorithm, pem).unwrap().with_id(id)
@@ -94,16 +78,22 @@ pub(crate) fn provider() -> ScriptedProvider {
 
 /// A provider without clients.
 pub(crate) fn provider_with(key: SigningKey) -> ScriptedProvider {
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
-    ScriptedProvider::new(ISSUER, key).clock(clock)
+    ScriptedProvider::new(ISSUER, key).clock(clock())
 }
 
 /// Somebody's consent, with whatever the provider knows of them in the ID token.
 pub(crate) fn consent_of(subject: &str) -> Consent {
     Consent::new(CLIENT, REDIRECT, CHALLENGE, subject)
         .claim("name", "Ron Swanson")
-        .claim("email", "ron@swanson.com")
+        .claim("email", EMAIL)
         .claim("email_verified", true)
+}
+
+/// Registers Ron by his e-mail and a password, under a name that no provider gives him.
+pub(crate) async fn register(customers: &MemoryCustomers) -> Customer {
+    let ron = Customer::new(CUSTOMER.parse().unwrap(), "Ron", EMAIL);
+    customers.insert(&ron, Some(&password())).await.unwrap();
+    ron
 }
 
 pub(crate) fn consent() -> Consent {
@@ -187,8 +177,7 @@ impl Shop {
         issuer: impl FnOnce(TokenIssuerBuilder) -> TokenIssuerBuilder,
     ) -> Self {
         let customers = MemoryCustomers::new();
-        let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
-        let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef").unwrap();
+        let (clock, keys) = (clock(), keys());
         let verifier = Verifier::builder(keys.clone())
             .revocations(revocations.clone())
             .clock(clock.clone())
@@ -212,7 +201,7 @@ impl Shop {
             grant,
             verifier,
             reasons,
-            _listening: tracing::subscriber::set_default(listener),
+            _listening: subscribe(listener),
         }
     }
 

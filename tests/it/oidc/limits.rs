@@ -4,19 +4,15 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use tokio::time::Instant;
-use tower_customer_auth::Customer;
 use tower_customer_auth::HttpClient;
-use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::OidcProfile;
 use tower_customer_auth::PasswordGrant;
-use tower_customer_auth::PasswordHash;
-use tower_customer_auth::PasswordHasher;
-use tower_customer_auth::PasswordParams;
-use tower_customer_auth::Secret;
 use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::EMAIL;
 use crate::oidc::kit::Answer;
 use crate::oidc::kit::CHALLENGE;
 use crate::oidc::kit::CLIENT;
@@ -28,6 +24,9 @@ use crate::oidc::kit::pass;
 use crate::oidc::kit::profile;
 use crate::oidc::kit::provider;
 use crate::oidc::kit::send;
+use crate::support::accounts::PASSWORD;
+use crate::support::accounts::customers;
+use crate::support::accounts::hasher;
 
 #[tokio::test(start_paused = true)]
 async fn exactly_as_many_logins_wait_as_may_and_the_rest_are_answered_at_once() {
@@ -152,18 +151,12 @@ async fn a_fetch_goes_on_when_the_login_that_began_it_is_given_up() {
 
 #[tokio::test]
 async fn passwords_are_taken_while_a_provider_hangs_with_all_places_full() {
-    let params = PasswordParams::worthless_but_fast();
-    let password = PasswordHash::compute(&Secret::from("mysecretpassword"), params).unwrap();
-    let customers = MemoryCustomers::new();
-    let id = "79cc0486-bbdf-491b-a0a2-722383b6288b";
-    let ron = Customer::new(id.parse().unwrap(), "Ron Swanson", "ron@swanson.com");
-    customers.insert(&ron, Some(&password)).await.unwrap();
-    let hasher = PasswordHasher::builder().params(params).build().unwrap();
+    let passwords = PasswordGrant::new(customers().await).hasher(hasher());
     let provider = provider();
     let shop = Shop::whole(
         &provider,
         |grant, _| grant.http_client(HttpClient::new(provider.clone())).profile(profile()),
-        |issuer| issuer.password(PasswordGrant::new(customers).hasher(hasher)),
+        |issuer| issuer.password(passwords),
     );
     assert!(matches!(shop.sign_in().await, Answer::SignedIn { .. }));
     provider.fail(Endpoint::Token, Fault::Hang);
@@ -177,10 +170,10 @@ async fn passwords_are_taken_while_a_provider_hangs_with_all_places_full() {
     let data = serde_json::json!({
         "type": "token",
         "authentication_mechanism": "password",
-        "email": "ron@swanson.com",
-        "password": "mysecretpassword",
+        "email": EMAIL,
+        "password": PASSWORD,
     });
-    assert_eq!(shop.post(data).await.customer(), id);
+    assert_eq!(shop.post(data).await.customer(), CUSTOMER);
     assert_eq!(provider.in_flight(Endpoint::Token), 128);
     hanging.iter().for_each(tokio::task::JoinHandle::abort);
 }

@@ -18,14 +18,10 @@ use tower_customer_auth::EmailHolder;
 use tower_customer_auth::HttpClient;
 use tower_customer_auth::Identity;
 use tower_customer_auth::IdentityStore;
-use tower_customer_auth::KeyRing;
 use tower_customer_auth::MemoryCustomers;
 use tower_customer_auth::Newcomer;
 use tower_customer_auth::OidcGrant;
-use tower_customer_auth::PasswordHash;
-use tower_customer_auth::PasswordParams;
 use tower_customer_auth::Revocations;
-use tower_customer_auth::Secret;
 use tower_customer_auth::StaticBearer;
 use tower_customer_auth::StoreError;
 use tower_customer_auth::TokenIssuer;
@@ -33,6 +29,9 @@ use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
 
+use crate::fixtures::CUSTOMER;
+use crate::fixtures::EMAIL;
+use crate::fixtures::keys;
 use crate::oidc::kit::Answer;
 use crate::oidc::kit::ISSUER;
 use crate::oidc::kit::Shop;
@@ -42,10 +41,8 @@ use crate::oidc::kit::login;
 use crate::oidc::kit::pass;
 use crate::oidc::kit::profile;
 use crate::oidc::kit::provider;
+use crate::oidc::kit::register;
 use crate::oidc::kit::send;
-
-const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
-const EMAIL: &str = "ron@swanson.com";
 
 /// A store whose links wait for a word, in a task of their own as the contract wants it, and whose other
 /// answers take a moment.
@@ -110,14 +107,6 @@ fn shop(store: &Held) -> Shop {
     )
 }
 
-async fn register(customers: &MemoryCustomers) -> Customer {
-    let ron = Customer::new(RON.parse().unwrap(), "Ron", EMAIL);
-    let params = PasswordParams::worthless_but_fast();
-    let hash = PasswordHash::compute(&Secret::from("mysecretpassword"), params).unwrap();
-    customers.insert(&ron, Some(&hash)).await.unwrap();
-    ron
-}
-
 /// Somebody registered the owner's e-mail, and logs in while the owner's link is on its way.
 async fn the_one_before_is_out(owner_hangs_up: bool) {
     let store = Held::new(MemoryCustomers::new());
@@ -141,7 +130,7 @@ async fn the_one_before_is_out(owner_hangs_up: bool) {
     store.done.notified().await;
     pass(Duration::from_millis(10)).await;
     assert_eq!(shop.verify(&token).unwrap_err(), VerifyErrorKind::Revoked);
-    assert_eq!(shop.as_time_passes(shop.sign_in()).await.customer(), RON);
+    assert_eq!(shop.as_time_passes(shop.sign_in()).await.customer(), CUSTOMER);
 }
 
 #[tokio::test(start_paused = true)]
@@ -164,7 +153,7 @@ async fn fifty_first_logins_at_once_that_link_all_get_tokens_that_are_good() {
     let tokens = join_all((0..50).map(async |_| shop.token(consent()).await)).await;
     shop.clock.advance(Duration::from_secs(5));
     for token in tokens {
-        assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
+        assert_eq!(shop.verify(&token).unwrap().customer_id(), CUSTOMER);
     }
 }
 
@@ -183,7 +172,7 @@ async fn two_first_logins_of_one_person_that_link_both_get_tokens_that_are_good(
     let ((one, other), ()) = join(logins, first_link).await;
     shop.clock.advance(Duration::from_secs(5));
     for token in [one, other] {
-        assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
+        assert_eq!(shop.verify(&token).unwrap().customer_id(), CUSTOMER);
     }
 }
 
@@ -211,11 +200,11 @@ async fn a_link_is_refused_before_anything_changes_when_the_list_of_revocations_
     assert_eq!(shop.sign_in().await, Answer::Unavailable);
     assert_eq!(customers.find_by_identity(&identity).await.unwrap(), None);
     assert!(customers.get(ron.id()).await.unwrap().unwrap().has_password());
-    assert_eq!(shop.verify(&token).unwrap().customer_id(), RON);
+    assert_eq!(shop.verify(&token).unwrap().customer_id(), CUSTOMER);
 
     drop(room);
     shop.clock.advance(Duration::from_secs(1));
-    assert_eq!(shop.sign_in().await.customer(), RON);
+    assert_eq!(shop.sign_in().await.customer(), CUSTOMER);
     assert_eq!(customers.find_by_identity(&identity).await.unwrap(), Some(ron));
     assert_eq!(shop.verify(&token).unwrap_err(), VerifyErrorKind::Revoked);
 }
@@ -234,7 +223,7 @@ impl IdentityStore for Fickle {
 
     async fn email_holder(&self, _: &str) -> Result<EmailHolder, StoreError> {
         yield_now().await;
-        Ok(EmailHolder::Linkable(RON.parse().unwrap()))
+        Ok(EmailHolder::Linkable(CUSTOMER.parse().unwrap()))
     }
 
     async fn create(&self, _: &Newcomer, _: bool) -> Result<Admission, StoreError> {
@@ -315,8 +304,7 @@ async fn the_issuer_revokes_by_the_grants_list_and_takes_no_other() {
             .build()
             .unwrap()
     };
-    let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef").unwrap();
-    let builder = || TokenIssuer::builder(keys.clone(), StaticBearer::new(["XXXX"])).oidc(grant());
+    let builder = || TokenIssuer::builder(keys(), StaticBearer::new(["XXXX"])).oidc(grant());
     assert_eq!(builder().build().map(drop), Ok(()));
     let other = builder().revocations(Revocations::in_memory()).build().map(drop);
     assert_eq!(other, Err(ConfigError::DifferentRevocations));

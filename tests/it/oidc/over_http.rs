@@ -1,6 +1,5 @@
 //! The default HTTP client, against the same provider on a loopback socket.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use http::StatusCode;
@@ -15,32 +14,28 @@ use tower_customer_auth::OidcGrant;
 use tower_customer_auth::OidcProfile;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
-use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::ScriptedProvider;
 
+use crate::fixtures::clock;
 use crate::oidc::kit::Answer;
 use crate::oidc::kit::CLIENT;
-use crate::oidc::kit::NOW;
 use crate::oidc::kit::REDIRECT;
 use crate::oidc::kit::Shop;
 use crate::oidc::kit::es256;
+use crate::support::connections::accept;
 
 /// A provider on a port of its own, until the test's runtime ends.
 async fn serve() -> ScriptedProvider {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let issuer = format!("http://{}/realm", listener.local_addr().unwrap());
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
-    let provider = ScriptedProvider::new(&issuer, es256("k1")).clock(clock).public_client(CLIENT);
+    let provider = ScriptedProvider::new(&issuer, es256("k1")).clock(clock()).public_client(CLIENT);
     let served = provider.clone();
-    tokio::spawn(async move {
-        loop {
-            let (stream, _) = listener.accept().await.unwrap();
-            let service = TowerToHyperService::new(served.clone());
-            tokio::spawn(async move {
-                let connection = auto::Builder::new(TokioExecutor::new());
-                // A fault of the provider's ends its connection.
-                let _ = connection.serve_connection(TokioIo::new(stream), service).await;
-            });
+    accept(listener, move |stream| {
+        let service = TowerToHyperService::new(served.clone());
+        async move {
+            let connection = auto::Builder::new(TokioExecutor::new());
+            // A fault of the provider's ends its connection.
+            let _ = connection.serve_connection(TokioIo::new(stream), service).await;
         }
     });
     provider

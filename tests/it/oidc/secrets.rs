@@ -1,16 +1,11 @@
 //! What is told of logins, with everything captured at TRACE: no code, no token, no secret, no person.
 
-use std::io;
-use std::sync::Arc;
-use std::sync::Mutex;
-
 use http::StatusCode;
 use serde_json::json;
 use tower_customer_auth::OidcProfile;
 use tower_customer_auth::testing::Consent;
 use tower_customer_auth::testing::Endpoint;
 use tower_customer_auth::testing::Fault;
-use tracing::Level;
 
 use crate::oidc::kit::Answer;
 use crate::oidc::kit::CHALLENGE;
@@ -21,37 +16,17 @@ use crate::oidc::kit::Shop;
 use crate::oidc::kit::VERIFIER;
 use crate::oidc::kit::es256;
 use crate::oidc::kit::provider_with;
+use crate::support::capture::Captured;
 
 const SECRET: &str = "the-client-secret-of-32-bytes-and-more";
 const SUBJECT: &str = "248289761001";
-
-#[derive(Clone, Default)]
-struct Captured(Arc<Mutex<Vec<u8>>>);
-
-impl io::Write for Captured {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test(start_paused = true)]
 async fn no_code_no_token_no_secret_and_no_person_is_told_t36() {
     let provider = provider_with(es256("k1")).basic_client(CLIENT, SECRET);
     let profile = OidcProfile::new(ISSUER, CLIENT).client_secret(SECRET).redirect_uri(REDIRECT);
     let shop = Shop::with(&provider, profile, |grant, _| grant.refuse_duplicate_email());
-    let captured = Captured::default();
-    let writer = captured.clone();
-    let subscriber = tracing_subscriber::fmt()
-        .with_max_level(Level::TRACE)
-        .with_ansi(false)
-        .with_writer(move || writer.clone())
-        .finish();
-    let _capturing = tracing::subscriber::set_default(subscriber);
+    let (captured, _capturing) = Captured::begin();
 
     let consent = |subject: &str| {
         Consent::new(CLIENT, REDIRECT, CHALLENGE, subject).claim("email", "ron@swanson.com")
@@ -86,8 +61,7 @@ async fn no_code_no_token_no_secret_and_no_person_is_told_t36() {
     provider.spoil_id_tokens(|token| token.header("kid", "ron@swanson.com"));
     assert_eq!(login(SUBJECT).await, Answer::Refused);
 
-    let told = String::from_utf8(captured.0.lock().unwrap().clone()).unwrap();
-    let told = format!("{told} {:?} {:?}", shop.grant, shop.issuer);
+    let told = format!("{} {:?} {:?}", captured.text(), shop.grant, shop.issuer);
     assert!(told.contains("the ID token's `iss` is another issuer"), "{told}");
     let mut hidden = vec![VERIFIER, SECRET, SUBJECT, "access-", "eyJ", "ron@", "another\""];
     hidden.extend(codes.iter().map(String::as_str));
