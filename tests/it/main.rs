@@ -1,5 +1,4 @@
-//! The tests of the crate by its public API, as far as they need no process of their own: one module
-//! a theme.
+//! The tests of the crate by its public API that need no process of their own, one module a theme.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 #[cfg(all(feature = "asymmetric", feature = "issuer"))]
