@@ -1,13 +1,13 @@
 //! How often the heap is asked for memory, which does not change with the machine.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
-mod common;
+#[path = "it/fixtures.rs"]
+mod fixtures;
 
 use std::convert::Infallible;
 use std::future::Ready;
 use std::future::ready;
 use std::num::NonZeroUsize;
-use std::sync::Arc;
 
 use allocation_counter::measure;
 use bytes::Bytes;
@@ -30,26 +30,28 @@ use tower_customer_auth::TokenForm;
 use tower_customer_auth::VerifiedToken;
 use tower_customer_auth::Verifier;
 use tower_customer_auth::VerifyErrorKind;
-use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::testing::sign_raw;
 
-use self::common::CUSTOMER;
-use self::common::NOW;
-use self::common::TOKEN_HEADER;
-use self::common::key;
-use self::common::verifier;
+use self::fixtures::CUSTOMER;
+use self::fixtures::DAY;
+use self::fixtures::NOW;
+use self::fixtures::TOKEN_HEADER;
+use self::fixtures::TOKEN_ID;
+use self::fixtures::at;
+use self::fixtures::clock;
+use self::fixtures::key;
+use self::fixtures::verifier;
 
-const TOKEN: &str = "36f05940-0d38-411a-8909-3aea58bc1f09";
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
 /// Claims in the order of our issuer, who starts the token at `iat`.
 fn claims(sub: &str, name: &str, iat: u64, jti: &str) -> String {
-    let exp = iat + 86_400;
+    let exp = iat + DAY;
     format!(r#"{{"sub":"{sub}","name":"{name}","exp":{exp},"iat":{iat},"jti":"{jti}"}}"#)
 }
 
 fn usual(form: TokenForm) -> String {
-    sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron Swanson", NOW, TOKEN))
+    sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron Swanson", NOW, TOKEN_ID))
 }
 
 /// Allocations of one verification, after what is set up once a thread.
@@ -70,9 +72,10 @@ fn an_accepted_token_of_ours_takes_no_allocation_and_one_for_a_long_name() {
     for form in [TokenForm::Compact, TokenForm::Legacy] {
         assert_eq!(count(&verifier(), &usual(form), Ok(())), 0, "{form:?}");
         let thirty_two = "A name that is as long as this !";
-        let long = sign_raw(&key(), form, HEADER, claims(CUSTOMER, thirty_two, NOW, TOKEN));
+        let long = sign_raw(&key(), form, HEADER, claims(CUSTOMER, thirty_two, NOW, TOKEN_ID));
         assert_eq!(count(&verifier(), &long, Ok(())), 1, "{form:?}, long name");
-        let short = sign_raw(&key(), form, HEADER, claims(CUSTOMER, &thirty_two[1..], NOW, TOKEN));
+        let short =
+            sign_raw(&key(), form, HEADER, claims(CUSTOMER, &thirty_two[1..], NOW, TOKEN_ID));
         assert_eq!(count(&verifier(), &short, Ok(())), 0, "{form:?}, name of 31 bytes");
     }
 }
@@ -80,10 +83,10 @@ fn an_accepted_token_of_ours_takes_no_allocation_and_one_for_a_long_name() {
 #[test]
 fn a_key_id_takes_no_allocation() {
     let key = key().with_id("2026-11");
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let clock = clock();
     let verifier = Verifier::builder(KeyRing::new(key.clone())).clock(clock).build().unwrap();
     let header = r#"{"alg":"HS256","typ":"JWT","kid":"2026-11"}"#;
-    let claims = claims(CUSTOMER, "Ron Swanson", NOW, TOKEN);
+    let claims = claims(CUSTOMER, "Ron Swanson", NOW, TOKEN_ID);
     let token = sign_raw(&key, TokenForm::Compact, header, &claims);
     assert_eq!(count(&verifier, &token, Ok(())), 0);
     let unknown = sign_raw(&key, TokenForm::Compact, &header.replace("11", "12"), &claims);
@@ -93,20 +96,20 @@ fn a_key_id_takes_no_allocation() {
 #[test]
 fn a_refused_token_takes_no_allocation() {
     let revocations = Revocations::in_memory();
-    let tomorrow = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(NOW + 86_400);
-    let token_id = TOKEN.parse().unwrap();
+    let tomorrow = at(NOW + DAY);
+    let token_id = TOKEN_ID.parse().unwrap();
     let revoked = revocations.revoke(&token_id, tomorrow).now_or_never();
     revoked.expect("a list in memory never waits").unwrap();
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let clock = clock();
     let revoking = Verifier::builder(KeyRing::new(key())).clock(clock).revocations(revocations);
     let revoking = revoking.build().unwrap();
 
     let other_key = SigningKey::hs256("fedcba9876543210fedcba9876543210").unwrap();
     for form in [TokenForm::Compact, TokenForm::Legacy] {
         let token = usual(form);
-        let at = |iat| sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron", iat, TOKEN));
-        let forged = sign_raw(&other_key, form, HEADER, claims(CUSTOMER, "Ron", NOW, TOKEN));
-        let long = claims(CUSTOMER, &"n".repeat(5000), NOW, TOKEN);
+        let at = |iat| sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron", iat, TOKEN_ID));
+        let forged = sign_raw(&other_key, form, HEADER, claims(CUSTOMER, "Ron", NOW, TOKEN_ID));
+        let long = claims(CUSTOMER, &"n".repeat(5000), NOW, TOKEN_ID);
         let long_and_forged = sign_raw(&other_key, form, HEADER, long);
         for (verifier, token, kind) in [
             (&verifier(), "", VerifyErrorKind::Malformed),
@@ -116,7 +119,7 @@ fn a_refused_token_takes_no_allocation() {
             (&verifier(), &token[..token.len() - 2], VerifyErrorKind::Malformed),
             (&verifier(), &*forged, VerifyErrorKind::InvalidSignature),
             (&verifier(), &*long_and_forged, VerifyErrorKind::InvalidSignature),
-            (&verifier(), &*at(NOW - 86_400), VerifyErrorKind::Expired),
+            (&verifier(), &*at(NOW - DAY), VerifyErrorKind::Expired),
             (&verifier(), &*at(NOW + 6), VerifyErrorKind::IssuedInFuture),
             (&revoking, &*token, VerifyErrorKind::Revoked),
         ] {
@@ -128,7 +131,7 @@ fn a_refused_token_takes_no_allocation() {
 #[test]
 fn a_hit_in_the_cache_takes_no_allocation() {
     let tokens = NonZeroUsize::new(100).unwrap();
-    let clock = Arc::new(ManualClock::at_epoch_seconds(NOW));
+    let clock = clock();
     let verifier = Verifier::builder(KeyRing::new(key())).clock(clock).cache(tokens);
     let verifier = verifier.build().unwrap();
     for form in [TokenForm::Compact, TokenForm::Legacy] {
