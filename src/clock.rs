@@ -1,7 +1,39 @@
 //! Sources of the current time.
 //!
-//! [`CoarseClock`] is the default of a [`Verifier`](crate::Verifier), [`SystemClock`] that of everything
-//! else. `testing::ManualClock` (feature `test-util`) stands still until it is told otherwise.
+//! [`CoarseClock`] is the default of a [`Verifier`](crate::Verifier); everything else defaults to
+//! [`SystemClock`]. `testing::ManualClock` (feature `test-util`) moves only when a test advances
+//! it.
+//!
+//! # Example
+//!
+//! A clock with a fixed time, for reproducible examples and tests:
+//!
+//! ```
+//! use std::sync::Arc;
+//! use std::time::Duration;
+//! use std::time::SystemTime;
+//!
+//! use tower_customer_auth::Clock;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::Verifier;
+//!
+//! #[derive(Debug)]
+//! struct FixedClock(SystemTime);
+//!
+//! impl Clock for FixedClock {
+//!     fn now(&self) -> SystemTime {
+//!         self.0
+//!     }
+//! }
+//!
+//! # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+//! let clock = FixedClock(SystemTime::UNIX_EPOCH + Duration::from_secs(1_510_597_800));
+//! let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+//! let verifier = Verifier::builder(keys).clock(Arc::new(clock)).build()?;
+//! # let _ = verifier;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,25 +45,24 @@ use rustix::time::ClockId;
 #[cfg(target_os = "linux")]
 use rustix::time::clock_gettime;
 
-/// A source of the current time.
+/// Source of the current time.
 ///
-/// The time is asked for once per verification. [`CoarseClock`] is the default of a
-/// [`Verifier`](crate::Verifier), [`SystemClock`] that of everything else;
-/// `testing::ManualClock` (feature `test-util`) stands still until it is told otherwise.
+/// Each verification reads the time once. The [module page](self) says which clock is the default
+/// where.
 pub trait Clock: fmt::Debug + Send + Sync + 'static {
     /// Returns the current time.
     fn now(&self) -> SystemTime;
 
     /// Returns the time since 1970-01-01 UTC, or zero before it.
     ///
-    /// The default converts [`now`](Self::now). A clock has its own only to save that conversion: both
-    /// must tell the same time, because both are asked.
+    /// The default implementation converts [`now`](Self::now). Override it only to save that
+    /// conversion: both methods are used, and must return the same time.
     fn since_epoch(&self) -> Duration {
         since_epoch(self.now())
     }
 }
 
-/// The clock of the operating system.
+/// System clock.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct SystemClock;
@@ -49,16 +80,17 @@ impl Clock for SystemClock {
     }
 }
 
-/// The clock of the operating system as of its last tick.
+/// System clock as of its last tick, which is faster to read.
 ///
-/// It is never ahead of [`SystemClock`], and at most one tick behind it, which is 1 to 10 ms. Near the
-/// end of a second it asks [`SystemClock`], so that both are in the same *second*: a token's times
-/// are whole seconds, and no verdict on them differs where leeway and clock skew are whole too. A key that
-/// was rotated out may verify for one more tick. Reading it takes some 4 ns instead of some 25. Where
-/// there is no such clock (on systems other than Linux), it is [`SystemClock`].
+/// It is never ahead of [`SystemClock`] and at most one tick behind it, which is 1 to 10 ms. Near
+/// the end of a second it reads [`SystemClock`], so that both are in the same *second*. The times
+/// of a token are whole seconds, so verification has the same result with both clocks if leeway and
+/// clock skew are whole seconds too. A key that was rotated out may verify for one more tick. A
+/// reading takes about 4 ns instead of about 25 ns. On systems other than Linux this clock is the
+/// same as [`SystemClock`].
 ///
-/// A virtual machine whose host withholds the processor that counts its ticks misses some, and this
-/// clock is then behind for as long as that lasts. Where that matters, set [`SystemClock`] with
+/// In a virtual machine, the host can suspend the CPU that counts the ticks. This clock is then
+/// behind for as long as that lasts. If this matters, set [`SystemClock`] with
 /// [`VerifierBuilder::clock`](crate::VerifierBuilder::clock).
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
@@ -77,17 +109,17 @@ impl Clock for CoarseClock {
 
     fn since_epoch(&self) -> Duration {
         match last_tick() {
-            // No tick is longer, so that this second still lasts.
+            // No tick is longer, so this second has not ended.
             Some(tick) if tick.subsec_millis() < 1_000 - LONGEST_TICK_MILLIS => tick,
             _ => since_epoch(SystemTime::now()),
         }
     }
 }
 
-/// Linux ticks 100 times a second at least (`CONFIG_HZ`).
+/// Linux ticks at least 100 times a second (`CONFIG_HZ`).
 const LONGEST_TICK_MILLIS: u32 = 10;
 
-/// When the operating system's clock last ticked, since 1970.
+/// Returns the time of the last tick, since 1970.
 #[cfg(target_os = "linux")]
 #[inline]
 fn last_tick() -> Option<Duration> {
@@ -110,21 +142,24 @@ impl<C: Clock + ?Sized> Clock for Arc<C> {
     }
 }
 
-/// The time since 1970, as RFC 7519's `NumericDate` counts it. A clock before 1970 reads as 1970:
-/// every token is then "issued in the future", which refuses rather than accepts.
+/// Converts to the time since 1970, as RFC 7519's `NumericDate` counts it.
+///
+/// A time before 1970 converts to zero: every token is then "issued in the future" and rejected,
+/// which is the safe side.
 #[inline]
 pub(crate) fn since_epoch(time: SystemTime) -> Duration {
     time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default()
 }
 
-/// The time a `NumericDate` names.
+/// Converts from a `NumericDate`.
 ///
-/// Invariant: claims and configuration bound `seconds` by 2^53, far inside what `SystemTime` holds.
+/// Invariant: claims and configuration bound `seconds` by 2^53, far within the range of
+/// `SystemTime`.
 pub(crate) fn from_epoch(seconds: u64) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_secs(seconds)
 }
 
-/// Whole seconds, a started second counted as whole.
+/// Rounds up to whole seconds.
 pub(crate) const fn ceil_seconds(time: Duration) -> u64 {
     time.as_secs().saturating_add((time.subsec_nanos() > 0) as u64)
 }
@@ -147,7 +182,7 @@ mod tests {
             let same_second = since_epoch(before).as_secs() <= since_epoch(coarse).as_secs();
             timely += usize::from(within_a_tick && same_second);
         }
-        // Not all of them, because this machine may be a virtual one that misses a tick.
+        // Not all of them: this machine may be virtual and miss a tick.
         assert!(timely >= READINGS / 100 * 99, "{timely} of {READINGS}");
     }
 }

@@ -1,156 +1,156 @@
-//! Mistakes in a configuration.
+//! Configuration errors.
 
 use std::ops::RangeInclusive;
 use std::time::Duration;
 
-/// A configuration that can't work or would not be safe.
+/// Error of a configuration that cannot work or is not safe.
 ///
-/// Each variant carries the offending input, but never a secret or a part of one.
+/// Each variant contains the rejected input, but never a secret or a part of one.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConfigError {
-    /// An HMAC secret shorter than the hash it feeds (RFC 7518 section 3.2).
-    #[error("an HS256 secret has at least 32 bytes, this one has {length}")]
+    /// An HMAC secret is shorter than the output of its hash (RFC 7518 section 3.2).
+    #[error("an HS256 secret must have at least 32 bytes, this one has {length}")]
     SecretTooShort {
-        /// Bytes the secret has.
+        /// Length of the secret in bytes.
         length: usize,
     },
-    /// An HMAC secret that is one byte over and over: a placeholder.
-    #[error("an HS256 secret is random, this one repeats a single byte")]
+    /// An HMAC secret repeats a single byte, as placeholders do.
+    #[error("an HS256 secret must be random, this one repeats a single byte")]
     SecretRepeatsOneByte,
-    /// An HMAC secret that is the text of an asymmetric key or a key set. Whoever has such a
-    /// *public* key could sign tokens with it (CVE-2015-9235 and its kin).
-    #[error("an HS256 secret is random bytes, this one is a key in {format} format")]
+    /// An HMAC secret is the text of an asymmetric key or a key set. Anyone who has such a *public*
+    /// key could sign tokens with it (algorithm confusion, CVE-2015-9235).
+    #[error("an HS256 secret must be random bytes, this one is a key in {format} format")]
     SecretIsKeyText {
-        /// The format it was recognised by: `PEM`, `DER`, `SSH` or `JWK`.
+        /// The detected format: `PEM`, `DER`, `SSH` or `JWK`.
         format: &'static str,
     },
-    /// An algorithm that this crate has no keys for, or not with the features that are on.
+    /// The algorithm is not supported, or not with the enabled features.
     #[error("keys for {algorithm:?} are not supported")]
     UnsupportedAlgorithm {
         /// The algorithm.
         algorithm: jsonwebtoken::Algorithm,
     },
-    /// A key that can't be read, or that would not be safe.
+    /// A key cannot be parsed or is not safe.
     #[error("the key is not usable: {reason}")]
     InvalidKey {
-        /// What is wrong with it.
+        /// What is wrong with the key.
         reason: &'static str,
     },
-    /// A token form that has only HS256, with a key for another algorithm.
-    #[error("the legacy form is signed with HS256, not with {algorithm:?}")]
+    /// The legacy token form supports only HS256, and the key is for another algorithm.
+    #[error("the legacy form requires HS256, the signing key is for {algorithm:?}")]
     LegacyFormWithAlgorithm {
-        /// The key's algorithm.
+        /// The algorithm of the key.
         algorithm: jsonwebtoken::Algorithm,
     },
-    /// A `kid` that no token may carry: empty, longer than 128 characters, or not printable ASCII.
-    #[error("a key id is 1 to 128 characters of printable ASCII, {id:?} is not")]
+    /// A `kid` is empty, longer than 128 characters, or not printable ASCII.
+    #[error("a key id must be 1 to 128 characters of printable ASCII, not {id:?}")]
     InvalidKeyId {
         /// The id.
         id: String,
     },
-    /// Two keys of one key ring under one `kid`.
+    /// Two keys of a key ring have the same `kid`.
     #[error("two keys have the id {id:?}")]
     DuplicateKeyId {
         /// The id.
         id: String,
     },
-    /// A key ring without any key.
-    #[error("a key ring has at least one key")]
+    /// A key ring has no keys.
+    #[error("a key ring needs at least one key")]
     NoKeys,
-    /// A key ring that only verifies, where one is needed that signs.
+    /// A key ring has no signing key where one is needed.
     #[error("the key ring has no signing key")]
     NoSigningKey,
-    /// Retirement of the key that signs. Rotate to another one first.
+    /// The signing key cannot be retired. Rotate to another key first.
     #[error("the signing key can't be retired, rotate to another one first")]
     RetiresSigningKey,
-    /// A list of token forms without any form.
-    #[error("a verifier accepts at least one token form")]
+    /// The list of accepted token forms is empty.
+    #[error("a verifier needs at least one token form")]
     NoTokenForms,
-    /// A legacy token can't name its key, so a key that has an id never verifies it.
+    /// The signing key has an id. A legacy token has no `kid`, so a key with an id never verifies
+    /// it.
     #[error("the legacy form carries no key id, but the signing key has the id {id:?}")]
     LegacyFormWithKeyId {
         /// The id.
         id: String,
     },
-    /// A duration outside its bounds.
-    #[error("{setting} is {min:?} to {max:?}, not {value:?}")]
+    /// A duration is out of range.
+    #[error("{setting} must be {min:?} to {max:?}, not {value:?}")]
     DurationOutOfRange {
-        /// The setter's name.
+        /// Name of the setter.
         setting: &'static str,
-        /// What it was given.
+        /// The rejected value.
         value: Duration,
-        /// The smallest it takes.
+        /// The minimum.
         min: Duration,
-        /// The largest it takes.
+        /// The maximum.
         max: Duration,
     },
-    /// A number outside its bounds.
-    #[error("{setting} is {min} to {max}, not {value}")]
+    /// A number is out of range.
+    #[error("{setting} must be {min} to {max}, not {value}")]
     NumberOutOfRange {
-        /// The setter's name.
+        /// Name of the setter.
         setting: &'static str,
-        /// What it was given.
+        /// The rejected value.
         value: u64,
-        /// The smallest it takes.
+        /// The minimum.
         min: u64,
-        /// The largest it takes.
+        /// The maximum.
         max: u64,
     },
-    /// An empty string where text is needed.
-    #[error("{setting} is empty")]
+    /// A required string is empty.
+    #[error("{setting} must not be empty")]
     Empty {
-        /// The setter's name.
+        /// Name of the setter.
         setting: &'static str,
     },
-    /// Bytes that are not text in UTF-8, or have control characters, such as a line break at the end.
-    #[error("{setting} is not UTF-8 without control characters")]
+    /// A text is not UTF-8 or contains control characters, such as a trailing line break.
+    #[error("{setting} must be UTF-8 without control characters")]
     NotText {
-        /// The setter's name.
+        /// Name of the setter.
         setting: &'static str,
     },
-    /// A URL that can't be used. Credentials in it are left out.
+    /// A URL is not usable.
     #[error("{setting} {url:?} is not usable: {reason}")]
     InvalidUrl {
-        /// The setter's name.
+        /// Name of the setter.
         setting: &'static str,
-        /// What it was given.
+        /// The rejected URL, without credentials.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         reason: &'static str,
     },
-    /// An OpenID Connect grant without any profile.
+    /// An OpenID Connect grant has no profile.
     #[error("an OpenID Connect grant needs at least one profile")]
     NoProfiles,
-    /// A profile that no login could choose.
+    /// An OpenID Connect profile has no redirect URI.
     #[error("the profile of client {client_id:?} needs at least one redirect URI")]
     NoRedirectUris {
-        /// The client id.
+        /// The profile's client id.
         client_id: String,
     },
-    /// A redirect URI that would choose two profiles, or one twice.
+    /// A redirect URI is registered twice, in one profile or in two.
     #[error("the redirect URI {uri:?} is registered twice")]
     DuplicateRedirectUri {
         /// The redirect URI.
         uri: String,
     },
-    /// An OpenID Connect grant that links customers and revokes their tokens by another list than the
-    /// token issuer has.
-    #[error("the OpenID Connect grant and the token issuer have different lists of revocations")]
+    /// The OpenID Connect grant revokes tokens in another list than the token issuer uses.
+    #[error("the OpenID Connect grant and the token issuer use different revocation lists")]
     DifferentRevocations,
-    /// A machine without root certificates, on which no server can be told from another.
-    #[error("no root certificates were found to trust TLS servers by")]
+    /// No root certificates were found, so TLS servers cannot be authenticated.
+    #[error("no root certificates were found to verify TLS servers with")]
     NoRootCertificates,
-    /// An operating system that gives no random bytes, which the key of a token cache is made of.
-    #[error("the operating system gives no random bytes")]
+    /// The operating system provided no random bytes, which the token cache needs for its key.
+    #[error("the operating system provided no random bytes")]
     NoRandomness,
-    /// A token issuer that could answer no request.
+    /// A token issuer has no grant.
     #[error("a token issuer needs at least one grant")]
     NoGrants,
 }
 
 impl ConfigError {
-    /// Refuses a duration outside `bounds`.
+    /// Rejects a duration outside `bounds`.
     pub(crate) fn check_duration(
         setting: &'static str,
         value: Duration,
@@ -163,7 +163,7 @@ impl ConfigError {
         Err(Self::DurationOutOfRange { setting, value, min, max })
     }
 
-    /// Refuses a number outside `bounds`.
+    /// Rejects a number outside `bounds`.
     pub(crate) fn check_number(
         setting: &'static str,
         value: u64,
@@ -176,14 +176,14 @@ impl ConfigError {
         Err(Self::NumberOutOfRange { setting, value, min, max })
     }
 
-    /// A URL that can't be used, without its credentials.
+    /// Creates an `InvalidUrl` error and removes the credentials from the URL.
     #[cfg(feature = "oidc")]
     pub(crate) fn invalid_url(setting: &'static str, url: &str, reason: &'static str) -> Self {
         let shown = url.rsplit_once('@').map_or(url, |(_, rest)| rest);
         Self::InvalidUrl { setting, url: shown.to_owned(), reason }
     }
 
-    /// Refuses an empty text.
+    /// Rejects an empty text.
     pub(crate) fn check_not_empty(setting: &'static str, text: &str) -> Result<(), Self> {
         if text.is_empty() { Err(Self::Empty { setting }) } else { Ok(()) }
     }

@@ -1,4 +1,32 @@
-//! The identity as an argument of axum handlers.
+//! Extractors for axum: the customer's identity as a handler argument.
+//!
+//! [`CustomerId`](crate::CustomerId) and [`VerifiedToken`](crate::VerifiedToken) implement
+//! `FromRequestParts`, which requires an identity, and `OptionalFromRequestParts`, which does not.
+//!
+//! # Example
+//!
+//! ```
+//! use axum::Router;
+//! use axum::routing::get;
+//! use tower_customer_auth::CustomerAuthLayer;
+//! use tower_customer_auth::CustomerId;
+//! use tower_customer_auth::Verifier;
+//!
+//! async fn orders(customer: CustomerId) -> String {
+//!     format!("the orders of {customer}")
+//! }
+//!
+//! async fn greeting(customer: Option<CustomerId>) -> &'static str {
+//!     if customer.is_some() { "Welcome back" } else { "Welcome" }
+//! }
+//!
+//! fn app(verifier: Verifier) -> Router {
+//!     Router::new()
+//!         .route("/orders", get(orders))
+//!         .route("/", get(greeting))
+//!         .layer(CustomerAuthLayer::optional(verifier))
+//! }
+//! ```
 
 use std::fmt;
 
@@ -17,12 +45,13 @@ use crate::verify::VerifiedToken;
 use crate::wire::ErrorObject;
 use crate::wire::error_response;
 
-/// Refusal by the extractors of [`CustomerId`] and [`VerifiedToken`].
+/// Rejection of the extractors for [`CustomerId`] and [`VerifiedToken`].
 ///
 /// Behind [`optional`](crate::CustomerAuthLayer::optional) and
-/// [`observe`](crate::CustomerAuthLayer::observe), a request without identity is refused exactly as
-/// [`required`](crate::CustomerAuthLayer::required) refuses one without a token. Where the layer is
-/// missing altogether, the answer is a 500 that names it: that is a mistake in the program.
+/// [`observe`](crate::CustomerAuthLayer::observe), a request without identity gets the same
+/// response as a request without a token behind [`required`](crate::CustomerAuthLayer::required).
+/// If the layer is missing, the response is a 500 that names it, because that is a bug in the
+/// program.
 pub struct ExtractRejection(Box<http::Response<Bytes>>);
 
 impl ExtractRejection {

@@ -1,4 +1,22 @@
-//! Who a token speaks for, and which token it is.
+//! Identifiers of customers and of tokens.
+//!
+//! Both are 1 to 256 characters of printable ASCII, and both are usually UUIDs. They are compared
+//! byte by byte: other spellings of a UUID are different identifiers.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_customer_auth::CustomerId;
+//!
+//! let id: CustomerId = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
+//! assert_eq!(id, "79cc0486-bbdf-491b-a0a2-722383b6288b");
+//! assert!(id.as_uuid_bytes().is_some());
+//!
+//! // Not a UUID, but a valid identifier.
+//! let id: CustomerId = "auth0|42".parse()?;
+//! assert_eq!(id.as_uuid_bytes(), None);
+//! # Ok::<(), tower_customer_auth::id::InvalidId>(())
+//! ```
 
 use std::cmp::Ordering;
 use std::fmt;
@@ -11,29 +29,29 @@ use serde::Serialize;
 use serde::Serializer;
 use serde::de;
 
-/// The longest identifier, in characters.
+/// Maximum length of an identifier, in characters.
 pub(crate) const MAX_ID_LEN: usize = 256;
 
-/// Text that is no identifier: empty, longer than 256 characters, or with a character other than
-/// printable ASCII (`0x21` to `0x7E`).
+/// Error for text that is not an identifier.
 ///
-/// The text itself is not kept, because it may come from an attacker.
+/// An identifier is 1 to 256 characters of printable ASCII (`0x21` to `0x7E`). The text itself is
+/// not kept, because it may come from an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an identifier is 1 to 256 characters of printable ASCII (0x21-0x7E)")]
 #[non_exhaustive]
 pub struct InvalidId;
 
-/// A canonical UUID (36 characters, lower case) as its 16 bytes, any other identifier as its text.
+/// A canonical UUID (36 characters, lower case) as 16 bytes, any other identifier as text.
 ///
-/// Invariant: text that *is* a canonical UUID is never kept as `Text`, so that equality and hashing
-/// of the representation are equality and hashing of the text.
+/// Invariant: text that *is* a canonical UUID is never kept as `Text`, so equality and hashing of
+/// the representation are equality and hashing of the text.
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Repr {
     Uuid(Uuid),
     Text(Arc<str>),
 }
 
-/// Aligned, which costs no room, so that it is moved in whole words.
+/// Aligned so that it is moved in whole words. The alignment adds no padding.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(align(8))]
 struct Uuid([u8; 16]);
@@ -65,7 +83,7 @@ impl Repr {
 impl Ord for Repr {
     fn cmp(&self, other: &Self) -> Ordering {
         match (self, other) {
-            // The canonical text of two UUIDs sorts as their bytes do.
+            // The canonical texts of two UUIDs sort as their bytes do.
             (Self::Uuid(a), Self::Uuid(b)) => a.cmp(b),
             _ => self.with_str(|a| other.with_str(|b| a.cmp(b))),
         }
@@ -82,19 +100,20 @@ macro_rules! identifier {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// 1 to 256 characters of printable ASCII (`0x21` to `0x7E`). A canonical UUID is kept in 16
-        /// bytes. Cloning never allocates; order is the order of the text.
+        /// 1 to 256 characters of printable ASCII (`0x21` to `0x7E`). A canonical UUID is stored in
+        /// 16 bytes. Cloning never allocates. Identifiers sort by their text.
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(Repr);
 
         impl $name {
-            /// Creates the identifier whose text is the canonical form of this UUID.
+            /// Creates an identifier whose text is the canonical form of this UUID.
             #[must_use]
             pub const fn from_uuid_bytes(uuid: [u8; 16]) -> Self {
                 Self(Repr::Uuid(Uuid(uuid)))
             }
 
-            /// Creates a random UUID (version 4, RFC 9562 section 5.4), as the vendor's ids are.
+            /// Creates a random UUID (version 4, RFC 9562 section 5.4), like the vendor's
+            /// identifiers.
             #[cfg(feature = "issuer")]
             #[cfg_attr(not(feature = "oidc"), allow(dead_code, reason = "of one of the two kinds"))]
             pub(crate) fn random() -> Result<Self, getrandom::Error> {
@@ -105,7 +124,7 @@ macro_rules! identifier {
                 Ok(Self::from_uuid_bytes(uuid))
             }
 
-            /// Returns the 16 bytes of an identifier whose text is a canonical UUID.
+            /// Returns the 16 bytes if the identifier is a canonical UUID.
             #[must_use]
             pub const fn as_uuid_bytes(&self) -> Option<&[u8; 16]> {
                 match &self.0 {
@@ -114,7 +133,7 @@ macro_rules! identifier {
                 }
             }
 
-            /// Lends the identifier's text without allocating.
+            /// Calls a closure with the identifier's text, without allocating.
             pub fn with_str<R>(&self, read: impl FnOnce(&str) -> R) -> R {
                 self.0.with_str(read)
             }
@@ -189,25 +208,25 @@ macro_rules! identifier {
 }
 
 identifier! {
-    /// Identifier of a customer: the `sub` of a token (RFC 7519 section 4.1.2), the `customer_id` of the issuer's answer.
+    /// Identifier of a customer: the `sub` of a token, the `customer_id` of the issuer's response.
     CustomerId
 }
 
 identifier! {
-    /// Identifier of a token: its `jti` (RFC 7519 section 4.1.7), the `id` of the issuer's answer.
+    /// Identifier of a token: its `jti`, the `id` of the issuer's response.
     ///
     /// # Security
     ///
-    /// It names a token and is no secret: it appears in logs and in revocation lists.
+    /// It is not a secret: it may appear in logs and revocation lists.
     TokenId
 }
 
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 
-/// Reads a UUID in its canonical text (RFC 9562 section 4).
+/// Parses a UUID in its canonical text (RFC 9562 section 4).
 ///
-/// In registers all the way: bytes that are written one by one and read back in one piece make the
-/// processor wait until they have reached its cache.
+/// Everything is kept in registers: reading bytes back at another width than they were written
+/// stalls store forwarding.
 #[inline(always)]
 pub(crate) fn parse_canonical_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let text: &[u8; 36] = text.try_into().ok()?;
@@ -239,8 +258,9 @@ fn format_canonical_uuid(uuid: &[u8; 16]) -> [u8; 36] {
     text
 }
 
-/// Reads `N` bytes of two hex digits each, for an `N` that is a multiple of four. Upper case is refused: it
-/// would be a second spelling.
+/// Decodes `N` bytes of two hex digits each; `N` is a multiple of four.
+///
+/// Upper case is rejected: it would be a second spelling.
 #[inline]
 pub(crate) fn decode_lower_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]> {
     let (words, []) = digits.as_chunks::<8>() else {
@@ -259,15 +279,16 @@ pub(crate) fn decode_lower_hex<const N: usize>(digits: &[u8]) -> Option<[u8; N]>
     (wrong == 0).then_some(bytes)
 }
 
-/// The four bytes that eight digits stand for, the first of either in the lowest bits; and not zero where
-/// one of them is no lower-case digit.
+/// Decodes eight digits to four bytes, the first in the lowest bits.
+///
+/// The second word is not zero if one of the characters is not a lower-case digit.
 #[inline(always)]
 const fn eight_lower_hex(word: u64) -> (u32, u64) {
     const ONES: u64 = 0x0101_0101_0101_0101;
-    // The digits `a` to `f` are 0x61 to 0x66, and have a bit that `0` to `9` (0x30 to 0x39) have not.
+    // `a` to `f` are 0x61 to 0x66 and have bit 6 set; `0` to `9` (0x30 to 0x39) do not.
     let letters = (word >> 6) & ONES;
     let values = (word & (0x0F * ONES)) + letters * 9;
-    // Written again, what is no digit comes out as another one, if it is not above 15.
+    // Encoded again, any other character up to 15 becomes a different digit.
     let above_9 = ((values + 6 * ONES) >> 4) & ONES;
     let again = values + 0x30 * ONES + above_9 * (b'a' - b'9' - 1) as u64;
     let wrong = (word ^ again) | (values & (0xF0 * ONES));

@@ -1,4 +1,17 @@
-//! Publication of public keys.
+//! Publication of the public keys of a key ring as a JWK Set.
+//!
+//! [`JwkSetService`] lets other services verify customer tokens without sharing a secret.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::jwk_set::JwkSetService;
+//!
+//! fn routes(keys: KeyRing) -> axum::Router {
+//!     axum::Router::new().route_service("/.well-known/jwks.json", JwkSetService::new(keys))
+//! }
+//! ```
 
 use std::convert::Infallible;
 use std::future::Ready;
@@ -27,22 +40,12 @@ pub use crate::wire::JsonBody as JwkSetBody;
 
 /// Service that publishes the public keys of a key ring as a JWK Set (RFC 7517 section 5).
 ///
-/// Mount it at `/.well-known/jwks.json`. It needs the feature `asymmetric`.
+/// Mount it at `/.well-known/jwks.json`; the [module page](self) has an example. It requires the
+/// feature `asymmetric`.
 ///
-/// It answers `GET` and `HEAD`, and may be kept for five minutes: so a key has to be in the set that
-/// long before it signs, if no verifier is to meet a key that it doesn't know. HMAC keys are secrets
-/// and never published.
-///
-/// # Example
-///
-/// ```
-/// use tower_customer_auth::KeyRing;
-/// use tower_customer_auth::jwk_set::JwkSetService;
-///
-/// fn routes(keys: KeyRing) -> axum::Router {
-///     axum::Router::new().route_service("/.well-known/jwks.json", JwkSetService::new(keys))
-/// }
-/// ```
+/// It answers `GET` and `HEAD`; other methods get a 405. Responses may be cached for 5 minutes, so
+/// add a new key to the ring at least that long before it signs; otherwise verifiers reject tokens
+/// signed with a key they do not know yet. HMAC keys are secret and never published.
 #[derive(Clone, Debug)]
 pub struct JwkSetService {
     keys: KeyRing,
@@ -50,13 +53,13 @@ pub struct JwkSetService {
 }
 
 impl JwkSetService {
-    /// Creates a service for this ring; rotations show at once.
+    /// Creates a service for this key ring; rotations take effect immediately.
     #[must_use]
     pub fn new(keys: KeyRing) -> Self {
         Self { keys, clock: SystemClock::shared() }
     }
 
-    /// Sets the clock by which keys expire. Default [`SystemClock`].
+    /// Sets the clock that decides which keys have expired. Default [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -77,7 +80,7 @@ impl JwkSetService {
         }
         let keys = self.keys.to_jwk_set(self.clock.now());
         let mut response = json_response(StatusCode::OK, keys.into());
-        // Nothing in it is about a customer.
+        // The key set contains nothing about a customer.
         response.headers_mut().insert(CACHE_CONTROL, FIVE_MINUTES);
         response
     }

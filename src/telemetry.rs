@@ -1,22 +1,22 @@
-//! Everything this crate tells about itself: the only file that names events and metrics.
+//! Events and metrics: the only file that names them.
 //!
-//! Events have the one `tracing` target `tower_customer_auth` (feature `tracing`), counters go
-//! through `metrics` (feature `metrics`). Labels are `&'static str`, so that their number is bounded
-//! and nothing a client sent, a token least of all, can get into them. With a feature off its calls
-//! cost nothing.
+//! Events use the `tracing` target `tower_customer_auth` (feature `tracing`), counters go through
+//! `metrics` (feature `metrics`). Labels are `&'static str`, so their number is bounded, and client
+//! input, tokens in particular, cannot get into them. With the features off, calls compile to
+//! nothing.
 
 /// What the layer did with a request.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Verdict {
-    /// Let through with an identity.
+    /// Passed with an identity.
     Accepted,
-    /// Answered instead of the inner service.
+    /// Rejected; the inner service was not called.
     Refused,
-    /// Let through by a dry run that would have refused it.
+    /// Passed by a dry run, would have been rejected otherwise.
     WouldRefuse,
 }
 
-/// Counts a request that the layer judged; `reason` is `"none"` for an accepted one.
+/// Counts a request that the layer handled; `reason` is `"none"` for an accepted one.
 pub(crate) fn request(verdict: Verdict, reason: &'static str) {
     let verdict = match verdict {
         Verdict::Accepted => "accepted",
@@ -33,21 +33,21 @@ pub(crate) fn request(verdict: Verdict, reason: &'static str) {
     let _ = (verdict, reason);
 }
 
-/// What became of a request for a token.
+/// Outcome of a token request.
 #[cfg(feature = "issuer")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TokenOutcome {
     /// A token was issued.
     Issued,
-    /// The bearer token was not good.
+    /// The bearer token was missing or rejected.
     ClientRefused,
-    /// The request was not one for a token.
+    /// The request was malformed.
     BadRequest,
-    /// Wrong password, unknown e-mail or no password; a code or an ID token that is not good.
+    /// Wrong password, unknown e-mail or no password; a rejected code or ID token.
     CredentialsRefused,
-    /// Shed, because too many passwords wait to be hashed, or too many logins for a provider.
+    /// Shed, because the hash queue is full, or too many logins wait for a provider.
     Overloaded,
-    /// A store, a provider or the machine could not.
+    /// A store, a provider or the machine failed.
     Fault,
 }
 
@@ -69,8 +69,7 @@ pub(crate) fn token_request(outcome: TokenOutcome) {
     let _ = outcome;
 }
 
-/// Tells the operator of something that no client is told. The error's causes come with it: they are
-/// the store's own words, and the only ones who know what happened.
+/// Reports a fault to the operator that is hidden from clients, with the error and its sources.
 #[cfg(feature = "issuer")]
 pub(crate) fn fault(what: &'static str, error: &(dyn std::error::Error + 'static)) {
     #[cfg(feature = "tracing")]

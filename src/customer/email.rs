@@ -1,17 +1,17 @@
-//! When two e-mail addresses are one, and which ones look alike.
+//! Comparison of e-mail addresses, and detection of look-alikes.
 
-/// Returns the key under which an e-mail address is compared: its Unicode lower case.
+/// Returns the key by which an e-mail address is compared: its Unicode lower case.
 ///
-/// Stores keep the address as it was given and look it up by this key, computed here and not by the
-/// database, whose own folding often knows only ASCII. The mapping is by character, without regard
-/// to language or position in the word; the two lower-case sigmas count as one. Nothing is trimmed,
-/// and composed and decomposed accents stay different.
+/// Stores keep the address as given and look it up by this key. The key is computed here because
+/// the case folding of many databases covers ASCII only. Each character is mapped on its own,
+/// without regard to language or position; the two lower-case sigmas map to one. Nothing is trimmed
+/// and nothing is normalized: composed and decomposed accents stay different.
 ///
 /// # Security
 ///
-/// The key decides who is who, it is never an address to write to: a few foreign letters have an
-/// ASCII lower case (the Kelvin sign becomes `k`), so another spelling may reach the same customer,
-/// and mail must go to the stored address alone.
+/// Use the key for comparison only, and send mail to the stored address. A few non-ASCII letters
+/// have an ASCII lower case (the Kelvin sign becomes `k`), so a different address may have the same
+/// key.
 ///
 /// # Example
 ///
@@ -26,28 +26,29 @@ pub fn email_key(email: &str) -> String {
     email
         .chars()
         .flat_map(char::to_lowercase)
-        // `char::to_lowercase` never makes a final sigma, but the address may hold one.
+        // `char::to_lowercase` never produces a final sigma, but the address may contain one.
         .map(|character| if character == 'ς' { 'σ' } else { character })
         .collect()
 }
 
-/// Tells whether an e-mail address has a character that is not seen where the address is shown.
+/// Returns whether an e-mail address contains characters that are invisible when it is displayed.
 ///
-/// These are the control and format characters of Unicode 18.0 (General_Category Cc and Cf, with
-/// the zero-width, bidirectional and tag characters), its line and paragraph separators (Zl, Zp),
-/// and what a renderer shows as nothing (Default_Ignorable_Code_Point: variation selectors and
-/// Hangul fillers, for example). Spaces are not among them.
+/// These are the control and format characters of Unicode 18.0 (General_Category Cc and Cf,
+/// including zero-width, bidirectional and tag characters), the line and paragraph separators (Zl,
+/// Zp), and the characters that renderers show as nothing (Default_Ignorable_Code_Point, for
+/// example variation selectors and Hangul fillers). Spaces are not included.
 ///
 /// # Security
 ///
-/// To [`email_key`] such an address is another one than the same address without them; to a person
-/// it is the same, or one that is shown in another order than it is stored. So an attacker can
-/// register a second `ron@swanson.com`. Refuse it when a customer registers or changes their
-/// e-mail. A login by OpenID Connect takes an e-mail claim that has such characters for none. The
-/// password login doesn't ask: customers who have such an address already can still sign in.
+/// [`email_key`] treats an address with such characters as different from the same address without
+/// them, while a person sees the same text, or sees it in another order than it is stored. An
+/// attacker can so register a second `ron@swanson.com`. Reject such an address when a customer
+/// registers or changes their e-mail. An OpenID Connect login ignores an e-mail claim that contains
+/// such characters. The password login does not check, so that existing customers with such an
+/// address can still sign in.
 ///
-/// Letters of different scripts that look alike are not found: that is the subject of Unicode
-/// Technical Standard 39, and depends on the languages of a shop's customers.
+/// Letters of different scripts that look alike are not detected. Unicode Technical Standard 39
+/// covers them; the rules depend on the languages of a shop's customers.
 ///
 /// # Example
 ///
@@ -55,7 +56,7 @@ pub fn email_key(email: &str) -> String {
 /// use tower_customer_auth::customer::email_has_invisible_characters;
 ///
 /// assert!(!email_has_invisible_characters("élodie@example.fr"));
-/// // A zero-width space, and an override of the direction of the text.
+/// A zero-width space, and a right-to-left override.
 /// assert!(email_has_invisible_characters("ron\u{200B}@swanson.com"));
 /// assert!(email_has_invisible_characters("ron\u{202E}moc.nosnaws@example.com"));
 /// ```
@@ -65,12 +66,14 @@ pub fn email_has_invisible_characters(email: &str) -> bool {
 }
 
 fn is_invisible(character: char) -> bool {
-    // In order: the last range that begins at or before the character is the one it could be in.
+    // The ranges are sorted: only the last range that starts at or before the character can contain
+    // it.
     let above = INVISIBLE.partition_point(|(first, _)| *first <= character);
     above > 0 && character <= INVISIBLE[above - 1].1
 }
 
-/// First and last of each range. From DerivedGeneralCategory.txt and DerivedCoreProperties.txt of
+/// First and last character of each range. From DerivedGeneralCategory.txt and
+/// DerivedCoreProperties.txt of
 /// the Unicode Character Database, version 18.0; a test compares them with `icu_properties`.
 const INVISIBLE: [(char, char); 27] = [
     ('\u{0000}', '\u{001F}'),

@@ -3,9 +3,10 @@
 use std::error::Error;
 use std::fmt;
 
-/// Failure of a customer store: a look-up or a write whose outcome is unknown.
+/// Error of a customer store: the outcome of a lookup or write is unknown.
 ///
-/// The issuer answers 503 with `Retry-After`, never 401 or 403: the customer did nothing wrong.
+/// The issuer answers 503 with `Retry-After`, never 401 or 403, because the customer is not at
+/// fault.
 pub struct StoreError(Box<dyn Error + Send + Sync>);
 
 impl StoreError {
@@ -17,7 +18,7 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the store could not tell")
+        f.write_str("the store is unavailable")
     }
 }
 
@@ -33,14 +34,14 @@ impl Error for StoreError {
     }
 }
 
-/// A change that a store refused or could not carry out.
+/// Error of a change that a store rejected or failed to apply.
 #[derive(Debug)]
 pub struct ChangeError {
     kind: ChangeErrorKind,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The kind of a [`ChangeError`].
+/// Kind of a [`ChangeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ChangeErrorKind {
@@ -48,7 +49,7 @@ pub enum ChangeErrorKind {
     DuplicateEmail,
     /// Another customer has this identifier.
     DuplicateId,
-    /// The store could not tell, as in [`StoreError`]. The change may have happened or not.
+    /// The store failed, as in [`StoreError`]. The change may or may not have been applied.
     Store,
 }
 
@@ -65,7 +66,7 @@ impl ChangeError {
         Self { kind: ChangeErrorKind::Store, cause: Some(cause.into()) }
     }
 
-    /// Returns the kind.
+    /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ChangeErrorKind {
         self.kind
@@ -77,7 +78,7 @@ impl fmt::Display for ChangeError {
         f.write_str(match self.kind {
             ChangeErrorKind::DuplicateEmail => "another customer with a password has this e-mail",
             ChangeErrorKind::DuplicateId => "another customer has this identifier",
-            ChangeErrorKind::Store => "the store could not tell",
+            ChangeErrorKind::Store => "the store is unavailable",
         })
     }
 }
@@ -106,7 +107,7 @@ mod tests {
     fn every_level_of_a_chain_says_its_own_part_alone() {
         let cause = || "connection refused";
         let store = StoreError::new(cause());
-        assert_eq!(chain(&store), ["the store could not tell", cause()]);
+        assert_eq!(chain(&store), ["the store is unavailable", cause()]);
         let duplicate = "another customer with a password has this e-mail";
         assert_eq!(chain(&ChangeError::DUPLICATE_EMAIL), [duplicate]);
     }

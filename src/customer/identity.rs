@@ -1,19 +1,20 @@
-//! Who somebody is at a provider.
+//! Identities of customers at OpenID Connect providers.
 
 use std::fmt;
 
 use crate::customer::Customer;
 
-/// Who somebody is at an OpenID Connect provider: the issuer and the subject together.
+/// Identity of a user at an OpenID Connect provider: the issuer and the subject together.
 ///
-/// These two alone are a key (OpenID Connect Core 1.0, section 5.7): a subject is unique within its
-/// issuer, and is never given to somebody else. An e-mail address is neither. It changes hands, a
-/// provider may not have checked it, and each provider speaks only for itself.
+/// Only this pair identifies a user (OpenID Connect Core 1.0, section 5.7): a subject is unique
+/// within its issuer and is never reassigned. An e-mail address is not an identifier. It can change
+/// owners, a provider may not have verified it, and providers assert it independently of each
+/// other.
 ///
-/// Both are compared byte by byte, without regard to what they mean: a subject's case counts
-/// (section 2), and so does a slash at the issuer's end.
+/// Both parts are compared byte by byte: the case of a subject is significant (section 2), and so
+/// is a trailing slash of the issuer.
 ///
-/// `Debug` shows the issuer alone.
+/// `Debug` shows the issuer only.
 ///
 /// # Example
 ///
@@ -73,7 +74,7 @@ impl fmt::Debug for Identity {
     }
 }
 
-/// An issuer or a subject that no provider may have: empty, too long, or a subject beyond ASCII.
+/// Error for an issuer or a subject that is empty, too long, or, for a subject, not ASCII.
 ///
 /// The text itself is not kept: it is personal data, or comes from an attacker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,12 +82,12 @@ impl fmt::Debug for Identity {
 #[non_exhaustive]
 pub struct InvalidIdentity;
 
-/// Somebody who has signed in at a provider, with the customer to create if nobody knows them yet.
+/// User who signed in at a provider, with the customer to create if the identity is unknown.
 ///
-/// The customer's identifier is a new, random one; name and e-mail are what the provider tells. An
-/// empty e-mail says that it tells none.
+/// The customer has a new random identifier. The name and the e-mail come from the provider; an
+/// empty e-mail means that the provider sent none.
 ///
-/// `Debug` shows neither subject nor e-mail.
+/// `Debug` shows neither the subject nor the e-mail.
 ///
 /// # Example
 ///
@@ -111,23 +112,23 @@ pub struct Newcomer {
 }
 
 impl Newcomer {
-    /// Creates a newcomer whose e-mail the provider has not verified.
+    /// Creates a newcomer whose e-mail is unverified.
     pub fn new(identity: Identity, customer: Customer) -> Self {
         Self { identity, customer, email_verified: false }
     }
 
-    /// Sets whether the provider has verified that the e-mail is this person's. Default: no.
+    /// Sets whether the provider has verified the e-mail. Default `false`.
     ///
     /// # Security
     ///
-    /// A verified e-mail may open the account of the customer who has it: only the boolean `true` of
-    /// the claim `email_verified` is a yes.
+    /// A verified e-mail can give access to the account of the customer who has it. Pass `true`
+    /// only if the claim `email_verified` is the boolean `true`.
     pub fn email_verified(mut self, verified: bool) -> Self {
         self.email_verified = verified;
         self
     }
 
-    /// Returns who this is at the provider.
+    /// Returns the identity at the provider.
     #[must_use]
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -139,7 +140,7 @@ impl Newcomer {
         &self.customer
     }
 
-    /// Tells whether there is an e-mail and the provider has verified it.
+    /// Returns whether there is an e-mail and the provider has verified it.
     #[must_use]
     pub fn has_verified_email(&self) -> bool {
         self.email_verified && !self.customer.email().is_empty()

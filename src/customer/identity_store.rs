@@ -1,4 +1,4 @@
-//! What a login at a provider asks of a store.
+//! The customer store of OpenID Connect logins.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -10,53 +10,56 @@ use crate::customer::Newcomer;
 use crate::customer::StoreError;
 use crate::id::CustomerId;
 
-/// A store of customers, as a login by OpenID Connect needs it.
+/// Customer store for OpenID Connect logins.
 ///
-/// It stands beside [`CustomerStore`](crate::CustomerStore): a store may be one of them or both.
+/// It is independent of [`CustomerStore`](crate::CustomerStore): a store may implement one of them
+/// or both.
 ///
 /// # Contract
 ///
-/// 1. An [`Identity`] belongs to one customer at most, who is found by it alone: issuer and subject,
-///    byte by byte, never the e-mail. An address changes hands, and a provider tells whatever its
-///    users type unless it says that it has verified it.
-/// 2. [`create`](Self::create) and [`link`](Self::link) look and write in *one step* (a transaction,
-///    a lock), and write all or nothing. Between the caller's look and its write anything may have
-///    happened: of two first logins of one person, at two nodes in one moment, one creates the
-///    customer and the other is told [`Stale`](Admission::Stale), looks again, and finds it. What is
-///    acknowledged is kept.
-/// 3. E-mail addresses are compared by [`email_key`](crate::customer::email_key), and kept as given, for
-///    whether somebody *has* one. `""` is the address of those who have none, and so nobody's.
-/// 4. With each identity the store keeps the address that the provider had verified when the identity
-///    was added, if it had. [`email_holder`](Self::email_holder) says
-///    [`Linkable`](EmailHolder::Linkable) only of a customer
-///    - whose present address is the one asked for, but for the case of ASCII letters, *and*
-///    - *all* of whose identities, if there are any, came with that same address verified.
+/// 1. An [`Identity`] belongs to at most one customer, and is looked up by issuer and subject, byte
+///    by byte, never by e-mail. An e-mail address can change owners, and providers pass on whatever
+///    their users type unless they state that they have verified it.
+/// 2. [`create`](Self::create) and [`link`](Self::link) check and write in *one step* (a
+///    transaction, a lock), and write everything or nothing. Anything may have changed between the
+///    caller's lookup and its write: of two concurrent first logins of one user on two nodes, one
+///    creates the customer; the other gets [`Stale`](Admission::Stale), looks up again, and finds
+///    that customer. Acknowledged writes are durable.
+/// 3. Whether an e-mail is taken is decided by [`email_key`](crate::customer::email_key); addresses
+///    are stored as given. The empty address `""` means that a customer has no e-mail, and is never
+///    taken.
+/// 4. With each identity the store keeps the e-mail that the provider had verified when the
+///    identity was added, if any. [`email_holder`](Self::email_holder) returns
+///    [`Linkable`](EmailHolder::Linkable) only for a customer
+///    - whose current e-mail is the requested one, ignoring the case of ASCII letters, *and*
+///    - *all* of whose identities, if there are any, were added with that same e-mail verified.
 ///
-///    Of several such customers it is the one with identities; without any such, the one with a
-///    password; without any such, the only one there is. Where two are alike it is none of them, and the answer is
-///    [`NotLinkable`](EmailHolder::NotLinkable), as it is where only others have the address.
-/// 5. A customer's identities go when the customer goes.
-/// 6. `Err` says that the store could not tell. A login is then answered with 503 and `Retry-After`.
-/// 7. Futures may be dropped at any await, because clients hang up. A write goes on or is undone, but
-///    never is half done; it belongs into a task of its own.
+///    Of several such customers it picks the one with identities; if none has any, the one with a
+///    password; if none has one, the only one there is. If two customers tie, or if the address
+///    belongs only to other customers, it returns [`NotLinkable`](EmailHolder::NotLinkable).
+/// 5. Deleting a customer deletes the customer's identities.
+/// 6. `Err` means that the store failed. The login is answered with 503 and `Retry-After`.
+/// 7. Futures may be dropped at any await point, because clients disconnect. A write then completes
+///    or is rolled back, but is never left half done; run it in its own task.
 ///
 /// # Security
 ///
-/// Rule 4 is about *pre-hijacking*. Somebody who knows a victim's address makes an account that has it,
-/// keeps a way in, and waits for the victim to sign in and be handed that very account. The ways in:
+/// Rule 4 prevents *pre-hijacking*: an attacker who knows a victim's address creates an account
+/// with it, keeps a way to log in, and waits until the victim signs in and is given that account.
+/// The ways to log in are:
 ///
-/// - **A password.** So [`link`](Self::link) takes it away, in the same step; and who calls it revokes
-///   the customer's tokens.
-/// - **An identity of a provider that verifies nothing**, or one with which the attacker's own address
-///   was verified, before the customer took the victim's. Which identity is an attacker's can't be
-///   told, so such a customer is never linked to.
-/// - **Another spelling.** A few foreign letters have an ASCII lower case (the Kelvin sign becomes
-///   `k`), and are another person's mailbox. They count as the same address where a duplicate is to
-///   be avoided, and as another one where an account is to be handed over.
+/// - **A password.** [`link`](Self::link) removes it in the same step, and its caller revokes the
+///   customer's tokens.
+/// - **An identity of a provider that verifies nothing**, or one that was added with the attacker's
+///   own verified address before the customer changed to the victim's. Attackers' identities cannot
+///   be recognized, so such a customer is never linked.
+/// - **A different spelling.** A few non-ASCII letters have an ASCII lower case (the Kelvin sign
+///   becomes `k`) but name another mailbox. They count as the same address when duplicates are
+///   avoided, and as a different address when an account is linked.
 ///
 /// # Example
 ///
-/// What a login does, shortened:
+/// The core of an OpenID Connect login:
 ///
 /// ```
 /// use tower_customer_auth::customer::Admission;
@@ -67,7 +70,7 @@ use crate::id::CustomerId;
 /// use tower_customer_auth::customer::Newcomer;
 /// use tower_customer_auth::customer::StoreError;
 ///
-/// /// `None`: refused, or what was decided on changed three times.
+/// /// Returns `None` if the login is rejected, or if the store changed three times meanwhile.
 /// async fn admit(
 ///     store: &impl IdentityStore,
 ///     policy: DuplicateEmail,
@@ -77,12 +80,13 @@ use crate::id::CustomerId;
 ///         let known = store.find_by_identity(newcomer.identity()).await?;
 ///         let holder = store.email_holder(newcomer.customer().email()).await?;
 ///         let id = known.as_ref().map(Customer::id);
-///         let admission = match LinkDecision::of(policy, id, newcomer.has_verified_email(), &holder) {
+///         let verified = newcomer.has_verified_email();
+///         let admission = match LinkDecision::of(policy, id, verified, &holder) {
 ///             LinkDecision::Known(_) => return Ok(known),
 ///             LinkDecision::Create => {
 ///                 store.create(newcomer, policy == DuplicateEmail::Disallowed).await?
 ///             }
-///             // And now the customer's tokens are to be revoked.
+///             // The caller now revokes the customer's tokens.
 ///             LinkDecision::Link(id) => store.link(newcomer, &id).await?,
 ///             _ => return Ok(None),
 ///         };
@@ -110,54 +114,55 @@ use crate::id::CustomerId;
 /// # }
 /// ```
 pub trait IdentityStore: Send + Sync + 'static {
-    /// Finds the customer an identity belongs to.
+    /// Finds the customer that an identity belongs to.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store failed.
     fn find_by_identity(
         &self,
         identity: &Identity,
     ) -> impl Future<Output = Result<Option<Customer>, StoreError>> + Send;
 
-    /// Tells who has an e-mail address, and whether they may be handed to its owner.
+    /// Returns which customer has an e-mail address, and whether an identity may be linked to them.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store failed.
     fn email_holder(
         &self,
         email: &str,
     ) -> impl Future<Output = Result<EmailHolder, StoreError>> + Send;
 
-    /// Creates the newcomer's customer, without a password, and with the newcomer's identity.
+    /// Creates the newcomer's customer with the newcomer's identity and without a password.
     ///
-    /// [`Stale`](Admission::Stale), and nothing is written, if the identity is somebody's; and, with
-    /// `email_must_be_free`, if somebody has the e-mail.
+    /// Returns [`Stale`](Admission::Stale) and writes nothing if the identity already belongs to a
+    /// customer or, with `email_must_be_free`, if a customer has the e-mail.
     ///
     /// # Errors
     ///
-    /// The store could not tell, or another customer has the newcomer's identifier.
+    /// The store failed, or another customer has the newcomer's identifier.
     fn create(
         &self,
         newcomer: &Newcomer,
         email_must_be_free: bool,
     ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 
-    /// Adds the newcomer's identity to a customer, and takes the customer's password away. Name and
-    /// e-mail stay the customer's own.
+    /// Adds the newcomer's identity to a customer and removes the customer's password.
     ///
-    /// [`Stale`](Admission::Stale), and nothing is written, if the identity is somebody's; if the
-    /// newcomer's e-mail is not verified; and unless [`email_holder`](Self::email_holder) of it is
-    /// still `Linkable(id)`.
+    /// The customer keeps their name and e-mail. Returns [`Stale`](Admission::Stale) and writes
+    /// nothing if the identity already belongs to a customer, if the newcomer's e-mail is not
+    /// verified, or if [`email_holder`](Self::email_holder) no longer returns `Linkable(id)` for
+    /// it.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store failed.
     ///
     /// # Security
     ///
-    /// Whoever had the password may hold tokens: revoke them (`Revocations::revoke_customer`).
+    /// Tokens may have been issued for the removed password: revoke them
+    /// ([`Revocations::revoke_customer`](crate::Revocations::revoke_customer)).
     fn link(
         &self,
         newcomer: &Newcomer,
@@ -165,15 +170,17 @@ pub trait IdentityStore: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Admission, StoreError>> + Send;
 }
 
-/// What became of a newcomer.
+/// Outcome of [`IdentityStore::create`] and [`IdentityStore::link`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 #[non_exhaustive]
 pub enum Admission {
-    /// The customer, as the store has it now.
+    /// The write succeeded; this is the customer as stored.
     Admitted(Customer),
-    /// What was decided on is no longer so: the identity has appeared, the e-mail was taken, the
-    /// customer has changed or is gone. Nothing was written; the caller looks again.
+    /// The decision is outdated, and nothing was written.
+    ///
+    /// The identity has been added, the e-mail taken, or the customer changed or deleted meanwhile.
+    /// The caller looks up again.
     Stale,
 }
 

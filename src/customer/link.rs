@@ -1,27 +1,28 @@
-//! What becomes of somebody who signs in at a provider: the decision, apart from any store.
+//! How an OpenID Connect login treats an identity, independent of any store.
 
 use crate::id::CustomerId;
 
-/// The policy for somebody new whose e-mail a customer has already.
+/// Policy for a new identity whose e-mail already belongs to a customer.
 ///
-/// Whatever it says, an identity that is known signs its own customer in.
+/// A known identity always signs in its own customer, whatever the policy.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum DuplicateEmail {
-    /// Each new identity gets a customer of its own; several customers may have one e-mail. The
+    /// Creates a new customer for each new identity, so several customers may have one e-mail. The
     /// default.
     #[default]
     Allowed,
-    /// An identity whose e-mail the provider has *verified* is added to the customer who has it, and
-    /// that customer's password is taken away. Where that would not be safe: as
-    /// [`Allowed`](Self::Allowed).
+    /// Links an identity with a *verified* e-mail to the customer who has that e-mail.
+    ///
+    /// The customer's password is removed. Falls back to [`Allowed`](Self::Allowed) where linking
+    /// would not be safe.
     ApiOnly,
-    /// The newcomer is refused.
+    /// Rejects the login.
     Disallowed,
 }
 
 impl DuplicateEmail {
-    /// Returns the name that Elastic Path's `duplicate_email_policy` has for it.
+    /// Returns the policy's name in Elastic Path's `duplicate_email_policy`.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -32,35 +33,40 @@ impl DuplicateEmail {
     }
 }
 
-/// What a store knows of an e-mail.
+/// Availability of an e-mail address, as [`IdentityStore::email_holder`] returns it.
+///
+/// [`IdentityStore::email_holder`]: crate::customer::IdentityStore::email_holder
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EmailHolder {
-    /// No customer has it.
+    /// No customer has the e-mail.
     Free,
-    /// This customer has it, and may be handed to whoever has proved that the e-mail is theirs: see
-    /// [`IdentityStore`](crate::customer::IdentityStore).
+    /// This customer has the e-mail, and an identity with that verified e-mail may be linked to
+    /// them.
+    ///
+    /// [`IdentityStore`](crate::customer::IdentityStore) has the rules.
     Linkable(CustomerId),
-    /// One customer or several have it, and none may be handed over.
+    /// One or more customers have the e-mail, and none of them may be linked.
     NotLinkable,
 }
 
-/// What becomes of somebody who has signed in at a provider.
+/// Decision on how an OpenID Connect login treats an identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum LinkDecision {
-    /// The identity is this customer's.
+    /// Signs in the customer that the identity belongs to.
     Known(CustomerId),
-    /// A customer is to be created.
+    /// Creates a customer.
     Create,
-    /// The identity is to be added to this customer, whose password is to be taken away and whose
-    /// tokens are to be revoked.
+    /// Links the identity to this customer.
+    ///
+    /// The customer's password is removed, and the customer's tokens are revoked.
     Link(CustomerId),
-    /// No customer, no token.
+    /// Rejects the login.
     Refuse(LinkRefusal),
 }
 
-/// Why somebody with a good proof of a provider is refused all the same.
+/// Reason why a login with a valid ID token is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum LinkRefusal {
@@ -69,15 +75,17 @@ pub enum LinkRefusal {
 }
 
 impl LinkDecision {
-    /// Decides, from what a store has told: the customer `known` by the identity, and the `holder` of
-    /// the e-mail. Of an empty e-mail the holder is [`EmailHolder::Free`].
+    /// Decides from the policy and the results of the store lookups.
+    ///
+    /// `known` is the customer found by the identity, `holder` the result for the e-mail. For an
+    /// empty e-mail, the holder is [`EmailHolder::Free`].
     ///
     /// # Security
     ///
-    /// A verified e-mail links and an unverified one never does: anybody can tell a provider that
-    /// doesn't check any address. And it links only to a customer whom nobody reaches by a proof
-    /// that has nothing to do with this e-mail, because such a one may have been prepared by
-    /// somebody who waits for the address' owner to sign in ("pre-hijacking").
+    /// An unverified e-mail never links: at a provider that does not verify, anyone can enter any
+    /// address. A verified one links only to a customer whom no one else can log in as, because an
+    /// attacker may have prepared the account and wait for the owner of the address to sign in
+    /// ("pre-hijacking").
     ///
     /// # Example
     ///
@@ -131,7 +139,7 @@ mod tests {
         EmailHolder::Linkable(ron())
     }
 
-    /// For somebody new.
+    /// The decision for an unknown identity.
     fn decide(policy: DuplicateEmail, verified: bool, holder: &EmailHolder) -> LinkDecision {
         LinkDecision::of(policy, None, verified, holder)
     }

@@ -1,10 +1,29 @@
-//! Customers, and what a login asks of the store that keeps them.
+//! Customers, and the traits that a customer store implements.
 //!
 //! - [`CustomerStore`] is the trait behind password logins. [`SqliteCustomers`] implements it
-//!   (feature `sqlite`), and the trait's documentation has a whole store of its own.
-//! - [`IdentityStore`] is the trait behind logins by OpenID Connect (feature `oidc`), where a customer
-//!   is known by an [`Identity`]. [`LinkDecision`] says what happens to an identity that is not known
-//!   yet. A store that only knows passwords does not need it.
+//!   (feature `sqlite`); the documentation of the trait contains a complete store as an example.
+//! - [`IdentityStore`] is the trait behind OpenID Connect logins (feature `oidc`). It finds a
+//!   customer by [`Identity`]. [`LinkDecision`] says what happens to an identity that the store
+//!   does not have yet. A store for password logins alone does not need it.
+//!
+//! E-mail addresses are compared by [`email_key`] and stored as given.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_customer_auth::Customer;
+//! use tower_customer_auth::customer::email_has_invisible_characters;
+//! use tower_customer_auth::customer::email_key;
+//!
+//! let email = "Ron@Swanson.com";
+//! assert!(!email_has_invisible_characters(email));
+//!
+//! let id = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
+//! let customer = Customer::new(id, "Ron Swanson", email);
+//! assert_eq!(customer.email(), "Ron@Swanson.com");
+//! assert_eq!(email_key(customer.email()), "ron@swanson.com");
+//! # Ok::<(), tower_customer_auth::id::InvalidId>(())
+//! ```
 //!
 //! [`SqliteCustomers`]: crate::store::SqliteCustomers
 

@@ -1,4 +1,4 @@
-//! What is known of a customer.
+//! Customers, and changes of them.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -7,9 +7,9 @@ use crate::id::CustomerId;
 use crate::password::InvalidPasswordHash;
 use crate::password::PasswordHash;
 
-/// A customer: an identifier, a name, and an e-mail address as it was given.
+/// Customer: an identifier, a name, and an e-mail address as it was given.
 ///
-/// `Debug` shows the identifier alone; the rest is personal data, which logs must not collect.
+/// `Debug` shows the identifier only; name and e-mail are personal data and must not reach logs.
 ///
 /// # Example
 ///
@@ -47,7 +47,7 @@ impl Customer {
         &self.name
     }
 
-    /// Returns the e-mail address as it was given.
+    /// Returns the e-mail address as given.
     #[must_use]
     pub fn email(&self) -> &str {
         &self.email
@@ -60,28 +60,30 @@ impl fmt::Debug for Customer {
     }
 }
 
-/// A customer with a password, as a look-up by e-mail finds it.
+/// Customer with a password, as [`CustomerStore::find_by_email`] returns it.
+///
+/// [`CustomerStore::find_by_email`]: crate::CustomerStore::find_by_email
 #[derive(Clone)]
 pub struct StoredCustomer {
     customer: Customer,
-    // An unreadable hash is kept as such, and not made an error of the look-up: see `from_phc`.
+    // An unreadable hash is not an error of the lookup: see `from_phc`.
     password: Result<PasswordHash, InvalidPasswordHash>,
 }
 
 impl StoredCustomer {
-    /// Creates a stored customer.
+    /// Creates a stored customer from a parsed hash.
     #[must_use]
     pub fn new(customer: Customer, password: PasswordHash) -> Self {
         Self { customer, password: Ok(password) }
     }
 
-    /// Creates a stored customer from the text a store has kept, readable or not.
+    /// Creates a stored customer from the stored PHC string, even if it is unreadable.
     ///
     /// # Security
     ///
-    /// A store uses this and doesn't report an unreadable hash as an error of its own. Such a
-    /// customer can't log in; answering every login with one fixed e-mail by 503 would tell the
-    /// world that this customer exists, and no repeat would ever heal it.
+    /// Stores use this instead of returning an error for an unreadable hash. Such a customer cannot
+    /// log in. A 503 for every login with that e-mail would reveal that the customer exists, and
+    /// repeating the login would never help.
     #[must_use]
     pub fn from_phc(customer: Customer, phc: impl Into<String>) -> Self {
         Self { customer, password: PasswordHash::parse(phc) }
@@ -97,12 +99,12 @@ impl StoredCustomer {
     ///
     /// # Errors
     ///
-    /// The store has kept a text that is no password hash.
+    /// The stored text is not a password hash.
     pub fn password_hash(&self) -> Result<&PasswordHash, InvalidPasswordHash> {
         self.password.as_ref().map_err(|invalid| *invalid)
     }
 
-    /// Returns the customer alone.
+    /// Returns the customer without the password.
     #[must_use]
     pub fn into_customer(self) -> Customer {
         self.customer
@@ -118,7 +120,7 @@ impl fmt::Debug for StoredCustomer {
     }
 }
 
-/// A customer as a store shows it: with whether there is a password, never the hash.
+/// Customer as a store returns it: with whether a password is set, never the hash.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CustomerRecord {
     pub(crate) customer: Customer,
@@ -134,27 +136,28 @@ impl CustomerRecord {
         &self.customer
     }
 
-    /// Tells whether this customer can log in with a password.
+    /// Returns whether the customer has a password.
     #[must_use]
     pub fn has_password(&self) -> bool {
         self.has_password
     }
 
-    /// Returns when the customer was inserted, to the millisecond.
+    /// Returns when the customer was created, with millisecond precision.
     #[must_use]
     pub fn created_at(&self) -> SystemTime {
         self.created_at
     }
 
-    /// Returns when name, e-mail or password last changed, to the millisecond. The replacement of a
-    /// hash by another one of the same password doesn't count.
+    /// Returns when name, e-mail or password last changed, with millisecond precision.
+    ///
+    /// Rehashing an unchanged password does not count.
     #[must_use]
     pub fn updated_at(&self) -> SystemTime {
         self.updated_at
     }
 }
 
-/// A change of some of a customer's attributes, all at once or not at all.
+/// Update of some of a customer's attributes, applied all together or not at all.
 ///
 /// # Example
 ///
@@ -173,34 +176,35 @@ pub struct CustomerUpdate {
 }
 
 impl CustomerUpdate {
-    /// Creates a change of nothing.
+    /// Creates an update that changes nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Sets another name.
+    /// Sets the name. Default: unchanged.
     pub fn name(mut self, name: impl Into<String>) -> Self {
         self.name = Some(name.into());
         self
     }
 
-    /// Sets another e-mail address.
+    /// Sets the e-mail address. Default: unchanged.
     ///
     /// # Security
     ///
-    /// Any text is taken. Refuse an address that looks like another one first: see
+    /// The address is not validated. Reject look-alikes of other addresses first: see
     /// [`email_has_invisible_characters`](crate::customer::email_has_invisible_characters).
     pub fn email(mut self, email: impl Into<String>) -> Self {
         self.email = Some(email.into());
         self
     }
 
-    /// Sets another password, whatever the present one is.
+    /// Sets the password, regardless of the current one. Default: unchanged.
     ///
     /// # Security
     ///
-    /// Revoke the customer's tokens too (`Revocations::revoke_customer`): whoever changes a password
-    /// may do so because somebody else knows it.
+    /// Revoke the customer's tokens as well
+    /// ([`Revocations::revoke_customer`](crate::Revocations::revoke_customer)): a password is often
+    /// changed because it has leaked.
     pub fn password(mut self, password: PasswordHash) -> Self {
         self.password = Some(password);
         self

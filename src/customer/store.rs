@@ -1,4 +1,4 @@
-//! What a password login asks of a store.
+//! The customer store of password logins.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -8,26 +8,27 @@ use crate::customer::StoredCustomer;
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
 
-/// A store of customers, as a password login needs it.
+/// Customer store for password logins.
 ///
 /// # Contract
 ///
-/// 1. `Ok(None)` says that there is no such customer; `Err` says that the store could not tell. A
-///    login is then answered with 503 and `Retry-After`, never as a wrong password.
+/// 1. `Ok(None)` means that there is no such customer; `Err` means that the store failed. The login
+///    is then answered with 503 and `Retry-After`, never as a wrong password.
 /// 2. Only customers *with* a password are found, and at most one for an e-mail. Several customers
 ///    without a password may share an e-mail with each other and with that one.
-/// 3. E-mail addresses are compared by [`email_key`](crate::customer::email_key) and kept as given.
-/// 4. Futures may be dropped at any await, because clients hang up. So a look-up is a single
-///    statement; work that needs a transaction belongs into a task of its own.
-/// 5. A look-up takes the same time whether it finds somebody or not, as an index does. Nothing is
-///    hashed here.
+/// 3. E-mail addresses are compared by [`email_key`](crate::customer::email_key) and stored as
+///    given.
+/// 4. Futures may be dropped at any await point, because clients disconnect. A lookup is therefore
+///    a single statement; work that needs a transaction runs in its own task.
+/// 5. A lookup takes the same time whether it finds a customer or not, as an index lookup does. The
+///    store does not hash passwords.
 ///
 /// The issuer gives each call 5 s by default and answers 503 after that. A panic in a store is not
-/// caught: it ends the connection's task, as a panic in any other service does.
+/// caught: it ends the task of the connection, as a panic in any other service does.
 ///
 /// # Example
 ///
-/// A whole store, over a file with one customer a line:
+/// A complete store over a file with one customer per line:
 ///
 /// ```
 /// use std::path::PathBuf;
@@ -44,7 +45,7 @@ use crate::password::PasswordHash;
 /// /// Lines of `id`, `name`, `e-mail` and PHC string, with tabs between them.
 /// struct LineFile {
 ///     path: PathBuf,
-///     // One writer at a time, so that reading, changing and writing are one step.
+///     // One writer at a time, so that reading, changing and writing is one step.
 ///     writer: Mutex<()>,
 /// }
 ///
@@ -77,7 +78,8 @@ use crate::password::PasswordHash;
 ///     ) -> Result<bool, StoreError> {
 ///         let _writer = self.writer.lock().map_err(|_| StoreError::new("poisoned"))?;
 ///         let mut lines = self.lines()?;
-///         let Some(line) = lines.iter_mut().find(|line| *id == *line[0] && line[3] == old.expose())
+///         let is_old = |line: &&mut [String; 4]| *id == *line[0] && line[3] == old.expose();
+///         let Some(line) = lines.iter_mut().find(is_old)
 ///         else {
 ///             return Ok(false);
 ///         };
@@ -92,8 +94,9 @@ use crate::password::PasswordHash;
 /// # use tower_customer_auth::password::PasswordParams;
 /// # use tower_customer_auth::Secret;
 /// # let path = std::env::temp_dir().join(format!("line-file-{}", std::process::id()));
-/// # let old = PasswordHash::compute(&Secret::from("mysecretpassword"), PasswordParams::default())?;
-/// # let new = PasswordHash::compute(&Secret::from("mysecretpassword"), PasswordParams::default())?;
+/// # let params = PasswordParams::default();
+/// # let old = PasswordHash::compute(&Secret::from("mysecretpassword"), params)?;
+/// # let new = PasswordHash::compute(&Secret::from("mysecretpassword"), params)?;
 /// # let id: CustomerId = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
 /// # std::fs::write(&path, format!("{id}\tRon Swanson\tRon@Swanson.com\t{}\n", old.expose()))?;
 /// # let store = LineFile { path: path.clone(), writer: Mutex::new(()) };
@@ -105,32 +108,31 @@ use crate::password::PasswordHash;
 /// # assert!(store.replace_password_hash(&id, &old, &new).await?);
 /// # std::fs::remove_file(&path)?;
 /// # let gone = store.find_by_email("ron@swanson.com").await.expect_err("the file is gone");
-/// # assert_eq!(gone.to_string(), "the store could not tell");
+/// # assert_eq!(gone.to_string(), "the store is unavailable");
 /// # Ok(())
 /// # }
 /// ```
 pub trait CustomerStore: Send + Sync + 'static {
     /// Finds the customer who logs in with this e-mail and a password.
     ///
-    /// The address is as the client sent it: 1 to 254 bytes of any characters.
+    /// `email` is the address as the client sent it: 1 to 254 bytes of any characters.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store failed.
     fn find_by_email(
         &self,
         email: &str,
     ) -> impl Future<Output = Result<Option<StoredCustomer>, StoreError>> + Send;
 
-    /// Replaces a password hash by another one of the same password, if it still is `old`. Tells
-    /// whether it was.
+    /// Replaces a password hash if it still is `old`, and returns whether it did.
     ///
-    /// The comparison and the replacement are one step: the password may have been changed since
-    /// `old` was read, and the new password must win.
+    /// `new` is a hash of the same password. The comparison and the replacement are one step: the
+    /// password may have changed since `old` was read, and the changed password must be kept.
     ///
     /// # Errors
     ///
-    /// The store could not tell. The login that asked for it has succeeded all the same.
+    /// The store failed. The login that caused the replacement has succeeded regardless.
     fn replace_password_hash(
         &self,
         id: &CustomerId,

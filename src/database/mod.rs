@@ -1,4 +1,26 @@
-//! The SQLite file that customers, revocations and an application's own tables share.
+//! The SQLite database that customers, revocations and an application's own tables share.
+//!
+//! [`SqliteDatabase`] opens the file and serializes writers.
+//!
+//! # Example
+//!
+//! ```
+//! use tower_customer_auth::database::SqliteDatabase;
+//! use tower_customer_auth::store::SqliteCustomers;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let database = SqliteDatabase::open(":memory:").await?;
+//! let customers = SqliteCustomers::new(database.clone()).await?;
+//!
+//! // The application's own tables are in the same database.
+//! let pool = database.pool().clone();
+//! let create = sqlx::query("CREATE TABLE orders (id INTEGER PRIMARY KEY)");
+//! database.in_turn(async move { create.execute(&pool).await }).await?;
+//! # let _ = customers;
+//! # Ok(())
+//! # }
+//! ```
 
 mod migrations;
 
@@ -17,30 +39,11 @@ use tokio::time::timeout;
 
 pub(crate) use self::migrations::Migrations;
 
-/// SQLite file with one writer at a time.
+/// SQLite database with a queue of writers.
 ///
-/// SQLite lets waiting writers in by chance, and each of them keeps a connection of the pool
-/// meanwhile. So writers queue here, and one of them at a time has a connection. A clone is a handle
-/// to the same queue and pool.
-///
-/// # Example
-///
-/// ```
-/// use tower_customer_auth::database::SqliteDatabase;
-/// use tower_customer_auth::store::SqliteCustomers;
-///
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// let database = SqliteDatabase::open(":memory:").await?;
-/// let customers = SqliteCustomers::new(database.clone()).await?;
-///
-/// // The application's own tables are in the same file.
-/// let pool = database.pool().clone();
-/// let create = sqlx::query("CREATE TABLE orders (id INTEGER PRIMARY KEY)");
-/// database.in_turn(async move { create.execute(&pool).await }).await?;
-/// # Ok(())
-/// # }
-/// ```
+/// SQLite lets waiting writers in at random, and each of them holds a pool connection meanwhile.
+/// Here, writers wait in a queue without a connection, and one of them at a time writes. A clone is
+/// a handle to the same queue and pool. The [module page](self) has an example.
 #[derive(Clone)]
 pub struct SqliteDatabase {
     pool: SqlitePool,
@@ -48,21 +51,21 @@ pub struct SqliteDatabase {
 }
 
 impl SqliteDatabase {
-    /// Opens a file, and creates it if there is none. `:memory:` is a database that ends with the last
-    /// handle.
+    /// Opens a database file, and creates it if it does not exist.
     ///
-    /// The file is in WAL mode with `synchronous=FULL`, so what is committed is on the disk. A
-    /// connection of the pool, and the turn to write, are waited for 1 s each, a locked file 2 s.
+    /// `:memory:` is a database that lives until its last handle is dropped. A file is in WAL mode
+    /// with `synchronous=FULL`, so committed data is on disk. A caller waits at most 1 s for a pool
+    /// connection, at most 1 s for its turn to write, and at most 2 s for a locked file.
     ///
     /// # Errors
     ///
-    /// The file can't be opened or is no database. A path that is empty or begins with `file:` is
-    /// refused: SQLite takes the one for a temporary database and the other for a URI, so the data
-    /// would be elsewhere than the path says.
+    /// The file cannot be opened or is not a database. A path that is empty or begins with `file:`
+    /// is rejected: SQLite opens a temporary database for the former and parses the latter as a
+    /// URI, so the data would not be at the given path.
     ///
     /// # Security
     ///
-    /// The file is created with the rights that the process' umask leaves.
+    /// The process' umask determines the permissions of a new file.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, sqlx::Error> {
         let path = path.as_ref();
         if path.as_os_str().is_empty() || path.as_os_str().as_encoded_bytes().starts_with(b"file:")
@@ -78,8 +81,9 @@ impl SqliteDatabase {
             .busy_timeout(BUSY_TIMEOUT);
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = if path.as_os_str() == ":memory:" {
-            // Each connection to `:memory:` is a database of its own: exactly one, for ever. It is
-            // not tested before use either, because a caller who goes away during the test closes it.
+            // Each connection to `:memory:` is a separate database, so the pool has exactly one,
+            // forever. It is not tested before use either, because a caller that is dropped during
+            // the test closes it.
             pool.max_connections(1)
                 .min_connections(1)
                 .idle_timeout(None)
@@ -93,45 +97,45 @@ impl SqliteDatabase {
         Ok(Self::from_pool(pool))
     }
 
-    /// Creates a handle to a pool's database, with a new queue of writers.
+    /// Creates a handle to the database of a pool, with a new queue of writers.
     ///
-    /// Journal mode, durability and timeouts are the pool's own: [`open`](Self::open) says what they
-    /// should be. The acquire timeout of sqlx' default, 30 s, is too long for a login.
+    /// Journal mode, durability and timeouts are those of the pool: [`open`](Self::open) lists the
+    /// recommended ones. The default acquire timeout of sqlx, 30 s, is too long for a login.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
         Self { pool, turn: Arc::default() }
     }
 
-    /// Returns the pool, to read with.
+    /// Returns the pool, for reading.
     #[must_use]
     pub fn pool(&self) -> &SqlitePool {
         &self.pool
     }
 
-    /// Carries out work that writes, after the work before it, whether or not the caller waits.
+    /// Runs a write in its turn; it runs to its end even if the caller is dropped.
     ///
     /// # Errors
     ///
-    /// Those of the work; [`sqlx::Error::PoolTimedOut`] if its turn does not come within 1 s;
-    /// [`sqlx::Error::WorkerCrashed`] if the runtime ends.
+    /// The error of the write; [`sqlx::Error::PoolTimedOut`] if it does not get its turn within 1
+    /// s; [`sqlx::Error::WorkerCrashed`] if it panics or the runtime shuts down.
     pub async fn in_turn<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
     ) -> Result<T, sqlx::Error> {
         let turn = self.turn.clone();
-        // A dropped future doesn't take its statement back: sqlx' thread carries it out whenever the
-        // file lets it in, and by then a later change may have been acknowledged.
+        // Dropping a future does not cancel its statement: the thread of sqlx executes it when the
+        // file is unlocked, possibly after a later write has been acknowledged.
         let done = tokio::spawn(async move {
             let turn = timeout(ACQUIRE_TIMEOUT, turn.lock()).await;
             let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
             work.await
         });
-        // Neither panics nor is aborted, but by the end of the runtime.
+        // The write panicked, or the runtime is shutting down.
         done.await.map_err(|_| sqlx::Error::WorkerCrashed)?
     }
 }
 
-/// Waits for a start as no login would: the file is to be made, and the disk may be busy.
+/// Waits longer for the first connection than later callers do: the file may have to be created.
 async fn first_connection(pool: &SqlitePool) -> Result<(), sqlx::Error> {
     let mut tries = 0;
     loop {
@@ -151,10 +155,10 @@ impl fmt::Debug for SqliteDatabase {
     }
 }
 
-// Together well under the 5 s that the issuer gives a store.
+// The sum is below the 5 s that the issuer allows a store.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
-// SQLite has one writer at a time; more connections than this would only wait for it.
+// SQLite has one writer at a time; additional connections would only wait for it.
 const MAX_CONNECTIONS: u32 = 4;
-// Of the acquire timeout each.
+// Each waits for the acquire timeout.
 const MAX_FIRST_TRIES: u32 = 10;

@@ -19,7 +19,7 @@ use crate::revocation::Revocations;
 use crate::sign::TokenSigner;
 use crate::token::TokenForm;
 
-/// Settings of a [`TokenIssuer`].
+/// Builder for a [`TokenIssuer`].
 #[must_use]
 pub struct TokenIssuerBuilder {
     keys: KeyRing,
@@ -56,28 +56,29 @@ impl TokenIssuerBuilder {
         }
     }
 
-    /// Sets the grant that answers logins by password. Default: none, such logins are a 400.
+    /// Sets the grant for password logins. Default: none, password logins get a 400.
     pub fn password(mut self, grant: PasswordGrant) -> Self {
         self.password = Some(grant);
         self
     }
 
-    /// Sets the grant that answers logins by OpenID Connect (feature `oidc`). Default: none, such logins
-    /// are a 400.
+    /// Sets the grant for OpenID Connect logins (feature `oidc`). Default: none, these logins get a
+    /// 400.
     #[cfg(feature = "oidc")]
     pub fn oidc(mut self, grant: OidcGrant) -> Self {
         self.oidc = Some(grant);
         self
     }
 
-    /// Sets how long a token is good, 1 second to 366 days. Default: 24 hours, which is also what a
-    /// verifier takes by default.
+    /// Sets the lifetime of tokens, 1 s to 366 days. Default 24 hours.
+    ///
+    /// The default is also the maximum that a verifier accepts by default.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = Some(lifetime);
         self
     }
 
-    /// Sets the form of the tokens. Default: [`TokenForm::Compact`].
+    /// Sets the token form. Default [`TokenForm::Compact`].
     pub fn form(mut self, form: TokenForm) -> Self {
         self.form = Some(form);
         self
@@ -95,51 +96,58 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Sets the list that the verifiers of these tokens ask. Default: none, or the one by which an
-    /// OpenID Connect grant revokes.
+    /// Sets the revocation list of the verifiers. Default: none, or the list of the OpenID Connect
+    /// grant.
     ///
-    /// With it, a login whose customer's tokens are revoked while the password is being hashed (by a
-    /// change of that password, say) is refused with 403. And one that begins after a revocation but in
-    /// the same second waits until that second has ended, at most 1 s, because tokens of that second are
-    /// revoked. It takes no place of the hash queue meanwhile, its password or identity is looked up once
-    /// more at the end, and another revocation in that second refuses it. Where the clock doesn't reach
-    /// the end of the second within 1.25 s, because it was set back, the answer is 503.
+    /// With a list, a login whose customer's tokens are revoked while the password is being hashed
+    /// (by a password change, for example) is rejected with 403. A login that starts after a
+    /// revocation but in the same second waits until that second has ended, at most 1 s, because
+    /// tokens of that second are revoked. It takes no place in the hash queue meanwhile. At the end
+    /// its password or identity is looked up again, and another revocation in that second rejects
+    /// it. If the clock does not reach the end of the second within 1.25 s, because it was set
+    /// back, the response is 503.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
     }
 
-    /// Sets the clock of the tokens. Default: [`SystemClock`](crate::clock::SystemClock).
+    /// Sets the clock that dates tokens. Default [`SystemClock`](crate::clock::SystemClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = Some(clock);
         self
     }
 
-    /// Sets how long each call of the [`ClientAuthenticator`] and of the store may take, 1 ms to 60 s;
-    /// past that the answer is 503. Default: 5 s.
+    /// Sets the timeout of calls to the store and the client authenticator, 1 ms to 60 s. Default 5
+    /// s.
+    ///
+    /// It applies to each call. When it expires, the response is 503.
     pub fn store_timeout(mut self, timeout: Duration) -> Self {
         self.store_timeout = timeout;
         self
     }
 
-    /// Sets how long the body of a request may take to arrive, 1 ms to 60 s; past that the answer is
-    /// 408. Default: 10 s.
+    /// Sets the timeout for receiving a request body, 1 ms to 60 s. Default 10 s.
+    ///
+    /// When it expires, the response is 408.
     pub fn body_timeout(mut self, timeout: Duration) -> Self {
         self.body_timeout = timeout;
         self
     }
 
-    /// Creates the issuer.
+    /// Builds the issuer.
     ///
     /// # Errors
     ///
     /// - [`ConfigError::NoGrants`] without a grant,
-    /// - [`ConfigError::DifferentRevocations`] where the OpenID Connect grant revokes by another list,
-    /// - [`ConfigError::NoSigningKey`] for a ring that only verifies,
-    /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
+    /// - [`ConfigError::DifferentRevocations`] if the OpenID Connect grant uses another revocation
+    ///   list,
+    /// - [`ConfigError::NoSigningKey`] for a key ring without a signing key,
+    /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a signing key that has an
+    ///   id,
     /// - [`ConfigError::Empty`] for an empty audience or issuer,
-    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key that is not for HS256,
-    /// - [`ConfigError::DurationOutOfRange`] for a duration outside its bounds.
+    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a signing key that is
+    ///   not for HS256,
+    /// - [`ConfigError::DurationOutOfRange`] for a duration out of range.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
         #[cfg(feature = "oidc")]
         let linking = self.linking_revocations()?;
@@ -184,8 +192,9 @@ impl TokenIssuerBuilder {
 
 #[cfg(feature = "oidc")]
 impl TokenIssuerBuilder {
-    /// The list by which the OpenID Connect grant revokes. The signer has to know it: the login that links
-    /// a customer gets a token in the very second whose tokens it has revoked.
+    /// Returns the revocation list of the OpenID Connect grant. The signer needs it: a login that
+    /// links a customer gets a token in the same second in which it has revoked the customer's
+    /// tokens.
     fn linking_revocations(&self) -> Result<Option<Revocations>, ConfigError> {
         let linking = self.oidc.as_ref().and_then(OidcGrant::revocations);
         match (linking, &self.revocations) {

@@ -1,4 +1,4 @@
-//! Who may ask for customer tokens at all.
+//! Authentication of the clients that request customer tokens.
 
 use std::fmt;
 use std::future::Future;
@@ -13,25 +13,25 @@ use zeroize::Zeroizing;
 use crate::customer::StoreError;
 use crate::issuer::BoxFuture;
 
-/// What a [`ClientAuthenticator`] says of an access token.
+/// Decision of a [`ClientAuthenticator`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientDecision {
-    /// The token is good.
+    /// The access token is valid.
     Accepted,
-    /// The token is unknown, expired or revoked: 401.
+    /// The access token is unknown, expired or revoked: the response is 401.
     Refused,
 }
 
-/// Judge of the access tokens in `Authorization: Bearer`: which programs may ask for customer tokens.
+/// Authenticator of clients by the access token in `Authorization: Bearer`.
 ///
-/// `Ok` is a judgement; `Err` says that there can be none at the moment, and is answered with 503 and
-/// `Retry-After`, never with 401. The issuer waits 5 s by default, and answers 503 after that. A panic
-/// is not caught.
+/// `Ok` is a decision. `Err` means that none could be made, and is answered with 503 and
+/// `Retry-After`, never with 401. The issuer gives each call 5 s by default and answers 503 after
+/// that. A panic is not caught.
 ///
 /// # Security
 ///
-/// Tokens are compared in constant time, or looked up by a hash of them.
+/// Compare access tokens in constant time, or look them up by a hash.
 ///
 /// # Example
 ///
@@ -40,7 +40,7 @@ pub enum ClientDecision {
 /// use tower_customer_auth::issuer::ClientDecision;
 /// use tower_customer_auth::customer::StoreError;
 ///
-/// /// Takes any token that starts so, as a test would.
+/// /// Accepts every token with this prefix, for tests.
 /// struct Prefix(&'static str);
 ///
 /// impl ClientAuthenticator for Prefix {
@@ -54,11 +54,13 @@ pub enum ClientDecision {
 /// }
 /// ```
 pub trait ClientAuthenticator: Send + Sync + 'static {
-    /// Judges an access token: one or more printable ASCII characters without spaces.
+    /// Decides whether to accept an access token.
+    ///
+    /// `bearer` is one or more printable ASCII characters without spaces.
     ///
     /// # Errors
     ///
-    /// There is no telling now.
+    /// The decision could not be made.
     fn authenticate(
         &self,
         bearer: &str,
@@ -74,13 +76,14 @@ impl<C: ClientAuthenticator> ClientAuthenticator for Arc<C> {
     }
 }
 
-/// A fixed list of access tokens, for a program whose clients are known when it starts.
+/// Client authenticator with a fixed list of access tokens.
 ///
 /// Only hashes of the tokens are kept. Each request is compared with all of them, in constant time.
 ///
 /// # Security
 ///
-/// Use random tokens of at least 16 bytes; this is not checked. With an empty list every request is refused.
+/// Use random tokens of at least 16 bytes; this is not checked. With an empty list, every request
+/// is rejected.
 ///
 /// # Example
 ///
@@ -96,10 +99,10 @@ pub struct StaticBearer {
 }
 
 impl StaticBearer {
-    /// Creates a list.
+    /// Creates an authenticator that accepts these tokens.
     #[must_use]
     pub fn new<T: AsRef<[u8]>>(tokens: impl IntoIterator<Item = T>) -> Self {
-        // Digests have one length, so that a comparison doesn't tell the length of an entry either.
+        // Digests have equal length, so a comparison does not reveal the length of an entry.
         let digests = tokens.into_iter().map(|token| Sha256::digest(token).into()).collect();
         Self { digests }
     }
@@ -122,7 +125,7 @@ impl fmt::Debug for StaticBearer {
     }
 }
 
-/// A [`ClientAuthenticator`] whose type is forgotten, so that only bodies are generic.
+/// Object-safe twin of [`ClientAuthenticator`].
 pub(super) trait DynClientAuthenticator: Send + Sync {
     fn authenticate(
         self: Arc<Self>,
@@ -145,7 +148,7 @@ mod tests {
 
     use super::*;
 
-    fn judge(clients: &StaticBearer, bearer: &str) -> Option<ClientDecision> {
+    fn decide(clients: &StaticBearer, bearer: &str) -> Option<ClientDecision> {
         ClientAuthenticator::authenticate(clients, bearer).now_or_never()?.ok()
     }
 
@@ -160,10 +163,10 @@ mod tests {
             ("first-token2", ClientDecision::Refused),
             ("", ClientDecision::Refused),
         ] {
-            assert_eq!(judge(&clients, bearer), Some(decision), "{bearer}");
+            assert_eq!(decide(&clients, bearer), Some(decision), "{bearer}");
         }
-        let nobody = StaticBearer::new([""; 0]);
-        assert_eq!(judge(&nobody, "first-token"), Some(ClientDecision::Refused));
+        let empty = StaticBearer::new([""; 0]);
+        assert_eq!(decide(&empty, "first-token"), Some(ClientDecision::Refused));
     }
 
     #[test]

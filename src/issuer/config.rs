@@ -1,4 +1,4 @@
-//! What every request is answered by, shared by all clones of an issuer.
+//! Configuration shared by all clones of an issuer.
 
 use std::sync::Arc;
 use std::time::Duration;

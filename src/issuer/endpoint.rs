@@ -1,4 +1,4 @@
-//! What a request asks for, by its method.
+//! Dispatch by method.
 
 use http::HeaderValue;
 use http::Method;
@@ -8,7 +8,7 @@ use crate::issuer::response::Refusal;
 /// Operation of the service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Endpoint {
-    /// `POST`: a token for a login.
+    /// `POST`: issue a token for a login.
     IssueToken,
 }
 

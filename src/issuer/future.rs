@@ -1,4 +1,4 @@
-//! One request on its way: client, body, grant.
+//! The response future: authenticate the client, read the body, run the grant.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -38,7 +38,7 @@ use crate::telemetry;
 pin_project! {
     /// Response future of [`TokenIssuer`](crate::TokenIssuer).
     ///
-    /// Dropping it abandons the request: a password that waits to be hashed is not hashed any more.
+    /// Dropping it cancels the request: a password that is still queued is not hashed.
     pub struct IssuerFuture<B> {
         config: Arc<Config>,
         #[pin]
@@ -49,19 +49,20 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<B> {
-        Authenticating { judged: Boxed<Result<(), Refusal>>, request: Option<Request<B>> },
+        Authenticating { authentication: Boxed<Result<(), Refusal>>, request: Option<Request<B>> },
         Reading { #[pin] body: B, reading: Reading },
-        Granting { granted: Boxed<Response<IssuerBody>> },
+        Granting { response: Boxed<Response<IssuerBody>> },
         Answered { response: Option<Response<IssuerBody>> },
     }
 }
 
-/// A future of the store's or the authenticator's, whose type is forgotten so that only the body is
-/// generic. Two boxes a login are nothing beside its hash; the body itself is never boxed, and so
-/// needs to be neither `Send` nor `'static`.
+/// A boxed future of the store or the authenticator.
 ///
-/// The mutex is never locked: `get_mut` goes around it. It makes a future `Sync` that is only `Send`,
-/// so that ours is, without asking it of every store.
+/// It makes `IssuerFuture` generic over the body only. Two boxes per login are cheap compared to
+/// its hash. The body itself is not boxed, so it needs to be neither `Send` nor `'static`.
+///
+/// The mutex is never locked, only accessed by `get_mut`. It makes a future `Sync` that is only
+/// `Send`, so that `IssuerFuture` is `Sync` without requiring it of every store.
 struct Boxed<T>(Mutex<BoxFuture<'static, T>>);
 
 impl<T> Boxed<T> {
@@ -74,9 +75,9 @@ impl<T> Boxed<T> {
     }
 }
 
-/// A body that is being read, and when it must have come.
+/// A body that is being read, with its deadline.
 struct Reading {
-    // Wiped when dropped, so it must not be moved while it grows: see `new`.
+    // Zeroized on drop, so it must not reallocate while it grows: see `new`.
     bytes: Zeroizing<Vec<u8>>,
     deadline: Pin<Box<Sleep>>,
 }
@@ -84,25 +85,25 @@ struct Reading {
 impl<B: Body> IssuerFuture<B> {
     pub(super) fn authenticating(
         config: Arc<Config>,
-        judged: BoxFuture<'static, Result<ClientDecision, StoreError>>,
+        authentication: BoxFuture<'static, Result<ClientDecision, StoreError>>,
         request: Request<B>,
     ) -> Self {
         let limit = config.logins.store_timeout;
-        let judged = Boxed::new(async move {
-            match timeout(limit, judged).await {
+        let authentication = Boxed::new(async move {
+            match timeout(limit, authentication).await {
                 Ok(Ok(ClientDecision::Accepted)) => Ok(()),
                 Ok(Ok(ClientDecision::Refused)) => Err(Refusal::Client),
                 Ok(Err(error)) => {
-                    telemetry::fault("the client authenticator could not tell", &error);
+                    telemetry::fault("the client authenticator failed", &error);
                     Err(Refusal::Fault)
                 }
                 Err(elapsed) => {
-                    telemetry::fault("the client authenticator has not answered", &elapsed);
+                    telemetry::fault("the client authenticator timed out", &elapsed);
                     Err(Refusal::Fault)
                 }
             }
         });
-        let state = State::Authenticating { judged, request: Some(request) };
+        let state = State::Authenticating { authentication, request: Some(request) };
         Self { config, state }
     }
 
@@ -118,16 +119,16 @@ impl<B: Body> Future for IssuerFuture<B> {
         let mut this = self.project();
         loop {
             let next = match this.state.as_mut().project() {
-                StateProj::Authenticating { judged, request } => {
-                    let judged = ready!(judged.poll(cx));
+                StateProj::Authenticating { authentication, request } => {
+                    let authentication = ready!(authentication.poll(cx));
                     let request = request.take().expect("IssuerFuture polled after completion");
-                    judged.and_then(|()| read(this.config, request))
+                    authentication.and_then(|()| read(this.config, request))
                 }
                 StateProj::Reading { body, reading } => {
                     ready!(reading.poll(body, cx)).and_then(|()| grant(this.config, &reading.bytes))
                 }
-                StateProj::Granting { granted } => {
-                    Ok(State::Answered { response: Some(ready!(granted.poll(cx))) })
+                StateProj::Granting { response } => {
+                    Ok(State::Answered { response: Some(ready!(response.poll(cx))) })
                 }
                 StateProj::Answered { response } => {
                     let response = response.take().expect("IssuerFuture polled after completion");
@@ -160,13 +161,13 @@ fn read<B: Body>(config: &Config, request: Request<B>) -> Result<State<B>, Refus
 fn grant<B>(config: &Arc<Config>, body: &[u8]) -> Result<State<B>, Refusal> {
     let login = request::login(body, config.logins.mechanisms())?;
     let config = Arc::clone(config);
-    let granted = Boxed::new(async move {
+    let response = Boxed::new(async move {
         match config.logins.log_in(login).await {
             Ok(token) => response::issued(&token),
             Err(refusal) => refusal.answer(),
         }
     });
-    Ok(State::Granting { granted })
+    Ok(State::Granting { response })
 }
 
 impl Reading {
@@ -175,7 +176,7 @@ impl Reading {
         if request::declares_too_much(headers) || hint.lower() > MAX_BODY_LEN as u64 {
             return Err(Refusal::TooLarge);
         }
-        // All the room it may need at once: a vector that grows leaves copies of a password behind.
+        // The full capacity at once: reallocation would leave copies of a password in memory.
         let room = hint.exact().and_then(|len| usize::try_from(len).ok()).unwrap_or(MAX_BODY_LEN);
         Ok(Self {
             bytes: Zeroizing::new(Vec::with_capacity(room)),
@@ -194,14 +195,14 @@ impl Reading {
                 return Poll::Ready(Ok(()));
             };
             let frame = frame.map_err(|_| Refusal::Broken)?;
-            // Trailers mean nothing here.
+            // Trailers are ignored.
             if let Ok(data) = frame.into_data() {
                 self.append(data)?;
             }
             frames += 1;
             if frames == FRAMES_A_POLL {
-                // A body without end may consist of empty frames that are always ready. The deadline
-                // must have its turn, and so must other tasks.
+                // An endless body may consist of empty frames that are always ready. Yield, so that
+                // the deadline and other tasks are polled.
                 cx.waker().wake_by_ref();
                 break;
             }

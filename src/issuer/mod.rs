@@ -1,8 +1,30 @@
-//! The service that answers `POST /v2/customers/tokens`.
+//! The token service: answers `POST /v2/customers/tokens` with a customer token.
 //!
-//! [`TokenIssuer`] has the table of answers, and an example. It takes logins by e-mail and password
-//! ([`PasswordGrant`]), by an OpenID Connect code (`OidcGrant`, feature `oidc`), or both, from the
-//! programs that a [`ClientAuthenticator`] accepts.
+//! [`TokenIssuer`] accepts logins by e-mail and password ([`PasswordGrant`]), by an OpenID Connect
+//! code (`OidcGrant`, feature `oidc`), or both, from clients that a [`ClientAuthenticator`]
+//! accepts. Its documentation lists all responses.
+//!
+//! # Example
+//!
+//! An issuer with password logins, mounted in an axum router:
+//!
+//! ```
+//! use axum::Router;
+//! use tower_customer_auth::ConfigError;
+//! use tower_customer_auth::CustomerStore;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::PasswordGrant;
+//! use tower_customer_auth::StaticBearer;
+//! use tower_customer_auth::TokenIssuer;
+//!
+//! fn app(keys: KeyRing, customers: impl CustomerStore) -> Result<Router, ConfigError> {
+//!     let clients = StaticBearer::new(["b7UrM0Kp2dZf4QhW"]);
+//!     let issuer = TokenIssuer::builder(keys, clients)
+//!         .password(PasswordGrant::new(customers))
+//!         .build()?;
+//!     Ok(Router::new().route_service("/v2/customers/tokens", issuer))
+//! }
+//! ```
 
 mod builder;
 mod client;
@@ -32,5 +54,5 @@ pub use self::service::TokenIssuer;
 pub use crate::wire::JsonBody as IssuerBody;
 pub use crate::wire::bearer_token;
 
-/// A future whose type is forgotten.
+/// A boxed future.
 type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

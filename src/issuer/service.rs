@@ -1,4 +1,4 @@
-//! The service: one configuration, and a future for each request.
+//! The service: a shared configuration, and a future for each request.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -24,45 +24,44 @@ use crate::sign::IssuedToken;
 use crate::sign::SignError;
 use crate::wire::bearer_token;
 
-/// Service that answers `POST /v2/customers/tokens` with a customer's token.
+/// Service that answers `POST /v2/customers/tokens` with a customer token.
 ///
-/// It never fails, is always ready, and takes any request body; routing by path is its user's. A clone
-/// is a handle to the same issuer. The first row that applies decides:
+/// It never returns an error, is always ready, and takes any request body. Route by path outside
+/// it. A clone is a handle to the same issuer. The first matching row decides:
 ///
-/// | what | answer |
+/// | request | response |
 /// |---|---|
-/// | bearer token missing, twice, unknown | 401 `Unable to validate access token`, `WWW-Authenticate: Bearer` |
-/// | another method | 405, `Allow: POST` |
-/// | declared over 16 KiB | 413 |
-/// | not `application/json` in UTF-8, or no type | 415 |
-/// | over 16 KiB as it arrives | 413 |
-/// | body not there after 10 s | 408 |
-/// | bad JSON, a member twice, a field missing, empty or wrong, an unknown mechanism | 400, one error a field |
-/// | wrong password, unknown e-mail, no password | 403, one and the same, after the same time |
-/// | a code that the provider refuses or that was tried before, an ID token that is not acceptable, a redirect URI of no profile, an e-mail that is taken where that is not allowed | 403, the same |
-/// | more logins at once than can be hashed, or than a provider may have in flight; a store that can't tell or takes 5 s; a provider that is down, takes 5 s, or answers with what can't be read | 503, `Retry-After` |
+/// | bearer token missing, repeated or rejected | 401 `Unable to validate access token`, `WWW-Authenticate: Bearer` |
+/// | method other than POST | 405, `Allow: POST` |
+/// | declared length over 16 KiB | 413 |
+/// | content type missing or not `application/json` in UTF-8 | 415 |
+/// | body over 16 KiB | 413 |
+/// | body not received within 10 s | 408 |
+/// | invalid JSON, duplicate member, field missing, empty or invalid, unknown mechanism | 400, one error for each field |
+/// | wrong password, unknown e-mail, no password | 403, the same response after the same time |
+/// | code rejected by the provider or used before, invalid ID token, unregistered redirect URI, e-mail already taken where the policy forbids it | 403, the same response |
+/// | hash queue full, too many logins in flight at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
-/// 401 is about the bearer token alone, because the common SDKs renew theirs and repeat on every 401.
-/// A login without `authentication_mechanism` is one by password, as old SDKs send it. Every answer is
-/// JSON, is kept by no cache, and echoes nothing of the request. In the second in which the customer's
-/// tokens were [revoked](TokenIssuerBuilder::revocations), the token comes when that second has ended.
-/// CORS belongs outside of it:
-/// preflights carry no bearer token.
-///
-/// # Security
-///
-/// A wrong password, an unknown e-mail, a customer without a password and a password of over 1 024
-/// bytes are told apart by nothing: not by the answer's bytes, and not by time, since each costs one
-/// look-up and one hash with today's parameters. One difference is left: a customer whose hash was
-/// made with other parameters takes as long as those say, until the next login replaces the hash.
-///
-/// There is no limit yet to how often a password may be guessed, beyond what the machine can hash.
+/// 401 concerns the bearer token only, because the common SDKs renew it and retry on every 401. A
+/// login without `authentication_mechanism` is a password login, as old SDKs send it. Every
+/// response is JSON, is not cacheable, and echoes nothing of the request. In the second in which a
+/// customer's tokens were [revoked](TokenIssuerBuilder::revocations), the response is sent when
+/// that second has ended. Apply CORS outside the service: preflights carry no bearer token.
 ///
 /// # Panics
 ///
-/// Its future, outside a tokio runtime with the timer enabled. A panic of a store or a
+/// The future panics outside a tokio runtime with the timer enabled. A panic of a store or a
 /// [`ClientAuthenticator`] is not caught.
+///
+/// # Security
+///
+/// A wrong password, an unknown e-mail, a customer without a password and a password of more than
+/// 1024 bytes are indistinguishable: the responses are identical, and each takes one lookup and one
+/// hash with the current parameters. One difference remains: a customer whose hash has other
+/// parameters takes as long as those require, until the next login replaces the hash.
+///
+/// The rate of password guesses is not limited yet, beyond what the machine can hash.
 ///
 /// # Example
 ///
@@ -96,7 +95,8 @@ use crate::wire::bearer_token;
 ///
 /// let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
 /// let clients = StaticBearer::new(["b7UrM0Kp2dZf4QhW"]);
-/// let issuer = TokenIssuer::builder(keys, clients).password(PasswordGrant::new(customers)).build()?;
+/// let passwords = PasswordGrant::new(customers);
+/// let issuer = TokenIssuer::builder(keys, clients).password(passwords).build()?;
 ///
 /// let login = r#"{"data":{"type":"token","email":"ron@swanson.com","password":"wrong"}}"#;
 /// let request = Request::post("/v2/customers/tokens")
@@ -112,7 +112,9 @@ use crate::wire::bearer_token;
 pub struct TokenIssuer(Arc<Config>);
 
 impl TokenIssuer {
-    /// Starts an issuer that signs with the newest of `keys`, for the programs that `clients` takes.
+    /// Returns a builder for an issuer that signs with the newest key of `keys`.
+    ///
+    /// `clients` decides which clients may request tokens.
     pub fn builder(keys: KeyRing, clients: impl ClientAuthenticator) -> TokenIssuerBuilder {
         TokenIssuerBuilder::new(keys, clients)
     }
@@ -121,23 +123,21 @@ impl TokenIssuer {
         Self(Arc::new(config))
     }
 
-    /// Issues a token without HTTP, for a customer whom the program knows to be the one: the same
-    /// token that a login gets.
+    /// Issues a token without HTTP, the same as for a login.
     ///
-    /// A name so long that no verifier would take the token is left out of it, because a customer who
-    /// has chosen one must be able to log in.
+    /// The caller has authenticated the customer. A name that is too long for a token is omitted,
+    /// so that a customer with such a name can log in.
     ///
-    /// This does not wait, as a login does: in the second in which the customer's tokens were revoked
-    /// there is no token. Try again from `valid_from` on, when it is certain once more that the customer
-    /// is the one.
+    /// Unlike a login, this does not wait: in the second in which the customer's tokens were
+    /// revoked it returns an error. Authenticate again and retry from `valid_from` on.
     ///
     /// # Errors
     ///
-    /// - [`SignError::NotYet`] in the second in which the customer's tokens were revoked, by the list of
-    ///   [`TokenIssuerBuilder::revocations`],
-    /// - [`SignError::Revoked`] if they are revoked until later than now,
-    /// - the others if the key ring has no key left that signs tokens of this form, or the machine no
-    ///   randomness.
+    /// - [`SignError::NotYet`] in the second in which the customer's tokens were revoked, by the
+    ///   list of [`TokenIssuerBuilder::revocations`],
+    /// - [`SignError::Revoked`] if the tokens are revoked until a later time than now,
+    /// - the other variants if no key of the ring signs tokens of this form, or the operating
+    ///   system provides no random bytes.
     pub fn issue(&self, customer: &Customer) -> Result<IssuedToken, SignError> {
         let logins = &self.0.logins;
         logins.issue_at(customer, logins.signer.now())
@@ -157,8 +157,8 @@ impl<B: Body> Service<Request<B>> for TokenIssuer {
         let Some(bearer) = bearer_token(request.headers()) else {
             return IssuerFuture::answered(Arc::clone(&self.0), Refusal::Client.answer());
         };
-        let judged = self.0.clients.clone().authenticate(Zeroizing::new(bearer.to_owned()));
-        IssuerFuture::authenticating(Arc::clone(&self.0), judged, request)
+        let authentication = self.0.clients.clone().authenticate(Zeroizing::new(bearer.to_owned()));
+        IssuerFuture::authenticating(Arc::clone(&self.0), authentication, request)
     }
 }
 

@@ -1,4 +1,4 @@
-//! The body of an answer: the inner service's, or that of a refusal.
+//! Response body: the inner service's, or that of a rejection.
 
 use std::pin::Pin;
 use std::task::Context;
@@ -24,8 +24,8 @@ pin_project! {
     #[project = KindProj]
     enum Kind<B> {
         Inner { #[pin] body: B },
-        // Empty once it has been read.
-        Refused { json: Bytes },
+        // Empty after it has been read.
+        Rejected { json: Bytes },
     }
 }
 
@@ -34,8 +34,8 @@ impl<B> AuthBody<B> {
         Self { kind: Kind::Inner { body } }
     }
 
-    pub(super) const fn refused(json: Bytes) -> Self {
-        Self { kind: Kind::Refused { json } }
+    pub(super) const fn rejected(json: Bytes) -> Self {
+        Self { kind: Kind::Rejected { json } }
     }
 }
 
@@ -52,8 +52,8 @@ where
     ) -> Poll<Option<Result<Frame<B::Data>, B::Error>>> {
         match self.project().kind.project() {
             KindProj::Inner { body } => body.poll_frame(cx),
-            KindProj::Refused { json } if json.is_empty() => Poll::Ready(None),
-            KindProj::Refused { json } => {
+            KindProj::Rejected { json } if json.is_empty() => Poll::Ready(None),
+            KindProj::Rejected { json } => {
                 let data = std::mem::take(json).into();
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
@@ -63,14 +63,14 @@ where
     fn is_end_stream(&self) -> bool {
         match &self.kind {
             Kind::Inner { body } => body.is_end_stream(),
-            Kind::Refused { json } => json.is_empty(),
+            Kind::Rejected { json } => json.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match &self.kind {
             Kind::Inner { body } => body.size_hint(),
-            Kind::Refused { json } => SizeHint::with_exact(json.len() as u64),
+            Kind::Rejected { json } => SizeHint::with_exact(json.len() as u64),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What every request is judged by, shared by all clones of a service.
+//! Configuration shared by all clones of a service.
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,19 +13,19 @@ use super::CUSTOMER_TOKEN;
 use super::headers::IdentityHeaders;
 use crate::layer::Rejection;
 use crate::layer::RejectionKind;
-use crate::layer::rejection::Terms;
+use crate::layer::rejection::RejectionSettings;
 use crate::verify::Verifier;
-use crate::wire::CallMarks;
 use crate::wire::NO_STORE;
+use crate::wire::RequestMeta;
 
-/// Builder of the answer to a refused request; every closure
-/// `Fn(&Rejection) -> Response<Bytes>` is one.
+/// Builder of the response to a rejected request.
 ///
-/// [`Rejection::to_response`] gives the layer's own answer, to add to or to leave. To each answer
-/// the layer adds the [`Rejection`], in its extensions, and `Cache-Control: no-store` where the
-/// answer has no `Cache-Control`: a cache in front must not serve a refusal to other callers.
+/// It is implemented for every closure `Fn(&Rejection) -> Response<Bytes>`.
+/// [`Rejection::to_response`] returns the default response, as a starting point. To each response
+/// the layer adds the [`Rejection`], as an extension, and `Cache-Control: no-store` unless
+/// `Cache-Control` is set: a cache in front must not serve a rejection to other callers.
 pub trait RejectionResponse: Send + Sync + 'static {
-    /// Builds the answer.
+    /// Builds the response.
     fn response(&self, rejection: &Rejection) -> Response<Bytes>;
 }
 
@@ -52,7 +52,7 @@ pub(super) struct Config {
     pub(super) headers: IdentityHeaders,
     pub(super) strip_token: bool,
     pub(super) preflights: bool,
-    pub(super) terms: Terms,
+    pub(super) settings: RejectionSettings,
     pub(super) rejection_response: Arc<dyn RejectionResponse>,
 }
 
@@ -64,16 +64,16 @@ impl Config {
             headers: IdentityHeaders { token: CUSTOMER_TOKEN, forward_as: None },
             strip_token: false,
             preflights: true,
-            terms: Terms { status: StatusCode::UNAUTHORIZED, grpc: None },
+            settings: RejectionSettings { status: StatusCode::UNAUTHORIZED, grpc: None },
             rejection_response: Arc::new(Rejection::to_response),
         }
     }
 
-    pub(super) fn reject(&self, kind: RejectionKind, request: CallMarks<'_>) -> Rejection {
-        Rejection::new(kind, self.terms, request)
+    pub(super) fn reject(&self, kind: RejectionKind, request: RequestMeta<'_>) -> Rejection {
+        Rejection::new(kind, self.settings, request)
     }
 
-    /// Builds the answer to a refused request, with its reason in the extensions.
+    /// Builds the response to a rejected request, with the reason in its extensions.
     pub(super) fn refuse(&self, rejection: Rejection) -> Response<Bytes> {
         let mut response = self.rejection_response.response(&rejection);
         response.headers_mut().entry(CACHE_CONTROL).or_insert(NO_STORE);
@@ -90,16 +90,15 @@ impl fmt::Debug for Config {
             .field("headers", &self.headers)
             .field("strip_token", &self.strip_token)
             .field("preflights", &self.preflights)
-            .field("terms", &self.terms)
+            .field("settings", &self.settings)
             .finish_non_exhaustive()
     }
 }
 
-/// Mark on a request that the layer passed without identity, in its extensions.
+/// Request extension set when the layer lets a request through unauthenticated.
 ///
-/// With it a handler can tell "nobody in particular" from "no layer", and refuse as
-/// [`required`](crate::CustomerAuthLayer::required) would. The extractors for axum do so by
-/// themselves.
+/// With it, a handler can tell an anonymous request from a missing layer, and reject it as
+/// [`required`](crate::CustomerAuthLayer::required) would. The extractors for axum do this.
 #[derive(Clone)]
 pub struct NoIdentity(Arc<Config>);
 
@@ -108,7 +107,7 @@ impl NoIdentity {
         Self(Arc::clone(config))
     }
 
-    /// Builds the layer's answer to this request without a token.
+    /// Builds the response to a request without a token.
     #[must_use]
     pub fn refuse(&self, request: &Parts) -> Response<Bytes> {
         self.0.refuse(self.0.reject(RejectionKind::MissingToken, request.into()))

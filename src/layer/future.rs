@@ -1,4 +1,4 @@
-//! The answer on its way: the inner service's, or a refusal that is ready at once.
+//! Response future: the inner service's, or a rejection that is ready at once.
 
 use std::fmt;
 use std::future::Future;
@@ -25,7 +25,7 @@ pin_project! {
     #[project = KindProj]
     enum Kind<F> {
         Inner { #[pin] future: F },
-        Refused { response: Option<Response<Bytes>> },
+        Rejected { response: Option<Response<Bytes>> },
     }
 }
 
@@ -34,8 +34,8 @@ impl<F> ResponseFuture<F> {
         Self { kind: Kind::Inner { future } }
     }
 
-    pub(super) const fn refused(response: Response<Bytes>) -> Self {
-        Self { kind: Kind::Refused { response: Some(response) } }
+    pub(super) const fn rejected(response: Response<Bytes>) -> Self {
+        Self { kind: Kind::Rejected { response: Some(response) } }
     }
 }
 
@@ -50,9 +50,9 @@ where
             KindProj::Inner { future } => {
                 ready!(future.poll(cx)).map(|response| response.map(AuthBody::inner))
             }
-            KindProj::Refused { response } => {
+            KindProj::Rejected { response } => {
                 let response = response.take().expect("ResponseFuture polled after completion");
-                Ok(response.map(AuthBody::refused))
+                Ok(response.map(AuthBody::rejected))
             }
         })
     }

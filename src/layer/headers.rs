@@ -1,77 +1,81 @@
-//! The headers that say who is asking: the token's, and the one that is forwarded.
+//! The identity headers: the one with the token, and the one that is forwarded.
 
 use http::HeaderMap;
 use http::HeaderName;
 use http::HeaderValue;
 use http::header::CONNECTION;
 
-/// The names of the two headers.
+/// Names of the two headers.
 #[derive(Clone, Debug)]
 pub(super) struct IdentityHeaders {
     pub(super) token: HeaderName,
     pub(super) forward_as: Option<HeaderName>,
 }
 
-/// How often a request has the token's header.
-pub(super) enum Lines<'a> {
-    None,
-    One(&'a HeaderValue),
-    Several,
+/// The token header of a request, by how often it occurs.
+pub(super) enum TokenHeader<'a> {
+    Missing,
+    Single(&'a HeaderValue),
+    Repeated,
 }
 
-/// What one walk along the headers of a request finds.
-pub(super) struct Found<'a> {
-    pub(super) token: Lines<'a>,
-    pub(super) foreign: Foreign,
+/// Result of one pass over the headers of a request.
+pub(super) struct Scan<'a> {
+    pub(super) token: TokenHeader<'a>,
+    pub(super) untrusted: Untrusted,
 }
 
-/// What a client may not hand to the inner service.
+/// Client input that must not reach the inner service.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Foreign {
-    /// A header that is, or may be read as, one of ours.
+pub(super) struct Untrusted {
+    /// A header that is an identity header, or may be read as one.
     headers: bool,
-    /// `Connection` names one of ours.
+    /// `Connection` lists an identity header.
     connection: bool,
 }
 
 impl IdentityHeaders {
-    /// Finds the token and marks every line of it sensitive (a dry run passes several on).
+    /// Finds the token and marks each occurrence sensitive (a dry run passes several on).
     ///
-    /// One walk finds everything: to hash a name as long as the token's takes longer than to pass
-    /// by the dozen headers that a request has.
-    pub(super) fn find<'a>(&self, headers: &'a mut HeaderMap) -> Found<'a> {
+    /// One pass finds everything: hashing a name as long as the token's takes longer than comparing
+    /// the lengths of the dozen headers of a typical request.
+    pub(super) fn scan<'a>(&self, headers: &'a mut HeaderMap) -> Scan<'a> {
         let names = self.names();
-        let mut token = Lines::None;
-        let mut foreign = Foreign::default();
+        let mut token = TokenHeader::Missing;
+        let mut untrusted = Untrusted::default();
         for (name, value) in headers.iter_mut() {
             let name = name.as_str();
-            // Nearly every header leaves here.
+            // Most headers are skipped here.
             if !names.lengths.contains(&name.len()) {
                 continue;
             }
             if name == names.token {
                 value.set_sensitive(true);
-                token = if let Lines::None = token { Lines::One(value) } else { Lines::Several };
+                token = if let TokenHeader::Missing = token {
+                    TokenHeader::Single(value)
+                } else {
+                    TokenHeader::Repeated
+                };
             } else if name == CONNECTION_NAME {
-                foreign.connection |= names.are_listed(value);
+                untrusted.connection |= names.are_listed_in(value);
             }
-            foreign.headers |= names.keep_out(name);
+            untrusted.headers |= names.must_be_removed(name);
         }
-        Found { token, foreign }
+        Scan { token, untrusted }
     }
 
-    /// Removes what was found.
-    pub(super) fn remove(&self, foreign: Foreign, headers: &mut HeaderMap) {
+    /// Removes the untrusted input that was found.
+    pub(super) fn remove(&self, untrusted: Untrusted, headers: &mut HeaderMap) {
         let names = self.names();
-        if foreign.headers {
-            // Collected first, so that hundreds of spellings take hundreds of steps and no more.
-            let found = headers.keys().filter(|name| names.keep_out(name.as_str()));
+        if untrusted.headers {
+            // Collected first: one pass, however many spellings there are.
+            let found = headers.keys().filter(|name| names.must_be_removed(name.as_str()));
             let found: Vec<HeaderName> = found.cloned().collect();
             for name in found {
                 headers.remove(name);
             }
         }
-        if foreign.connection {
+        if untrusted.connection {
             names.clean_connection(headers);
         }
     }
@@ -86,26 +90,28 @@ impl IdentityHeaders {
 
 const CONNECTION_NAME: &str = "connection";
 
-/// The two names as texts, taken once a request: for each header it would cost more than the rest.
+/// The two names as text, read once per request: reading them for each header would dominate.
 #[derive(Clone, Copy)]
 struct Names<'a> {
     token: &'a str,
     forward_as: Option<&'a str>,
-    /// Those of the names that are looked for.
+    /// Lengths of the names to look for.
     lengths: [usize; 3],
 }
 
 impl Names<'_> {
-    /// Whether a header must not reach the inner service: the forwarded one is ours alone to set,
-    /// and of the token's only the one spelling that was verified goes on.
-    fn keep_out(self, name: &str) -> bool {
+    /// Returns whether a header must not reach the inner service.
+    ///
+    /// Only this crate sets the forwarded header, and only the spelling of the token header that
+    /// was verified is passed on.
+    fn must_be_removed(self, name: &str) -> bool {
         name != self.token && is_spelling(name.as_bytes(), self.token)
             || self.forward_as.is_some_and(|own| is_spelling(name.as_bytes(), own))
     }
 
-    /// Whether a line of `Connection` lists one of ours. The usual `keep-alive` is too short for
-    /// it.
-    fn are_listed(self, connection: &HeaderValue) -> bool {
+    /// Returns whether a `Connection` value lists an identity header. The usual `keep-alive` is too
+    /// short.
+    fn are_listed_in(self, connection: &HeaderValue) -> bool {
         connection.len() >= self.lengths[0].min(self.lengths[1])
             && options(connection).any(|option| self.contain(option))
     }
@@ -114,19 +120,21 @@ impl Names<'_> {
         is_spelling(name, self.token) || self.forward_as.is_some_and(|own| is_spelling(name, own))
     }
 
-    /// Takes our names out of `Connection`. The next hop removes each header that is listed there
-    /// (RFC 9110 section 7.6.1), so that a client could have our identity dropped on the way.
+    /// Removes the identity headers from `Connection`.
+    ///
+    /// The next hop removes each header listed there (RFC 9110 section 7.6.1), so a client could
+    /// have the identity dropped on the way.
     fn clean_connection(self, headers: &mut HeaderMap) {
         let mut lines = Vec::new();
         for line in headers.get_all(CONNECTION) {
-            if !self.are_listed(line) {
+            if !self.are_listed_in(line) {
                 lines.push(line.clone());
                 continue;
             }
             let kept = options(line).filter(|option| !option.is_empty() && !self.contain(option));
             let kept = kept.collect::<Vec<_>>().join(b", ".as_slice());
             if !kept.is_empty() {
-                // Invariant: made of parts of a header value.
+                // Invariant: consists of parts of a header value.
                 lines.push(HeaderValue::from_bytes(&kept).expect("a shorter header value"));
             }
         }
@@ -141,12 +149,13 @@ fn options(connection: &HeaderValue) -> impl Iterator<Item = &[u8]> {
     connection.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
 }
 
-/// Whether `other` may be read as the header `name`: equal, where every byte but a letter or a
-/// digit counts as `-`.
+/// Returns whether `other` may be read as the header `name`.
 ///
-/// CGI turns `-` into `_` in the names of variables (RFC 3875 section 4.1.18), and its successors
-/// turn `.` and other bytes into it too: in PHP, a client's `X.Customer.Id` is
-/// `HTTP_X_CUSTOMER_ID`, as ours is.
+/// They match if they are equal when every byte other than an ASCII letter or digit counts as `-`.
+///
+/// CGI replaces `-` with `_` in variable names (RFC 3875 section 4.1.18), and its successors
+/// replace `.` and other bytes too: in PHP, a client's `X.Customer.Id` becomes
+/// `HTTP_X_CUSTOMER_ID`, as our own header does.
 fn is_spelling(other: &[u8], name: &str) -> bool {
     let fold =
         |byte: u8| if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' };
@@ -160,14 +169,14 @@ mod tests {
     const TOKEN: HeaderName = HeaderName::from_static("x-moltin-customer-token");
     const FORWARDED: HeaderName = HeaderName::from_static("x-customer-id");
 
-    fn left_of(connection: &[&'static str]) -> Vec<String> {
+    fn after_removal(connection: &[&'static str]) -> Vec<String> {
         let ours = IdentityHeaders { token: TOKEN, forward_as: Some(FORWARDED) };
         let mut headers = HeaderMap::new();
         for line in connection {
             headers.append(CONNECTION, HeaderValue::from_static(line));
         }
-        let foreign = ours.find(&mut headers).foreign;
-        ours.remove(foreign, &mut headers);
+        let untrusted = ours.scan(&mut headers).untrusted;
+        ours.remove(untrusted, &mut headers);
         let lines = headers.get_all(CONNECTION).iter();
         lines.map(|line| line.to_str().unwrap().to_owned()).collect()
     }
@@ -214,7 +223,7 @@ mod tests {
             ("several lines", vec!["a,b", "x-customer-id", "c,x-customer-id"], vec!["a,b", "c"]),
             ("a longer name", vec!["x-customer-ids"], vec!["x-customer-ids"]),
         ] {
-            assert_eq!(left_of(&before), after, "{why}");
+            assert_eq!(after_removal(&before), after, "{why}");
         }
     }
 
@@ -235,8 +244,8 @@ mod tests {
         }
         headers.insert("accept", "c".parse().unwrap());
         assert_eq!(headers.len(), 15 * 15 + 15 * 15 * 15 + 1);
-        let foreign = ours.find(&mut headers).foreign;
-        ours.remove(foreign, &mut headers);
+        let untrusted = ours.scan(&mut headers).untrusted;
+        ours.remove(untrusted, &mut headers);
         let mut left: Vec<&str> = headers.keys().map(HeaderName::as_str).collect();
         left.sort_unstable();
         assert_eq!(left, ["accept", "x-moltin-customer-token"]);

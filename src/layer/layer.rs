@@ -1,4 +1,4 @@
-//! What can be set about the middleware.
+//! Configuration of the middleware.
 
 use std::sync::Arc;
 
@@ -16,41 +16,41 @@ use crate::verify::Verifier;
 ///
 /// For each request, in this order:
 ///
-/// 1. It is a CORS preflight if it is an `OPTIONS` with one `Origin`, not empty, and one
-///    `Access-Control-Request-Method`, an RFC 9110 token. [`preflights`](Self::preflights) turns
-///    this rule off.
-/// 2. One walk along the headers finds the token's, which is marked sensitive, and those that the
-///    inner service must not get. Only the exact name is read as the token. *Spellings* of a name
-///    are those that are equal to it where every byte but an ASCII letter or digit counts as `-`:
-///    `X_Customer.Id` is one of `x-customer-id`, and CGI, PHP and their like read both as one
-///    variable.
-/// 3. The token is verified. A preflight's is not: browsers send none with it.
-/// 4. Removed are: the token's header, where [`strip_token`](Self::strip_token) says so, and its
+/// 1. The request is a CORS preflight if it is an `OPTIONS` with exactly one `Origin`, which is not
+///    empty, and exactly one `Access-Control-Request-Method`, which is an RFC 9110 token.
+///    [`preflights`](Self::preflights) turns this rule off.
+/// 2. The token header is located, by its exact name, and marked sensitive. *Spellings* of a header
+///    name are the names that equal it if every byte other than an ASCII letter or digit counts as
+///    `-`: `X_Customer.Id` is a spelling of `x-customer-id`, and CGI, PHP and similar systems read
+///    both as one variable.
+/// 3. The token is verified, except for a preflight: browsers send none with it.
+/// 4. These are removed: the token header, if [`strip_token`](Self::strip_token) is set, and its
 ///    other spellings always; the header named by [`forward_as`](Self::forward_as), in all
 ///    spellings; both names, in all spellings, from `Connection`, so that no later hop drops what
 ///    this layer sets (RFC 9110 section 7.6.1). Other options of `Connection` stay.
-/// 5. A preflight passes without identity. Without a token, a request is refused by
-///    [`required`](Self::required), and passes without identity by [`optional`](Self::optional).
-///    The header twice, or a token that is not accepted: refused by both.
-///    [`observe`](Self::observe) passes all of these, and records them.
-/// 6. A good token: [`CustomerId`](crate::CustomerId) and [`VerifiedToken`](crate::VerifiedToken)
-///    go into the extensions, and the id into the header named by [`forward_as`](Self::forward_as).
-///    What passes without identity has neither in its extensions, also if an outer layer had put
-///    them there.
+/// 5. A preflight passes without identity. A request without a token is rejected by
+///    [`required`](Self::required) and passes without identity through
+///    [`optional`](Self::optional). A repeated token header or a token that fails verification is
+///    rejected by both. [`observe`](Self::observe) lets all of these pass without identity, and
+///    records them.
+/// 6. With a valid token, [`CustomerId`](crate::CustomerId) and
+///    [`VerifiedToken`](crate::VerifiedToken) are inserted into the extensions, and the id into the
+///    header named by [`forward_as`](Self::forward_as). A request that passes without identity has
+///    neither in its extensions, even if an outer layer inserted them.
 ///
-/// A refusal is JSON, or for a [gRPC call](Self::grpc) a `grpc-status`. Each carries
+/// A rejection is JSON, or a `grpc-status` for a [gRPC call](Self::grpc). Each has
 /// `Cache-Control: no-store`.
 ///
-/// `Authorization` is not looked at: it belongs to the store's own API access.
+/// `Authorization` is not read: it belongs to the store's own API access.
 ///
 /// # Security
 ///
-/// Identity is read from the extensions, or from the header named by
-/// [`forward_as`](Self::forward_as), never from *trailers*. Those arrive in frames of the request's
-/// body, which goes on untouched, so that a client may send a trailer of any name. Servers such as
-/// hyper keep trailers apart from headers. Behind a gateway that forwards them, do not use a
-/// server that merges them into the headers (RFC 9110 section 6.5.1 forbids it for a field like
-/// this one).
+/// Read the identity from the extensions, or from the header named by
+/// [`forward_as`](Self::forward_as), never from *trailers*. Trailers arrive in frames of the
+/// request body, which this layer does not touch, so a client may send a trailer of any name.
+/// Servers such as hyper keep trailers apart from headers. Behind a gateway that forwards trailers,
+/// do not use a server that merges them into the headers (RFC 9110 section 6.5.1 forbids it for a
+/// field like this one).
 ///
 /// # Example
 ///
@@ -70,7 +70,7 @@ use crate::verify::Verifier;
 /// use tower_customer_auth::Verifier;
 ///
 /// async fn orders(request: Request<Full<Bytes>>) -> Result<Response<Full<Bytes>>, BoxError> {
-///     // `required` lets no request through without one.
+///     // `required` rejects every request without a customer.
 ///     let customer = request.extensions().get::<CustomerId>().ok_or("no identity")?;
 ///     Ok(Response::new(format!("orders of {customer}").into()))
 /// }
@@ -95,25 +95,28 @@ pub struct CustomerAuthLayer {
 }
 
 impl CustomerAuthLayer {
-    /// Creates a layer that refuses a request without a token, or with a bad one.
+    /// Creates a layer that rejects requests without a token or with an invalid one.
     pub fn required(verifier: Verifier) -> Self {
         Self::new(verifier, Mode::Required)
     }
 
-    /// Creates a layer that passes a request without a token, and refuses one with a bad token: a
-    /// customer whose token has expired must not silently become a stranger.
+    /// Creates a layer that rejects invalid tokens, but accepts requests without a token.
     ///
-    /// An axum handler behind it takes `Option<CustomerId>`: the extractor of a plain `CustomerId`
-    /// refuses a request without identity.
+    /// A request with an expired token is rejected instead of treated as anonymous, so that a
+    /// customer's session does not end unnoticed.
+    ///
+    /// axum handlers behind it take `Option<CustomerId>`: the extractor of a plain `CustomerId`
+    /// rejects a request without identity.
     pub fn optional(verifier: Verifier) -> Self {
         Self::new(verifier, Mode::Optional)
     }
 
-    /// Creates a layer that refuses nothing, for a dry run: a good token gives identity, and what
-    /// [`required`](Self::required) would have refused is counted and logged.
+    /// Creates a layer that rejects nothing, for a dry run.
     ///
-    /// An axum handler behind it takes `Option<CustomerId>`, as behind
-    /// [`optional`](Self::optional).
+    /// A valid token gives the request an identity. What [`required`](Self::required) would have
+    /// rejected passes without identity, and is counted and logged.
+    ///
+    /// axum handlers behind it take `Option<CustomerId>`, as behind [`optional`](Self::optional).
     pub fn observe(verifier: Verifier) -> Self {
         Self::new(verifier, Mode::Observe)
     }
@@ -127,80 +130,82 @@ impl CustomerAuthLayer {
         self
     }
 
-    /// Sets the header that carries the token. Default `x-moltin-customer-token`.
+    /// Sets the name of the token header. Default `x-moltin-customer-token`.
     pub fn header(self, header: HeaderName) -> Self {
         self.with(|config| config.headers.token = header)
     }
 
-    /// Sets which requests are refused as gRPC calls. Unset by default, which is the rule below.
+    /// Sets which requests are rejected as gRPC calls. Default: by content type and HTTP version,
+    /// as below.
     ///
-    /// Such a refusal is HTTP 200 without a body, with `grpc-status` 16 (14 when the fault is ours)
-    /// in its headers.
+    /// Such a rejection is HTTP 200 without a body, with `grpc-status` 16 (14 if verification is
+    /// unavailable) in its headers.
     ///
-    /// A gRPC call is a POST with the content type `application/grpc` over HTTP/2, or with
-    /// `application/grpc-web` or `application/grpc-web-text` over any version; each name exactly,
-    /// or followed by `+` or `;`. A request with several content types is none.
+    /// By default, a gRPC call is a POST with the content type `application/grpc` over HTTP/2, or
+    /// with `application/grpc-web` or `application/grpc-web-text` over any version; each name
+    /// exactly, or followed by `+` or `;`. A request with several content types is not a gRPC call.
     ///
-    /// - `true` also takes `application/grpc` over any version of HTTP. Inside of tonic-web's
-    ///   `GrpcWebLayer` that is needed: it hands calls inward with this type over HTTP/1.1. Outside
-    ///   of it the default is right.
-    /// - `false` answers each refusal in HTTP terms.
+    /// - `true` also accepts `application/grpc` over any HTTP version. Inside tonic-web's
+    ///   `GrpcWebLayer` this is required, because it passes calls on with this type over HTTP/1.1.
+    ///   Outside it, the default is right.
+    /// - `false` rejects every request in HTTP terms.
     ///
     /// # Security
     ///
-    /// An intermediary that looks at the HTTP status alone takes a gRPC answer for success. Use
-    /// `false` where no gRPC is served, above all where a gateway asks this service whether a
-    /// request may pass.
+    /// An intermediary that reads only the HTTP status takes a gRPC rejection for success. Use
+    /// `false` where no gRPC is served, in particular where a gateway asks this service whether a
+    /// request is allowed.
     pub fn grpc(self, answers: bool) -> Self {
-        self.with(|config| config.terms.grpc = Some(answers))
+        self.with(|config| config.settings.grpc = Some(answers))
     }
 
     /// Sets whether CORS preflights pass without identity. Default `true`.
     ///
-    /// `false` treats an `OPTIONS` like any other request. That is right where a CORS layer outside
-    /// of this one answers preflights, as tower-http's `CorsLayer` does, and closes the handlers of
-    /// this service to requests that only look like one: anyone can send them.
+    /// With `false`, an `OPTIONS` is treated like any other request. Use it if a CORS layer outside
+    /// this one answers preflights, as tower-http's `CorsLayer` does: anyone can send a request
+    /// that looks like a preflight, and with `true` it reaches the inner service.
     pub fn preflights(self, pass: bool) -> Self {
         self.with(|config| config.preflights = pass)
     }
 
-    /// Sets the status of a refusal that is the caller's fault. Default 401; one that is ours is
-    /// always 503, and a [gRPC call](Self::grpc) has a gRPC status instead.
+    /// Sets the HTTP status of rejections, 400 to 499. Default 401.
     ///
-    /// Elastic Path's JavaScript SDK takes a 401 as being about `Authorization`: it fetches a new
-    /// bearer and tries again, four times in about seven seconds. For its sake, use 403.
+    /// The status is always 503 if verification is unavailable. A [gRPC call](Self::grpc) gets a
+    /// gRPC status instead.
+    ///
+    /// Elastic Path's JavaScript SDK relates a 401 to `Authorization`: it fetches a new bearer
+    /// token and retries, four times in about seven seconds. Use 403 for its sake.
     ///
     /// # Panics
     ///
-    /// If the status is not 400 to 499: another would make a refusal look like something else.
+    /// If the status is not 400 to 499.
     pub fn status(self, status: StatusCode) -> Self {
-        assert!(status.is_client_error(), "a refusal's status is 400 to 499, not {status}");
-        self.with(|config| config.terms.status = status)
+        assert!(status.is_client_error(), "a rejection's status must be 400 to 499, not {status}");
+        self.with(|config| config.settings.status = status)
     }
 
-    /// Sets a header in which the inner service gets the customer's id as text. Default none.
+    /// Sets a header that passes the customer's id to the inner service. Default: none.
     ///
-    /// A header of that name that the client sent is always removed, on every path, and so are
-    /// those whose names differ from it only in bytes other than ASCII letters and digits, such as
-    /// `_` or `.` for `-`.
+    /// A header of that name from the client is always removed, and so are headers whose names
+    /// differ from it only in bytes other than ASCII letters and digits, such as `_` or `.` for
+    /// `-`.
     pub fn forward_as(self, header: HeaderName) -> Self {
         self.with(|config| config.headers.forward_as = Some(header))
     }
 
-    /// Takes the token out of the request before the inner service sees it. By default it stays,
-    /// marked sensitive.
+    /// Removes the token header before the inner service sees it. Default: it stays, marked
+    /// sensitive.
     ///
-    /// Other spellings of the header's name, such as `X_Moltin_Customer_Token`, are not read as the
-    /// token and are removed in any case: to CGI and its like they would be the header that was
-    /// verified.
+    /// Other spellings of the name, such as `X_Moltin_Customer_Token`, are never read as the token
+    /// and always removed: CGI and similar systems would take them for the verified header.
     pub fn strip_token(self) -> Self {
         self.with(|config| config.strip_token = true)
     }
 
-    /// Replaces the answer to a refused request. Default
+    /// Sets the response to a rejected request. Default
     /// [`Rejection::to_response`](crate::Rejection::to_response).
     ///
-    /// The layer adds `Cache-Control: no-store` to an answer that has no `Cache-Control`.
+    /// The layer adds `Cache-Control: no-store` unless the response sets `Cache-Control`.
     pub fn rejection_response(self, response: impl RejectionResponse) -> Self {
         self.with(|config| config.rejection_response = Arc::new(response))
     }

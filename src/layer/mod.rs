@@ -1,10 +1,31 @@
-//! The middleware that verifies the customer token of each request.
+//! Middleware that verifies the customer token of each request.
 //!
-//! [`CustomerAuthLayer`] has the rules in the order in which they apply, and an example.
+//! [`CustomerAuthLayer`] documents the rules in the order in which they apply.
 //!
-//! A refused request is answered with JSON, `{"errors":[{"status":401,"title":…,"detail":…}]}`, or
-//! with a `grpc-status` if it is a gRPC call. The caller learns whether the token is missing,
-//! expired or invalid. The exact reason is in the [`Rejection`] in the response's extensions.
+//! A rejected request gets a JSON response, `{"errors":[{"status":401,"title":…,"detail":…}]}`, or
+//! a `grpc-status` if it is a gRPC call. The response says whether the token is missing, expired or
+//! invalid. The exact reason is the [`Rejection`] in the response's extensions.
+//!
+//! # Example
+//!
+//! Rejections with status 403, and the customer's id in a header for the inner service:
+//!
+//! ```
+//! use http::HeaderName;
+//! use http::StatusCode;
+//! use tower_customer_auth::CustomerAuthLayer;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::Verifier;
+//!
+//! # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+//! let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+//! let layer = CustomerAuthLayer::required(Verifier::new(keys))
+//!     .status(StatusCode::FORBIDDEN)
+//!     .forward_as(HeaderName::from_static("x-customer-id"));
+//! # let _ = layer;
+//! # Ok(())
+//! # }
+//! ```
 
 mod body;
 mod config;
@@ -25,6 +46,6 @@ pub use self::rejection::Rejection;
 pub use self::rejection::RejectionKind;
 pub use self::service::CustomerAuth;
 
-/// The header that carries the customer token by default.
+/// Default name of the header with the customer token.
 pub(crate) const CUSTOMER_TOKEN: http::HeaderName =
     http::HeaderName::from_static("x-moltin-customer-token");

@@ -1,4 +1,4 @@
-//! What a browser asks before a request from another origin.
+//! CORS preflights.
 
 use http::HeaderName;
 use http::HeaderValue;
@@ -7,25 +7,26 @@ use http::Request;
 use http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use http::header::ORIGIN;
 
-/// Whether a request is a CORS preflight (Fetch, "CORS-preflight request"): an `OPTIONS` that names
-/// its origin and the method that it asks for.
+/// Returns whether a request is a CORS preflight (Fetch, "CORS-preflight request").
 ///
-/// All three marks together, each as a browser sends it: any other `OPTIONS` may well be a request
-/// for data, and a handler that takes every method would run without identity.
+/// A preflight is an `OPTIONS` with an origin and a requested method.
+///
+/// All three are required, each as a browser sends it: any other `OPTIONS` may be a request for
+/// data, and a handler for all methods would run without identity.
 pub(super) fn is_preflight<B>(request: &Request<B>) -> bool {
     request.method() == Method::OPTIONS
         && only_line(request, ORIGIN).is_some_and(|origin| !origin.trim_ascii().is_empty())
         && only_line(request, ACCESS_CONTROL_REQUEST_METHOD).is_some_and(is_token)
 }
 
-/// The value of a header that a request has exactly once.
+/// Returns the value of a header that occurs exactly once.
 fn only_line<B>(request: &Request<B>, name: HeaderName) -> Option<&[u8]> {
     let mut lines = request.headers().get_all(name).iter().map(HeaderValue::as_bytes);
     let first = lines.next();
     if lines.next().is_some() { None } else { first }
 }
 
-/// Whether this is a `token` of RFC 9110 section 5.6.2, as every method is.
+/// Returns whether this is a `token` (RFC 9110 section 5.6.2), as every method is.
 fn is_token(text: &[u8]) -> bool {
     let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
     !text.is_empty() && text.iter().all(is_letter)

@@ -1,4 +1,4 @@
-//! One refusal: its reason for the program, and its answer for the caller.
+//! Rejections: the reason for the program, and the response for the caller.
 
 use bytes::Bytes;
 use http::HeaderValue;
@@ -9,44 +9,45 @@ use http::header::WWW_AUTHENTICATE;
 
 use crate::verify::VerifyError;
 use crate::verify::VerifyErrorKind;
-use crate::wire::CallMarks;
 use crate::wire::ErrorObject;
 use crate::wire::GrpcStatus;
 use crate::wire::RETRY_AFTER_A_SECOND;
+use crate::wire::RequestMeta;
 use crate::wire::error_response;
 use crate::wire::trailers_only;
 
-/// Refusal of a request by its customer token.
+/// Rejection of a request because of its customer token.
 ///
-/// The layer puts it into the answer's extensions, where an outer layer finds the exact reason. The
-/// caller is told only three things apart: that a token is missing, that it has expired (its
-/// signature has verified), or that it is invalid.
+/// The layer inserts it into the response's extensions, where an outer layer finds the exact
+/// reason. The caller can distinguish only three cases: the token is missing, it has expired (and
+/// its signature is valid), or it is invalid.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", kind.describe())]
 pub struct Rejection {
     kind: RejectionKind,
     status: StatusCode,
-    /// Content type of the answer, if the request is a gRPC call.
+    /// Content type of the response, if the request is a gRPC call.
     grpc: Option<&'static str>,
     source: Option<VerifyError>,
 }
 
-/// Why a request is refused.
+/// Reason why a request is rejected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RejectionKind {
     /// The request has no customer token.
     MissingToken,
-    /// The request has the token's header more than once. Picking one would let two parties along
-    /// the way see two customers.
+    /// The request has more than one token header. If one were picked, two hops could see two
+    /// different customers.
     SeveralTokens,
-    /// The token is not accepted.
+    /// The token failed verification.
     Token(VerifyErrorKind),
 }
 
 impl RejectionKind {
-    /// Returns the kind's name for metrics and logs, in `snake_case`; for a token that is not
-    /// accepted, that of its [`VerifyErrorKind`].
+    /// Returns the kind's name for metrics and logs, in `snake_case`.
+    ///
+    /// For [`Token`](Self::Token), this is the name of the [`VerifyErrorKind`].
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -64,60 +65,72 @@ impl RejectionKind {
         }
     }
 
-    /// Whether the fault is ours: the token may be good, but this can't be told now.
+    /// Returns whether the token may be valid, but verification is unavailable.
     const fn is_our_fault(self) -> bool {
         matches!(self, Self::Token(VerifyErrorKind::UnknownRevocationStatus))
     }
 }
 
-/// How a layer refuses.
+/// The layer's settings for rejections.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Terms {
-    /// The HTTP status when the fault is the caller's.
+pub(crate) struct RejectionSettings {
+    /// HTTP status, unless verification is unavailable.
     pub(crate) status: StatusCode,
-    /// Whether gRPC calls are answered in their own terms; `None` is the usual rule.
+    /// The setting `grpc` of the layer; `None` is the default rule.
     pub(crate) grpc: Option<bool>,
 }
 
 impl Rejection {
-    /// Creates the refusal of a request; `terms` are the layer's settings.
-    pub(crate) fn new(kind: RejectionKind, terms: Terms, request: CallMarks<'_>) -> Self {
+    /// Creates the rejection of a request.
+    pub(crate) fn new(
+        kind: RejectionKind,
+        settings: RejectionSettings,
+        request: RequestMeta<'_>,
+    ) -> Self {
         let status =
-            if kind.is_our_fault() { StatusCode::SERVICE_UNAVAILABLE } else { terms.status };
-        Self { kind, status, grpc: request.answer_type(terms.grpc), source: None }
+            if kind.is_our_fault() { StatusCode::SERVICE_UNAVAILABLE } else { settings.status };
+        Self { kind, status, grpc: request.answer_type(settings.grpc), source: None }
     }
 
-    pub(crate) fn of_token(error: VerifyError, terms: Terms, request: CallMarks<'_>) -> Self {
+    pub(crate) fn of_token(
+        error: VerifyError,
+        settings: RejectionSettings,
+        request: RequestMeta<'_>,
+    ) -> Self {
         let kind = RejectionKind::Token(error.kind());
-        Self { source: Some(error), ..Self::new(kind, terms, request) }
+        Self { source: Some(error), ..Self::new(kind, settings, request) }
     }
 
-    /// Returns why the request is refused.
+    /// Returns the reason for the rejection.
     #[must_use]
     pub const fn kind(&self) -> RejectionKind {
         self.kind
     }
 
-    /// Returns the HTTP status of the answer to a request that is no gRPC call: 503 when the fault
-    /// is ours, else the layer's [`status`](crate::CustomerAuthLayer::status).
+    /// Returns the HTTP status of the response to a request that is not a gRPC call.
+    ///
+    /// It is 503 if verification is unavailable, else the layer's
+    /// [`status`](crate::CustomerAuthLayer::status).
     #[must_use]
     pub const fn status(&self) -> StatusCode {
         self.status
     }
 
-    /// Whether the request is a gRPC call, by the rule of
-    /// [`CustomerAuthLayer::grpc`](crate::CustomerAuthLayer::grpc).
+    /// Returns whether the request is a gRPC call.
+    ///
+    /// [`CustomerAuthLayer::grpc`](crate::CustomerAuthLayer::grpc) documents the rule.
     #[must_use]
     pub const fn is_grpc(&self) -> bool {
         self.grpc.is_some()
     }
 
-    /// Builds the layer's own answer: JSON, or for a gRPC call `grpc-status` 16 (14 when the fault
-    /// is ours) under HTTP 200. Both have `Cache-Control: no-store` and
-    /// `X-Content-Type-Options: nosniff`.
+    /// Builds the default response: JSON, or a `grpc-status` for a gRPC call.
     ///
-    /// A gRPC-Web call is answered with its own content type, without parameters and with the
-    /// format `+proto`, `+json` or `+thrift` if it has one of these.
+    /// A gRPC call gets HTTP 200 with `grpc-status` 16, or 14 if verification is unavailable. Both
+    /// kinds of response have `Cache-Control: no-store` and `X-Content-Type-Options: nosniff`.
+    ///
+    /// A gRPC-Web call gets its own content type back, without parameters, and with the format
+    /// `+proto`, `+json` or `+thrift` if it has one of these.
     #[must_use]
     pub fn to_response(&self) -> Response<Bytes> {
         let our_fault = self.kind.is_our_fault();
@@ -129,14 +142,17 @@ impl Rejection {
                 "The customer token has expired",
                 HeaderValue::from_static(r#"CustomerToken error="expired_token""#),
             ),
-            // One answer for every other reason: which check failed helps nobody but a forger.
+            // One response for all other reasons: which check failed would only help an attacker.
             RejectionKind::SeveralTokens | RejectionKind::Token(_) => (
                 "The customer token is invalid",
                 HeaderValue::from_static(r#"CustomerToken error="invalid_token""#),
             ),
         };
-        let detail =
-            if our_fault { "The customer token can't be checked now, try again" } else { detail };
+        let detail = if our_fault {
+            "The customer token can't be verified at the moment, try again"
+        } else {
+            detail
+        };
 
         if let Some(content_type) = self.grpc {
             let status =
@@ -173,13 +189,13 @@ mod tests {
 
     use super::*;
 
-    /// The answer to a POST over HTTP/2.
+    /// The response to a POST over HTTP/2.
     fn answer(kind: RejectionKind, status: StatusCode, content_type: &str) -> Response<Bytes> {
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, content_type.parse().unwrap());
         let request =
-            CallMarks { method: &Method::POST, version: Version::HTTP_2, headers: &headers };
-        Rejection::new(kind, Terms { status, grpc: None }, request).to_response()
+            RequestMeta { method: &Method::POST, version: Version::HTTP_2, headers: &headers };
+        Rejection::new(kind, RejectionSettings { status, grpc: None }, request).to_response()
     }
 
     fn headers(response: &Response<Bytes>) -> Vec<(&HeaderName, &str)> {
@@ -251,7 +267,7 @@ mod tests {
         assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
         assert_eq!(
             *response.body(),
-            r#"{"errors":[{"status":503,"title":"Service Unavailable","detail":"The customer token can't be checked now, try again"}]}"#
+            r#"{"errors":[{"status":503,"title":"Service Unavailable","detail":"The customer token can't be verified at the moment, try again"}]}"#
         );
         assert_eq!(
             headers(&response),
@@ -295,11 +311,11 @@ mod tests {
     #[test]
     fn no_line_of_the_error_chain_repeats_another() {
         let error = VerifyError::from(crate::token::Malformed("the reason"));
-        let terms = Terms { status: StatusCode::UNAUTHORIZED, grpc: None };
+        let settings = RejectionSettings { status: StatusCode::UNAUTHORIZED, grpc: None };
         let headers = HeaderMap::new();
         let request =
-            CallMarks { method: &Method::GET, version: Version::HTTP_11, headers: &headers };
-        let rejection = Rejection::of_token(error, terms, request);
+            RequestMeta { method: &Method::GET, version: Version::HTTP_11, headers: &headers };
+        let rejection = Rejection::of_token(error, settings, request);
         let mut lines = vec![rejection.to_string()];
         let mut next = std::error::Error::source(&rejection);
         while let Some(error) = next {

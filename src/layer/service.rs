@@ -1,4 +1,4 @@
-//! What happens to a request.
+//! The middleware service.
 
 use std::sync::Arc;
 use std::task::Context;
@@ -14,8 +14,8 @@ use super::config::Config;
 use super::config::Mode;
 use super::config::NoIdentity;
 use super::future::ResponseFuture;
-use super::headers::Found;
-use super::headers::Lines;
+use super::headers::Scan;
+use super::headers::TokenHeader;
 use super::preflight::is_preflight;
 use crate::id::CustomerId;
 use crate::layer::Rejection;
@@ -24,9 +24,9 @@ use crate::telemetry;
 use crate::telemetry::Verdict;
 use crate::verify::VerifiedToken;
 
-/// Middleware that verifies the customer token of each request.
+/// Service that verifies the customer token of each request.
 ///
-/// Made by [`CustomerAuthLayer`](crate::CustomerAuthLayer), whose documentation has the rules.
+/// Created by [`CustomerAuthLayer`](crate::CustomerAuthLayer), which documents the rules.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct CustomerAuth<S> {
@@ -39,17 +39,17 @@ impl<S> CustomerAuth<S> {
         Self { inner, config }
     }
 
-    /// Returns the inner service.
+    /// Returns a reference to the inner service.
     pub const fn get_ref(&self) -> &S {
         &self.inner
     }
 
-    /// Returns the inner service for changing.
+    /// Returns a mutable reference to the inner service.
     pub const fn get_mut(&mut self) -> &mut S {
         &mut self.inner
     }
 
-    /// Takes the inner service out.
+    /// Returns the inner service.
     pub fn into_inner(self) -> S {
         self.inner
     }
@@ -68,54 +68,56 @@ where
     }
 
     fn call(&mut self, mut request: Request<ReqBody>) -> Self::Future {
-        match admit(&self.config, &mut request) {
-            // The very instance that was polled ready: a clone of it would not be.
+        match authenticate(&self.config, &mut request) {
+            // The instance that was polled ready. A clone would not be.
             Ok(()) => ResponseFuture::inner(self.inner.call(request)),
             Err(rejection) => {
                 // What `poll_ready` reserved (a permit of `ConcurrencyLimit`, a slot of `Buffer`)
-                // lives in the ready instance and would be kept until the next call. A fresh clone
-                // in its place gives it back.
+                // belongs to the ready instance and would be held until the next call. Replacing it
+                // with a fresh clone releases it.
                 self.inner = self.inner.clone();
-                ResponseFuture::refused(self.config.refuse(rejection))
+                ResponseFuture::rejected(self.config.refuse(rejection))
             }
         }
     }
 }
 
-/// Applies the rules to a request, those that `CustomerAuthLayer` documents.
-fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
+/// Applies the rules that `CustomerAuthLayer` documents to a request.
+fn authenticate<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Rejection> {
     let is_preflight = config.preflights && is_preflight(request);
-    let Found { token, foreign } = config.headers.find(request.headers_mut());
+    let Scan { token, untrusted } = config.headers.scan(request.headers_mut());
     let outcome = match token {
-        // A browser's own question carries no token, and so is not judged by one.
+        // Browsers send no token with a preflight, so none is verified.
         _ if is_preflight => Ok(None),
-        // The value as it is: a joined `a, b` is no token, and nothing is trimmed into one.
-        Lines::One(token) => config
+        // The value is not split or trimmed: a joined `a, b` is not a token.
+        TokenHeader::Single(token) => config
             .verifier
             .verify(token.as_bytes())
             .map(Some)
-            .map_err(|error| Rejection::of_token(error, config.terms, (&*request).into())),
-        Lines::None if config.mode == Mode::Optional => Ok(None),
-        Lines::None => Err(config.reject(RejectionKind::MissingToken, (&*request).into())),
-        Lines::Several => Err(config.reject(RejectionKind::SeveralTokens, (&*request).into())),
+            .map_err(|error| Rejection::of_token(error, config.settings, (&*request).into())),
+        TokenHeader::Missing if config.mode == Mode::Optional => Ok(None),
+        TokenHeader::Missing => Err(config.reject(RejectionKind::MissingToken, (&*request).into())),
+        TokenHeader::Repeated => {
+            Err(config.reject(RejectionKind::SeveralTokens, (&*request).into()))
+        }
     };
 
     if config.strip_token {
         request.headers_mut().remove(&config.headers.token);
     }
-    // NB: a header that says already who is asking comes from a client that we don't know. The
-    // extensions that say so go below: a value put there takes the place of one of its type.
-    config.headers.remove(foreign, request.headers_mut());
+    // NB: identity headers in the request come from an untrusted client. Identity extensions are
+    // handled below: inserting one replaces another of the same type.
+    config.headers.remove(untrusted, request.headers_mut());
 
     match outcome {
         Ok(Some(verified)) => {
             telemetry::request(Verdict::Accepted, "none");
-            let_in(config, request, verified);
+            pass_with_identity(config, request, verified);
         }
-        Ok(None) => let_by(config, request),
+        Ok(None) => pass_without_identity(config, request),
         Err(rejection) if config.mode == Mode::Observe => {
             telemetry::request(Verdict::WouldRefuse, rejection.kind().as_str());
-            let_by(config, request);
+            pass_without_identity(config, request);
         }
         Err(rejection) => {
             telemetry::request(Verdict::Refused, rejection.kind().as_str());
@@ -125,9 +127,9 @@ fn admit<B>(config: &Arc<Config>, request: &mut Request<B>) -> Result<(), Reject
     Ok(())
 }
 
-fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken) {
+fn pass_with_identity<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken) {
     if let Some(forward_as) = &config.headers.forward_as {
-        // Invariant: an id is printable ASCII, which every header may carry.
+        // Invariant: an id is printable ASCII, which is valid in a header.
         let id = verified.customer_id().with_str(HeaderValue::from_str);
         request.headers_mut().insert(forward_as, id.expect("an id is a header value"));
     }
@@ -138,7 +140,7 @@ fn let_in<B>(config: &Config, request: &mut Request<B>, verified: VerifiedToken)
 }
 
 /// Passes a request on without identity.
-fn let_by<B>(config: &Arc<Config>, request: &mut Request<B>) {
+fn pass_without_identity<B>(config: &Arc<Config>, request: &mut Request<B>) {
     let extensions = request.extensions_mut();
     extensions.remove::<CustomerId>();
     extensions.remove::<VerifiedToken>();

@@ -1,7 +1,32 @@
-//! Which tokens are no longer good although their signature and their time are.
+//! Revocation of tokens: of a single one, or of all tokens of a customer.
 //!
-//! [`Revocations`] is a local *replica*: verification asks it without waiting for anybody. A durable
-//! log that feeds the replica of every node is to stand beside it; in memory there is none.
+//! [`Revocations`] is a list in memory, which verification reads without I/O and without waiting
+//! for writers. It is not durable and not shared between processes: an application that needs
+//! either keeps its own log of revocations and replays it at start.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::SystemTime;
+//!
+//! use tower_customer_auth::CustomerId;
+//! use tower_customer_auth::KeyRing;
+//! use tower_customer_auth::Revocations;
+//! use tower_customer_auth::Verifier;
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+//! let revocations = Revocations::in_memory();
+//! let verifier = Verifier::builder(keys).revocations(revocations.clone()).build()?;
+//! # let _ = verifier;
+//!
+//! // Log the customer out everywhere.
+//! let customer: CustomerId = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
+//! revocations.revoke_customer(&customer, SystemTime::now()).await?;
+//! # Ok(())
+//! # }
+//! ```
 
 mod buckets;
 mod cut_off;
@@ -33,38 +58,39 @@ use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 
-/// The most token ids, and the most customers, that [`Revocations::in_memory`] holds.
+/// Default capacity of [`Revocations::in_memory`], in token ids and in customers each.
 const DEFAULT_CAPACITY: usize = 10_000_000;
 
 /// List of revoked tokens.
 ///
-/// It is exact: what was revoked is refused until it has expired, and nothing else is. A clone is a
-/// handle on the same list, so that the program revokes through one and the [`Verifier`] asks
-/// another.
+/// The list is exact: a revoked token is rejected until it has expired, and no other token is. A
+/// clone is a handle to the same list: the application revokes through one and gives another to the
+/// [`Verifier`].
 ///
-/// Reading never waits for a writer, whether the list grows or expires meanwhile; it takes as many
-/// steps among 10 million ids as among 10, and allocates nothing. What it may wait for is the memory:
-/// 10 million UUIDs take some 215 MB, 22 bytes each at most, and a look-up touches one or two places
-/// of them. Other token ids take some 70 bytes each beside their text.
+/// Reads never wait for a writer, even while the list grows or expires. A read takes as many steps
+/// among 10 million ids as among 10 and allocates nothing; it can only be delayed by memory
+/// latency. 10 million UUIDs take about 215 MB, at most 22 bytes each, and a lookup touches one or
+/// two places of them. Other token ids take about 70 bytes each plus their text.
 ///
-/// Writers take turns. The longest turns copy a 256th of the list, or drop from the cut-offs those that
-/// no longer matter, once in six hours.
+/// Writers wait for each other. The longest writes copy a 256th of the list, or drop expired
+/// customer revocations, once in six hours.
 ///
-/// What has expired no longer counts from the next revocation on, a whole bucket of six hours at a
-/// time; its memory is given back by the revocations that follow. Expiry is judged by the clock of the
-/// first [`Verifier`] built with the list; before there is one, nothing is dropped.
+/// Expired entries stop counting at the next revocation, a bucket of six hours at a time, and their
+/// memory is freed by the following revocations. Expiry is decided by the clock of the first
+/// [`Verifier`] built with the list; before there is one, nothing is dropped.
 ///
 /// [`Verifier`]: crate::Verifier
 ///
 /// # Security
 ///
-/// A clock that is set ahead by more than a token's remaining life, and then back, has expired what
-/// was revoked before: such tokens are good again.
+/// If the clock is set ahead by more than a token's remaining lifetime and then back, revocations
+/// have expired meanwhile: the tokens are accepted again.
 ///
-/// [`in_memory`](Self::in_memory) forgets everything when the process ends, and no other process
-/// learns of it. A program that needs more keeps its own record and replays it at start. The record
-/// has the exact moments that were given to [`revoke_customer`](Self::revoke_customer), not the whole
-/// seconds they were rounded to: logins of the rest of that second would be taken for older ones.
+/// [`in_memory`](Self::in_memory) loses everything when the process ends and is not shared with
+/// other processes. An application that needs more keeps its own log and replays it at start. The
+/// log must have the exact times that were passed to [`revoke_customer`](Self::revoke_customer),
+/// not the whole seconds they were rounded to: otherwise logins in the rest of that second would
+/// count as earlier ones.
 ///
 /// # Example
 ///
@@ -85,7 +111,7 @@ pub struct Revocations {
     replica: Arc<Replica>,
 }
 
-/// Why a revocation was not taken. The token in question goes on being accepted.
+/// Error of a revocation that was not recorded. The token is still accepted.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("the revocation was not recorded")]
 pub struct RevokeError {
@@ -93,11 +119,11 @@ pub struct RevokeError {
     source: Cause,
 }
 
-/// What kept a revocation from being taken.
+/// Kind of a [`RevokeError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RevokeErrorKind {
-    /// The list holds as much as it may. Nothing is ever dropped to make room.
+    /// The list is full. Existing entries are never dropped to make room.
     Full,
 }
 
@@ -112,7 +138,7 @@ impl RevokeError {
         Self { source: Cause::Full { capacity } }
     }
 
-    /// Returns what kept the revocation from being taken.
+    /// Returns the kind of the error.
     #[must_use]
     pub const fn kind(&self) -> RevokeErrorKind {
         match self.source {
@@ -122,28 +148,28 @@ impl RevokeError {
 }
 
 impl Revocations {
-    /// Creates a list that lives in this process alone, with room for 10 million token ids and 10
-    /// million customers.
+    /// Creates a list for 10 million token ids and 10 million customers, local to this process.
     #[must_use]
     pub fn in_memory() -> Self {
         Self::in_memory_with_capacity(DEFAULT_CAPACITY)
     }
 
-    /// Creates a list that lives in this process alone, with room for `capacity` token ids and
-    /// `capacity` customers. Nothing is allocated ahead.
+    /// Creates a list for `capacity` token ids and `capacity` customers, local to this process.
+    ///
+    /// Nothing is allocated in advance.
     #[must_use]
     pub fn in_memory_with_capacity(capacity: usize) -> Self {
         Self { replica: Arc::new(Replica::new(capacity)) }
     }
 
-    /// Revokes one token until `expires_at`, its `exp`; a part of a second counts as a whole one.
+    /// Revokes a single token until `expires_at`, which is rounded up to a whole second.
     ///
-    /// Returns when every verifier with this list refuses the token. Where the exact `exp` is not
-    /// known, any later time does.
+    /// When the future completes, every verifier with this list rejects the token. `expires_at` is
+    /// the token's `exp`, or any later time if the exact one is unknown.
     ///
     /// # Errors
     ///
-    /// [`RevokeErrorKind::Full`] when the list has no room; the token goes on being accepted.
+    /// [`RevokeErrorKind::Full`] if the list is full; the token is still accepted.
     pub async fn revoke(
         &self,
         token_id: &TokenId,
@@ -152,25 +178,26 @@ impl Revocations {
         self.replica.revoke(token_id.clone(), ceil_seconds(since_epoch(expires_at)))
     }
 
-    /// Revokes every token of a customer that was issued before `issued_before`, rounded up to the
-    /// next whole second because `iat` counts whole seconds.
+    /// Revokes all tokens of a customer that were issued before `issued_before`.
     ///
-    /// Returns when every verifier with this list refuses those tokens. Of several times the latest
-    /// counts. Any number of revocations within a second refuse no token of the next one.
+    /// `issued_before` is rounded up to the next whole second, because `iat` is in whole seconds.
+    /// When the future completes, every verifier with this list rejects those tokens. Of several
+    /// calls, the latest time counts. However many revocations there are within a second, tokens of
+    /// the next second are accepted.
     ///
-    /// A `TokenSigner` with this list signs no token for the customer in the rest of the second, and a
-    /// login at a `TokenIssuer` waits until it has ended (feature `issuer`).
+    /// A `TokenSigner` with this list signs no token for the customer in the rest of the second,
+    /// and a login at a `TokenIssuer` waits until it has ended (feature `issuer`).
     ///
     /// # Errors
     ///
-    /// [`RevokeErrorKind::Full`] when the list has no room; the tokens go on being accepted. Never
-    /// while there is a [`Reservation`] for the customer.
+    /// [`RevokeErrorKind::Full`] if the list is full; the tokens are still accepted. This cannot
+    /// happen while a [`Reservation`] for the customer exists.
     ///
     /// # Security
     ///
-    /// Where this goes with a change (of a password, say): make the change, then take the time, then
-    /// revoke, and only then acknowledge the change. A time that was taken before the change was made
-    /// misses logins by the old password that came between the two.
+    /// When revoking because of a change (of a password, for example): apply the change, then read
+    /// the time, then revoke, and only then acknowledge the change. With a time read before the
+    /// change, logins with the old password between the two would stay valid.
     pub async fn revoke_customer(
         &self,
         customer_id: &CustomerId,
@@ -179,17 +206,16 @@ impl Revocations {
         self.replica.revoke_customer(customer_id.clone(), since_epoch(issued_before))
     }
 
-    /// Reserves room for a customer's cut-off, to be asked for before a change that must end the
-    /// customer's tokens: so that a list that is full refuses the change, instead of leaving the tokens
-    /// good after it.
+    /// Reserves an entry for a later [`revoke_customer`](Self::revoke_customer) of this customer.
     ///
-    /// Until the reservation is dropped, [`revoke_customer`](Self::revoke_customer) for this customer
-    /// finds room, whatever else is revoked or expires meanwhile. Several reservations for one
-    /// customer take one place.
+    /// Reserve before a change that must revoke the customer's tokens: if the list is full, the
+    /// change can be rejected, instead of leaving the tokens valid after it. Until the reservation
+    /// is dropped, the revocation cannot fail for lack of capacity, whatever else is revoked or
+    /// expires meanwhile. Several reservations for one customer take one entry.
     ///
     /// # Errors
     ///
-    /// [`RevokeErrorKind::Full`] when the list has no room; nothing is reserved.
+    /// [`RevokeErrorKind::Full`] if the list is full; nothing is reserved.
     ///
     /// # Example
     ///
@@ -201,7 +227,7 @@ impl Revocations {
     /// #     revocations: Revocations,
     /// #     customer: CustomerId,
     /// # ) -> Result<(), Box<dyn std::error::Error>> {
-    /// let _room = revocations.reserve_customer(&customer)?;
+    /// let _reservation = revocations.reserve_customer(&customer)?;
     /// set_password(&customer).await?;
     /// revocations.revoke_customer(&customer, SystemTime::now()).await?;
     /// # Ok(())
@@ -212,31 +238,32 @@ impl Revocations {
         Ok(Reservation::new(Arc::clone(&self.replica), customer_id.clone()))
     }
 
-    /// Tells the list by which clock entries expire, and how long a token can be good after its
-    /// `iat`. The first clock stays, the longest `lifetime` counts.
+    /// Sets the clock that expires entries, and the maximum time from `iat` to expiry of a token.
+    /// The first clock is kept, and the longest `lifetime`.
     pub(crate) fn attach(&self, clock: &Arc<dyn Clock>, lifetime: Duration) {
         self.replica.attach(clock, lifetime);
     }
 
-    /// Whether both are handles to one list.
+    /// Returns whether both are handles to the same list.
     #[cfg(feature = "oidc")]
     pub(crate) fn is(&self, other: &Self) -> bool {
         Arc::ptr_eq(&self.replica, &other.replica)
     }
 
-    /// Whether anything was ever revoked.
+    /// Returns whether anything was ever revoked.
     #[inline]
     pub(crate) fn has_any(&self) -> bool {
         self.replica.has_any()
     }
 
-    /// Whether [`prefetch`](Self::prefetch) is worth its while.
+    /// Returns whether the list is large enough for [`prefetch`](Self::prefetch) to pay off.
     #[inline]
     pub(crate) fn is_large(&self) -> bool {
         self.replica.is_large()
     }
 
-    /// Brings near the memory that [`is_revoked`](Self::is_revoked) will look at, without waiting for it.
+    /// Prefetches the memory that [`is_revoked`](Self::is_revoked) will read, without waiting for
+    /// it.
     pub(crate) fn prefetch(&self, uuid: [u8; 16]) {
         self.replica.prefetch(uuid);
     }
@@ -250,7 +277,7 @@ impl Revocations {
         self.replica.is_revoked(token_id, customer_id, iat)
     }
 
-    /// Where this customer's tokens begin to be good.
+    /// Returns the time before which this customer's tokens are revoked.
     #[cfg(feature = "issuer")]
     pub(crate) fn customer_cut_off(&self, customer_id: &CustomerId) -> Option<CutOff> {
         self.replica.cut_off(customer_id)

@@ -1,4 +1,4 @@
-//! Room for what is to be revoked later.
+//! Reservations for later revocations.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,17 +6,18 @@ use std::sync::Arc;
 use super::replica::Replica;
 use crate::id::CustomerId;
 
-/// Room in a list of revocations for the cut-off of one customer, kept free until it is dropped.
+/// Entry of a revocation list reserved for one customer, until it is dropped.
 ///
-/// [`Revocations::reserve_customer`](super::Revocations::reserve_customer) has an example.
-#[must_use = "the room is given back when the reservation is dropped"]
+/// [`Revocations::reserve_customer`](super::Revocations::reserve_customer) creates it and has an
+/// example.
+#[must_use = "the entry is released when the reservation is dropped"]
 pub struct Reservation {
     replica: Arc<Replica>,
     customer: CustomerId,
 }
 
 impl Reservation {
-    /// A handle to room that the replica has set aside for it.
+    /// Creates a handle to an entry that the replica has reserved.
     pub(super) fn new(replica: Arc<Replica>, customer: CustomerId) -> Self {
         Self { replica, customer }
     }

@@ -20,7 +20,7 @@ use crate::token::TokenForm;
 
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 
-/// Builder of a [`Verifier`].
+/// Builder for a [`Verifier`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifierBuilder {
@@ -52,81 +52,92 @@ impl VerifierBuilder {
         }
     }
 
-    /// Sets how long after `exp` and before `nbf` a token is taken nevertheless. Default 0, at most
-    /// 60 seconds.
+    /// Sets the leeway applied to `exp` and `nbf`. Default 0 s, at most 60 s.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Sets how far ahead of this machine's clock `iat` may be. Default 5 seconds, at most 5
-    /// minutes.
+    /// Sets how far `iat` may be ahead of the clock. Default 5 s, at most 5 minutes.
     pub const fn clock_skew(mut self, clock_skew: Duration) -> Self {
         self.clock_skew = clock_skew;
         self
     }
 
-    /// Sets how long after its `iat` a token may expire. Default 24 hours, at least a second. A
-    /// token made to live longer is refused from its first second on.
+    /// Sets the maximum lifetime of a token, from `iat` to `exp`. Default 24 hours, at least 1 s.
+    ///
+    /// A token with a longer lifetime is rejected from the start.
     pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = max_lifetime;
         self
     }
 
-    /// Sets the forms that are accepted. Default both.
+    /// Sets the accepted token forms. Default: both.
     pub fn forms(mut self, forms: &[TokenForm]) -> Self {
         self.forms = forms.to_vec();
         self
     }
 
-    /// Adds an accepted audience; tokens must then name one in `aud`. Default none, and then a token
-    /// that has an `aud` at all is refused, because it is for somebody else (RFC 7519 section 4.1.3).
+    /// Adds an accepted audience. Default: none.
+    ///
+    /// With an audience, a token must have an accepted one in `aud`. Without, a token that has any
+    /// `aud` is rejected, because it is intended for another recipient (RFC 7519 section 4.1.3).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Sets the accepted issuer; tokens must then have exactly this `iss`. Default none, and then
-    /// `iss` is ignored.
+    /// Sets the accepted issuer. Default: none.
+    ///
+    /// With an issuer, a token must have exactly this `iss`. Without, `iss` is ignored.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Sets the list of revoked tokens. Default a private one in memory.
+    /// Sets the list of revoked tokens. Default: a private list in memory, which stays empty.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = revocations;
         self
     }
 
-    /// Sets for how many tokens the verifier remembers that their signature is good. Default none; at
-    /// most 2^28.
+    /// Sets how many tokens the signature cache holds. Default: no cache; at most 2^28 tokens.
     ///
-    /// Of a token only a fingerprint is kept, 24 bytes for each of `tokens`, which are allocated at
-    /// once. Clones of the verifier share the cache.
+    /// The cache keeps a fingerprint of each token, not the token itself. Its memory, 24 bytes for
+    /// each of `tokens`, is allocated by [`build`](Self::build). Clones of the verifier share the
+    /// cache.
     ///
-    /// A hit saves the signature check and nothing else: form, claims, times and revocation are
-    /// checked every time, and a rotated or retired key and the end of a grace period end what was
-    /// remembered under the earlier keys.
+    /// A hit skips the signature check and nothing else: form, claims, times and revocation are
+    /// checked every time. Rotating or retiring a key, and the end of a grace period, invalidate
+    /// the fingerprints stored under the earlier keys.
     ///
-    /// Only accepted tokens are remembered. A token that is used a second time is kept until it has
-    /// not been used for about five minutes; those that are used once push out only one another. With
-    /// more tokens in use than the cache has room for, some are verified anew each time.
+    /// Only accepted tokens are stored. A token that has been used twice is kept until it has not
+    /// been used for about five minutes; tokens that are used once evict only each other. If more
+    /// tokens are in use than the cache holds, some are verified in full each time.
     ///
-    /// No thread waits for another one.
+    /// The cache never blocks a thread.
     ///
     /// # When it pays
     ///
-    /// `docs/performance.md` has the figures, measured with tokens asked for in random order, each
-    /// in memory that was just written, as a request's is.
+    /// `docs/performance.md` has the figures, measured with tokens in random order, each in memory
+    /// that was just written, as the memory of a request is.
     ///
-    /// - HS256: a hit takes about half of the time of a verification without a cache while the
-    ///   fingerprints fit into the processor's caches, and three quarters of it with a million tokens.
-    /// - RS256, PS256, ES256, EdDSA: always, where tokens come more than once.
-    /// - A token that is used only once takes about a third longer than without a cache, and so does
-    ///   a forged one.
+    /// - HS256: a hit takes about half the time of a verification without a cache while the
+    ///   fingerprints fit into the CPU caches, and three quarters with a million tokens.
+    /// - RS256, PS256, ES256, EdDSA: always, if tokens are used more than once.
+    /// - A token that is used only once takes about a third longer than without a cache, and so
+    ///   does a forged one.
     ///
     /// `cargo bench --bench cache`, in a clone of the repository, measures it on your machine.
+    ///
+    /// # Security
+    ///
+    /// A fingerprint is a 120-bit hash of the key ring's version and the whole token, under a
+    /// random key that never leaves the process. A lookup compares a token with eight
+    /// fingerprints, so a forged token is accepted with a probability of 2^-117.
+    ///
+    /// The time of a rejection depends, by nanoseconds, on whether the text ends like a cached
+    /// token: logs must not contain parts of tokens either.
     ///
     /// # Example
     ///
@@ -138,15 +149,6 @@ impl VerifierBuilder {
     /// Verifier::builder(keys).cache(tokens).build()
     /// # }
     /// ```
-    ///
-    /// # Security
-    ///
-    /// A fingerprint is a 120-bit hash of the key ring's version and the whole token, under a random
-    /// key that never leaves the process. A forged token is compared with eight of them, so it is
-    /// accepted with a probability of 2^-117.
-    ///
-    /// The time of a refusal depends, by nanoseconds, on whether a text ends as a token in the cache
-    /// does: logs must not contain parts of tokens either.
     pub const fn cache(mut self, tokens: NonZeroUsize) -> Self {
         self.cache = Some(tokens);
         self
@@ -158,15 +160,16 @@ impl VerifierBuilder {
         self
     }
 
-    /// Creates the verifier.
+    /// Builds the verifier.
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::DurationOutOfRange`] for a leeway, clock skew or lifetime out of bounds,
+    /// - [`ConfigError::DurationOutOfRange`] for a leeway, clock skew or lifetime out of range,
     /// - [`ConfigError::NumberOutOfRange`] for a cache of more than 2^28 tokens,
-    /// - [`ConfigError::NoTokenForms`] for an empty list of forms,
+    /// - [`ConfigError::NoTokenForms`] for an empty list of token forms,
     /// - [`ConfigError::Empty`] for an empty audience or issuer,
-    /// - [`ConfigError::NoRandomness`] if the operating system gives no random key for the cache.
+    /// - [`ConfigError::NoRandomness`] if the operating system provides no random key for the
+    ///   cache.
     pub fn build(self) -> Result<Verifier, ConfigError> {
         let check = ConfigError::check_duration;
         check("leeway", self.leeway, Duration::ZERO..=MAX_LEEWAY)?;
@@ -188,7 +191,7 @@ impl VerifierBuilder {
         Ok(self.verifier(cache))
     }
 
-    /// Creates the verifier of a configuration that has been checked.
+    /// Creates a verifier from a checked configuration.
     pub(super) fn verifier(self, cache: Option<TokenCache>) -> Verifier {
         let lifetime = self.max_lifetime.saturating_add(self.leeway);
         self.revocations.attach(&self.clock, lifetime);

@@ -1,4 +1,4 @@
-//! What every token is checked against, shared by all clones of a verifier.
+//! Configuration shared by all clones of a verifier.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use crate::key::KeyRing;
 use crate::revocation::Revocations;
 use crate::token::TokenForm;
 
-/// A day, as the vendor's documentation says: "24 hours from the moment the token is generated".
+/// 24 hours, as the vendor documents: "24 hours from the moment the token is generated".
 pub(super) const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(5);

@@ -1,12 +1,12 @@
-//! Why a token is not accepted.
+//! Verification errors.
 
 use crate::key::Refusal;
 use crate::token::Malformed;
 
-/// Refusal of a token.
+/// Error of a token that failed verification.
 ///
-/// `Display` names the kind; for a malformed token, [`source`](std::error::Error::source) names the
-/// rule it breaks. Neither ever shows a part of the token.
+/// `Display` names the kind. For a malformed token, [`source`](std::error::Error::source) names the
+/// violated rule. Neither contains any part of the token.
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{}", kind.describe())]
 pub struct VerifyError {
@@ -14,34 +14,36 @@ pub struct VerifyError {
     source: Option<Malformed>,
 }
 
-/// Why a token is not accepted.
+/// Reason why a token failed verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum VerifyErrorKind {
-    /// The text is no token in a form that is accepted: wrong parts, encoding, header or JSON, or a
-    /// claim that is missing or of the wrong type or range.
+    /// The text is not a token in an accepted form.
+    ///
+    /// It has the wrong number of parts, an invalid encoding, header or JSON, or a claim that is
+    /// missing, of the wrong type or out of range.
     Malformed,
-    /// `alg` names no algorithm that a key is for (RFC 8725 section 3.1).
+    /// No key is for the algorithm in `alg` (RFC 8725 section 3.1).
     DisallowedAlgorithm,
-    /// `kid` names no key (RFC 7515 section 4.1.4).
+    /// No key has the id in `kid` (RFC 7515 section 4.1.4).
     UnknownKey,
-    /// No key made the signature.
+    /// The signature does not match any key.
     InvalidSignature,
-    /// The time is `exp` or later (RFC 7519 section 4.1.4).
+    /// The current time is at or after `exp` (RFC 7519 section 4.1.4).
     Expired,
-    /// The time is before `nbf` (RFC 7519 section 4.1.5).
+    /// The current time is before `nbf` (RFC 7519 section 4.1.5).
     NotYetValid,
-    /// `iat` is further ahead than clocks differ.
+    /// `iat` is ahead of the clock by more than the allowed clock skew.
     IssuedInFuture,
-    /// `exp` is further from `iat` than tokens may live.
+    /// The time from `iat` to `exp` exceeds the maximum lifetime.
     LifetimeTooLong,
-    /// `aud` does not name an accepted audience (RFC 7519 section 4.1.3).
+    /// `aud` does not contain an accepted audience (RFC 7519 section 4.1.3).
     WrongAudience,
     /// `iss` is not the accepted issuer (RFC 7519 section 4.1.1).
     WrongIssuer,
-    /// The token, or all of its customer's from that time, have been revoked.
+    /// The token has been revoked, alone or with all earlier tokens of its customer.
     Revoked,
-    /// Whether the token has been revoked can't be told now. The fault is ours, not the token's.
+    /// The revocation status is temporarily unavailable. This is a server fault, not the token's.
     UnknownRevocationStatus,
 }
 
@@ -84,7 +86,7 @@ impl VerifyErrorKind {
 }
 
 impl VerifyError {
-    /// Returns why the token is not accepted.
+    /// Returns the reason.
     #[must_use]
     pub const fn kind(&self) -> VerifyErrorKind {
         self.kind

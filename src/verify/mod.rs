@@ -1,7 +1,8 @@
 //! Verification of customer tokens, without HTTP.
 //!
-//! [`Verifier`] checks a token and returns a [`VerifiedToken`], or a [`VerifyError`] whose
-//! [`kind`](VerifyError::kind) says what is wrong. [`VerifierBuilder`] has the settings.
+//! [`Verifier::verify`] returns a [`VerifiedToken`], or a [`VerifyError`] whose
+//! [`kind`](VerifyError::kind) is the reason. [`VerifierBuilder`] has the settings.
+//! [`CustomerAuthLayer`](crate::CustomerAuthLayer) applies a verifier to HTTP requests.
 //!
 //! # Example
 //!
@@ -12,8 +13,8 @@
 //!
 //! # fn main() -> Result<(), tower_customer_auth::ConfigError> {
 //! let verifier = Verifier::new(KeyRing::hs256("0123456789abcdef0123456789abcdef")?);
-//! let refused = verifier.verify(b"not.a.token").unwrap_err();
-//! assert_eq!(refused.kind(), VerifyErrorKind::Malformed);
+//! let error = verifier.verify(b"not.a.token").unwrap_err();
+//! assert_eq!(error.kind(), VerifyErrorKind::Malformed);
 //! # Ok(())
 //! # }
 //! ```

@@ -19,7 +19,7 @@ use crate::token::Malformed;
 use crate::token::Parts;
 use crate::token::Room;
 
-/// Whom a token is for and from.
+/// The audiences and the issuer that a token names.
 struct Parties<'a> {
     audiences: Option<&'a [Cow<'a, str>]>,
     issuer: Option<&'a str>,
@@ -40,11 +40,11 @@ impl Config {
         self.verify_signed(self.split(text)?, &keys, now)
     }
 
-    /// As [`verify`](Self::verify), with a fingerprint in place of a signature that is known.
-    // A function of its own, because its variables would slow the other one down.
+    /// Verifies a token, with a cached fingerprint in place of the signature check.
+    // A separate function, because its variables would slow down `verify`.
     #[inline(never)]
     fn verify_with(&self, cache: &TokenCache, text: &[u8]) -> Result<VerifiedToken, VerifyError> {
-        // First of all, because the memory it asks for takes long to come.
+        // First, because the prefetched memory takes long to arrive.
         let Some(place) = cache.place(text) else {
             return Err(Malformed("the token does not have three parts").into());
         };
@@ -55,12 +55,12 @@ impl Config {
         let claims = parts.decode_claims(&mut room)?;
         self.prefetch_revocation(claims);
         let fingerprint = place.fingerprint(keys.version(), text);
-        // These very keys have verified these very bytes.
+        // These keys have verified exactly these bytes.
         if place.contains(fingerprint, now) {
             return self.check_claims(claims, now);
         }
         let verified = self.verify_unknown(parts, &keys, now)?;
-        // Only a token that is good in all respects is worth a place.
+        // Only a token that passes every check is stored.
         place.insert(keys.version(), fingerprint, now);
         Ok(verified)
     }
@@ -75,9 +75,10 @@ impl Config {
         self.verify_signed(parts, keys, now)
     }
 
-    /// 1. Splits a token, and refuses a form that is not accepted here.
+    /// 1. Splits the token, and rejects a form that is not accepted.
     ///
-    /// This and the decoding take the one spelling of each form (RFC 7515 section 5.2, steps 1 to 6).
+    /// Splitting and decoding accept exactly one spelling of each form (RFC 7515 section 5.2, steps
+    /// 1 to 6).
     #[inline(always)]
     fn split<'t>(&self, text: &'t [u8]) -> Result<Parts<'t>, VerifyError> {
         let parts = Parts::split(text)?;
@@ -87,8 +88,8 @@ impl Config {
         Ok(parts)
     }
 
-    /// 2. Verifies the signature (steps 7 and 8), and then the claims. NB: until then nothing that the
-    ///    token says is trusted.
+    /// 2. Verifies the signature (steps 7 and 8), and then the claims. NB: nothing in the token is
+    ///    trusted before that.
     #[inline(always)]
     fn verify_signed(
         &self,
@@ -98,7 +99,7 @@ impl Config {
     ) -> Result<VerifiedToken, VerifyError> {
         let (mut header, mut room) = (HeaderRoom::new(), Room::new());
         let token = parts.read_header(&mut header)?;
-        // `alg` and `kid` only choose among what the key ring allows.
+        // `alg` and `kid` only select among the keys that the key ring allows.
         let decoded = keys.verify(&token, || {
             let decoded = token.decode(&mut room)?;
             self.prefetch_revocation(decoded.unverified_claims);
@@ -107,8 +108,8 @@ impl Config {
         self.check_claims(decoded.unverified_claims, now)
     }
 
-    /// Prefetches the memory that step 5 reads, while the signature is checked. NB: the token is not
-    /// trusted. Its id chooses an address to fetch from, and nothing is read there.
+    /// Prefetches the memory that step 5 reads, while the signature is checked. NB: the token is
+    /// not trusted yet. Its id only selects an address to prefetch; nothing is read there.
     #[inline(always)]
     fn prefetch_revocation(&self, unverified_claims: &[u8]) {
         if self.revocations.is_large()
@@ -118,11 +119,11 @@ impl Config {
         }
     }
 
-    /// Checks what a token says. The caller has verified the signature.
+    /// Checks the claims. The caller has verified the signature.
     #[inline(always)]
     fn check_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
-        // The claims are ours, unless one key serves several purposes, which is what `aud` and `iss`
-        // are for.
+        // The fast path for claims of our own issuer. Other claims occur if one key serves several
+        // purposes, which `aud` and `iss` tell apart.
         let Some(claims) = IssuedClaims::parse(json) else {
             return self.check_any_claims(json, now);
         };
@@ -154,14 +155,14 @@ impl Config {
         now: Duration,
         ids: impl FnOnce() -> (TokenId, CustomerId),
     ) -> Result<(), VerifyError> {
-        // 3. For whom the token is (RFC 7519 section 7.2, step 10).
+        // 3. Audience and issuer (RFC 7519 section 7.2, step 10).
         self.check_parties(parties)?;
 
         // 4. The times (RFC 7519 sections 4.1.4 to 4.1.6).
         self.check_times(times, now)?;
 
-        // 5. Revocation comes last: only a token that is otherwise good is worth the look-up, and
-        //    only ids under a good signature ever reach the list.
+        // 5. Revocation comes last: only a token that passes the other checks is worth the lookup,
+        //    and only ids with a verified signature reach the list.
         if self.revocations.has_any() {
             let (id, customer) = ids();
             self.check_not_revoked(&id, &customer, times.iat)?;
@@ -185,7 +186,7 @@ impl Config {
         Ok(())
     }
 
-    /// Compares nanoseconds of 128 bits: no clock and no claim can overflow.
+    /// Compares 128-bit nanoseconds: neither the clock nor a claim can overflow.
     #[inline(always)]
     fn check_times(&self, times: Times, now: Duration) -> Result<(), VerifyError> {
         let now = now.as_nanos();

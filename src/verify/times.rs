@@ -1,13 +1,13 @@
-//! The times that decide about a token.
+//! The times of a token.
 
 use crate::token::Claims;
 
-/// The times a token gives, in seconds since 1970.
+/// The times in a token's claims, in seconds since 1970.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Times {
     pub(super) exp: u64,
     pub(super) iat: u64,
-    /// Zero where the token gives none.
+    /// Zero if the token has none.
     pub(super) nbf: u64,
 }
 

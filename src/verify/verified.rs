@@ -1,4 +1,4 @@
-//! What a verified token says.
+//! Verified tokens.
 
 use std::time::SystemTime;
 
@@ -9,10 +9,10 @@ use crate::token::Claims;
 use crate::token::IssuedClaims;
 use crate::token::Name;
 
-/// Token whose signature, times and revocation status were found good.
+/// Token that has passed verification.
 ///
-/// Only a [`Verifier`](crate::Verifier) makes one, so that having one is the proof. Cloning is cheap: it
-/// never allocates.
+/// Its signature, times and revocation status have been checked. Only a
+/// [`Verifier`](crate::Verifier) creates one, so the type is the proof. Cloning never allocates.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VerifiedToken {
     customer_id: CustomerId,
@@ -23,7 +23,7 @@ pub struct VerifiedToken {
 }
 
 impl VerifiedToken {
-    /// Keeps of the claims what the layer's users need. The caller has verified them.
+    /// Keeps the claims that users of the layer need. The caller has verified them.
     pub(crate) fn new(claims: Claims<'_>) -> Self {
         Self {
             customer_id: claims.customer_id,
@@ -34,7 +34,7 @@ impl VerifiedToken {
         }
     }
 
-    /// As [`new`](Self::new), of claims of our own issuer.
+    /// Like [`new`](Self::new), from claims of our own issuer.
     #[inline(always)]
     pub(crate) fn of_issued(claims: &IssuedClaims<'_>) -> Self {
         Self {
@@ -46,31 +46,31 @@ impl VerifiedToken {
         }
     }
 
-    /// Returns the customer the token speaks for (`sub`).
+    /// Returns the customer (`sub`).
     #[must_use]
     pub const fn customer_id(&self) -> &CustomerId {
         &self.customer_id
     }
 
-    /// Returns the token's own id (`jti`), by which it can be revoked.
+    /// Returns the token's id (`jti`), by which it can be revoked.
     #[must_use]
     pub const fn token_id(&self) -> &TokenId {
         &self.token_id
     }
 
-    /// Returns the customer's name as the issuer knew it (`name`), which may be empty.
+    /// Returns the customer's name (`name`) at the time of issue, which may be empty.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
         self.name.as_ref().map(Name::as_str)
     }
 
-    /// Returns when the token was issued (`iat`), a whole second.
+    /// Returns when the token was issued (`iat`), in whole seconds.
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
         from_epoch(self.issued_at)
     }
 
-    /// Returns the first second at which the token is no longer good (`exp`).
+    /// Returns the expiry time (`exp`), the first second at which the token is rejected.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         from_epoch(self.expires_at)

@@ -10,8 +10,8 @@ use crate::key::KeyRing;
 
 /// Verifier of customer tokens.
 ///
-/// [`verify`](Self::verify) is synchronous: it never waits for the network, nor for a lock but the
-/// allocator's. Cloning is cheap, and clones share everything.
+/// [`verify`](Self::verify) is synchronous: it does no I/O and takes no lock except the
+/// allocator's. A clone shares keys, revocations and cache with the original.
 ///
 /// # Example
 ///
@@ -19,8 +19,8 @@ use crate::key::KeyRing;
 /// # use tower_customer_auth::{ConfigError, KeyRing, Verifier, VerifyErrorKind};
 /// # fn main() -> Result<(), ConfigError> {
 /// let verifier = Verifier::new(KeyRing::hs256("0123456789abcdef0123456789abcdef")?);
-/// let refused = verifier.verify(b"not.a.token").unwrap_err();
-/// assert_eq!(refused.kind(), VerifyErrorKind::Malformed);
+/// let error = verifier.verify(b"not.a.token").unwrap_err();
+/// assert_eq!(error.kind(), VerifyErrorKind::Malformed);
 /// # Ok(())
 /// # }
 /// ```
@@ -30,13 +30,13 @@ pub struct Verifier {
 }
 
 impl Verifier {
-    /// Creates a verifier with all defaults and a private revocation list you cannot write to.
+    /// Creates a verifier with default settings and a private revocation list you cannot write to.
     #[must_use]
     pub fn new(keys: KeyRing) -> Self {
         VerifierBuilder::new(keys).verifier(None)
     }
 
-    /// Starts a configuration from the defaults.
+    /// Returns a builder with default settings.
     pub fn builder(keys: KeyRing) -> VerifierBuilder {
         VerifierBuilder::new(keys)
     }
@@ -45,13 +45,13 @@ impl Verifier {
         Self { config: Arc::new(config) }
     }
 
-    /// Verifies a token: the value of the header, byte for byte, nothing trimmed.
+    /// Verifies a token, given as the exact value of the header. Nothing is trimmed.
     ///
     /// # Errors
     ///
-    /// The [`VerifyErrorKind`](crate::VerifyErrorKind) of the first check that fails, in this order:
-    /// form and encoding, algorithm, key, signature, the claims' JSON, `aud`, `iss`, `exp`, `nbf`,
-    /// `iat`, lifetime, revocation.
+    /// The [`VerifyErrorKind`](crate::VerifyErrorKind) of the first check that fails, in this
+    /// order: form and encoding, algorithm, key, signature, JSON of the claims, `aud`, `iss`,
+    /// `exp`, `nbf`, `iat`, lifetime, revocation.
     pub fn verify(&self, token: &[u8]) -> Result<VerifiedToken, VerifyError> {
         self.config.verify(token)
     }

@@ -1,14 +1,16 @@
-//! Which bearer token a request carries, if exactly one.
+//! The bearer token of a request.
 
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
-/// Reads `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), the scheme in any case, as
-/// [`TokenIssuer`](crate::TokenIssuer) does: for what stands beside it in the same application.
+/// Returns the bearer token of a request, if there is exactly one.
 ///
-/// Also `Bearer: TOKEN `, with a colon and a space behind: SDK 2 to 6 and the vendor's shell samples
-/// send it so. Two headers, or two tokens in one, are none: whoever put a proxy's header beside ours
-/// must not have one picked for them.
+/// It reads `Authorization: Bearer TOKEN` (RFC 6750 section 2.1), with the scheme in any case, as
+/// [`TokenIssuer`](crate::TokenIssuer) does. Use it for other endpoints of the same application.
+///
+/// `Bearer: TOKEN `, with a colon and a trailing space, is accepted as well: SDK versions 2 to 6
+/// and the vendor's shell samples send it. Two headers, or two tokens in one header, return `None`:
+/// if a proxy added one, picking either would be a guess.
 #[must_use]
 pub fn bearer_token(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(AUTHORIZATION).iter();

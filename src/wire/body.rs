@@ -1,4 +1,4 @@
-//! The body of a JSON answer.
+//! The body of a JSON response.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -11,11 +11,11 @@ use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
 
-/// Response body of one JSON document, whose length is known.
+/// Response body with one JSON document of known length.
 ///
-/// `Debug` shows the length alone, because the document may be a token.
+/// `Debug` shows the length only, because the document may contain a token.
 pub struct JsonBody {
-    // Empty once it has been read. No document is empty.
+    // Empty after it has been read. No document is empty.
     json: Bytes,
 }
 

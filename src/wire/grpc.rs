@@ -1,5 +1,6 @@
-//! Refusals as gRPC clients read them: a status in the headers and no body ("Trailers-Only" in the
-//! gRPC over HTTP/2 protocol, taken over by gRPC-Web).
+//! Rejections for gRPC clients: a status in the headers and no body.
+//!
+//! The gRPC over HTTP/2 protocol calls this "Trailers-Only"; gRPC-Web uses it as well.
 
 use bytes::Bytes;
 use http::HeaderMap;
@@ -17,10 +18,10 @@ use super::json::keep_from_caches;
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");
 
-/// Status codes of gRPC that a refusal can have.
+/// gRPC status codes of rejections.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum GrpcStatus {
-    /// The fault is ours, and passing.
+    /// Verification is temporarily unavailable.
     Unavailable = 14,
     /// The call has no valid credentials.
     Unauthenticated = 16,
@@ -29,7 +30,7 @@ pub(crate) enum GrpcStatus {
 const GRPC: &str = "application/grpc";
 
 /// Content types of gRPC-Web, with the message formats that its protocol names. A name without a
-/// format comes before the same name with one.
+/// format precedes the same name with one.
 const GRPC_WEB: [&str; 8] = [
     "application/grpc-web",
     "application/grpc-web+proto",
@@ -41,38 +42,39 @@ const GRPC_WEB: [&str; 8] = [
     "application/grpc-web-text+thrift",
 ];
 
-/// What of a request tells whether it is a gRPC call.
+/// The parts of a request that decide whether it is a gRPC call.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct CallMarks<'a> {
+pub(crate) struct RequestMeta<'a> {
     pub(crate) method: &'a Method,
     pub(crate) version: Version,
     pub(crate) headers: &'a HeaderMap,
 }
 
-impl<'a, B> From<&'a Request<B>> for CallMarks<'a> {
+impl<'a, B> From<&'a Request<B>> for RequestMeta<'a> {
     fn from(request: &'a Request<B>) -> Self {
         Self { method: request.method(), version: request.version(), headers: request.headers() }
     }
 }
 
-impl<'a> From<&'a Parts> for CallMarks<'a> {
+impl<'a> From<&'a Parts> for RequestMeta<'a> {
     fn from(request: &'a Parts) -> Self {
         Self { method: &request.method, version: request.version, headers: &request.headers }
     }
 }
 
-impl CallMarks<'_> {
-    /// Returns the content type of the answer if the request is a gRPC call, by the layer's setting
-    /// `grpc`.
+impl RequestMeta<'_> {
+    /// Returns the content type of the response if the request is a gRPC call.
     ///
-    /// The content type alone is the client's to choose. To an intermediary that does not speak
-    /// gRPC a refusal with HTTP status 200 is a success: nginx's `auth_request` lets the request
-    /// pass. So method and version count too: such an intermediary asks by GET, or over HTTP/1.1.
+    /// `grpc` is the layer's setting of that name.
+    ///
+    /// The client controls the content type, and a rejection with HTTP status 200 is a success to
+    /// an intermediary that does not speak gRPC: nginx's `auth_request` lets the request pass. So
+    /// the method and the version are checked too: such an intermediary sends a GET, or HTTP/1.1.
     pub(crate) fn answer_type(self, grpc: Option<bool>) -> Option<&'static str> {
         if grpc == Some(false) || self.method != Method::POST {
             return None;
         }
-        // Two lines: what is behind may read another one than we do.
+        // Two content types: a server behind this one may read the other one.
         let mut lines = self.headers.get_all(CONTENT_TYPE).iter();
         let (Some(line), None) = (lines.next(), lines.next()) else {
             return None;
@@ -84,12 +86,14 @@ impl CallMarks<'_> {
     }
 }
 
-/// Returns the content type that answers a call of this one: the same without parameters, as one of
-/// our own constants, so that no byte of the request is echoed. A gRPC-Web format other than those
-/// known is left out of it; the answer has no message for which it would matter.
+/// Returns the content type of the response to a call with this content type.
+///
+/// It is the same type without parameters, as one of our constants, so that no byte of the request
+/// is echoed. An unknown gRPC-Web format is omitted: the response has no message that it would
+/// apply to.
 fn answer_type(content_type: &[u8]) -> Option<&'static str> {
     let media_type = match content_type.iter().position(|byte| *byte == b';') {
-        // Optional white space may come before a parameter (RFC 9110 section 5.6.6).
+        // Optional white space may precede a parameter (RFC 9110 section 5.6.6).
         Some(parameters) => content_type[..parameters].trim_ascii_end(),
         None => content_type,
     };
@@ -104,7 +108,7 @@ fn answer_type(content_type: &[u8]) -> Option<&'static str> {
     Some(find(media_type).unwrap_or(without_format))
 }
 
-/// Builds the answer; `message` is printable ASCII without `%`, as `grpc-message` wants it.
+/// Builds the response; `message` is printable ASCII without `%`, as `grpc-message` requires.
 pub(crate) fn trailers_only(
     content_type: &'static str,
     status: GrpcStatus,
@@ -203,8 +207,8 @@ mod tests {
             for line in lines {
                 headers.append(CONTENT_TYPE, HeaderValue::from_static(line));
             }
-            let marks = CallMarks { method: &method, version, headers: &headers };
-            let is_call = |grpc| marks.answer_type(grpc).is_some();
+            let request = RequestMeta { method: &method, version, headers: &headers };
+            let is_call = |grpc| request.answer_type(grpc).is_some();
             assert_eq!([None, Some(true), Some(false)].map(is_call), expected, "{why}");
         }
     }

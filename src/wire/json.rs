@@ -1,4 +1,4 @@
-//! JSON answers, among them
+//! JSON responses, and the format of errors:
 //! `{"errors":[{"status":400,"source":"email","title":"required","detail":"email is required"}]}`.
 
 use bytes::Bytes;
@@ -11,25 +11,25 @@ use http::header::CONTENT_TYPE;
 use http::header::X_CONTENT_TYPE_OPTIONS;
 use serde::Serialize;
 
-/// `Cache-Control` of an answer that no cache may keep.
+/// `Cache-Control` of a response that must not be cached.
 pub(crate) const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 
-/// `Retry-After` of an answer to a fault that is ours, in seconds.
+/// `Retry-After` of a 503, in seconds.
 pub(crate) const RETRY_AFTER_A_SECOND: HeaderValue = HeaderValue::from_static("1");
 
-/// One thing that is wrong. Nothing in it comes from the request, so that nothing is echoed.
+/// One error of a response. It contains nothing from the request, so nothing is echoed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub(crate) struct ErrorObject {
     /// The HTTP status, as a number.
     pub(crate) status: u16,
-    /// The field of the request that is wrong.
+    /// The field of the request that is invalid.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(crate) source: Option<&'static str>,
     pub(crate) title: &'static str,
     pub(crate) detail: &'static str,
 }
 
-/// Builds the answer to a refused request.
+/// Builds the response to a rejected request.
 pub(crate) fn error_response<B: From<Bytes>>(
     status: StatusCode,
     errors: &[ErrorObject],
@@ -37,7 +37,7 @@ pub(crate) fn error_response<B: From<Bytes>>(
     json_response(status, error_document(errors))
 }
 
-/// Builds an answer that no cache keeps, because it may be about one customer.
+/// Builds a response that is not cached, because it may concern one customer.
 pub(crate) fn json_response<B: From<Bytes>>(status: StatusCode, json: Bytes) -> Response<B> {
     let mut response = Response::new(json.into());
     *response.status_mut() = status;
@@ -47,7 +47,7 @@ pub(crate) fn json_response<B: From<Bytes>>(status: StatusCode, json: Bytes) -> 
     response
 }
 
-/// Has an answer kept by no cache, and taken for nothing but what its content type says.
+/// Forbids caching a response and sniffing its content type.
 pub(super) fn keep_from_caches(headers: &mut HeaderMap) {
     headers.insert(CACHE_CONTROL, NO_STORE);
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -59,7 +59,7 @@ fn error_document(errors: &[ErrorObject]) -> Bytes {
         errors: &'a [ErrorObject],
     }
 
-    // Invariant: numbers and strings under names that are strings; nothing there can fail.
+    // Invariant: numbers and strings in structs always serialize.
     serde_json::to_vec(&Document { errors }).expect("plain structs serialize").into()
 }
 

@@ -1,4 +1,4 @@
-//! What goes over the wire beside tokens: JSON and gRPC answers, and the bearer token.
+//! The wire formats besides tokens: JSON and gRPC responses, and the bearer token.
 
 #[cfg(feature = "issuer")]
 mod bearer;
@@ -11,8 +11,8 @@ mod json;
 pub use self::bearer::bearer_token;
 #[cfg(any(feature = "issuer", feature = "asymmetric"))]
 pub use self::body::JsonBody;
-pub(crate) use self::grpc::CallMarks;
 pub(crate) use self::grpc::GrpcStatus;
+pub(crate) use self::grpc::RequestMeta;
 pub(crate) use self::grpc::trailers_only;
 pub(crate) use self::json::ErrorObject;
 pub(crate) use self::json::NO_STORE;

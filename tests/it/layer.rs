@@ -357,7 +357,7 @@ async fn the_answer_to_a_refusal_can_be_changed_and_keeps_its_reason() {
 }
 
 #[test]
-#[should_panic(expected = "a refusal's status is 400 to 499, not 200 OK")]
+#[should_panic(expected = "a rejection's status must be 400 to 499, not 200 OK")]
 fn a_status_that_would_hide_a_refusal_is_a_mistake_in_the_program() {
     let _ = CustomerAuthLayer::required(verifier()).status(StatusCode::OK);
 }

@@ -233,7 +233,7 @@ mod logins {
                 refused,
                 r#"DEBUG tower_customer_auth: customer token requested outcome="credentials_refused""#,
                 refused,
-                r#" WARN tower_customer_auth: customer authentication fault what="the customer store could not tell" error=the store could not tell error.sources=[connection lost]"#,
+                r#" WARN tower_customer_auth: customer authentication fault what="the customer store failed" error=the store is unavailable error.sources=[connection lost]"#,
                 r#"DEBUG tower_customer_auth: customer token requested outcome="fault""#,
                 refused,
                 r#"DEBUG tower_customer_auth: customer token requested outcome="bad_request""#,
@@ -244,7 +244,7 @@ mod logins {
             let name = "customer_auth_token_requests_total";
             (format!("Key({name}, [outcome = {outcome}])"), count)
         };
-        let fault = "Key(customer_auth_faults_total, [what = the customer store could not tell])";
+        let fault = "Key(customer_auth_faults_total, [what = the customer store failed])";
         assert_eq!(
             counters,
             [

@@ -610,12 +610,12 @@ fn a_configuration_that_cannot_work_is_refused_with_what_is_wrong() {
     let keys = || KeyRing::new(key());
     let refused = |builder: VerifierBuilder| builder.build().unwrap_err().to_string();
     let leeway = builder(keys()).leeway(Duration::from_secs(61));
-    assert_eq!(refused(leeway), "leeway is 0ns to 60s, not 61s");
+    assert_eq!(refused(leeway), "leeway must be 0ns to 60s, not 61s");
     let skew = builder(keys()).clock_skew(Duration::from_secs(301));
-    assert_eq!(refused(skew), "clock_skew is 0ns to 300s, not 301s");
+    assert_eq!(refused(skew), "clock_skew must be 0ns to 300s, not 301s");
     let lifetime = builder(keys()).max_lifetime(Duration::from_millis(999));
-    assert!(refused(lifetime).starts_with("max_lifetime is 1s to "));
-    assert_eq!(refused(builder(keys()).forms(&[])), "a verifier accepts at least one token form");
-    assert_eq!(refused(builder(keys()).audience("")), "audience is empty");
-    assert_eq!(refused(builder(keys()).issuer("")), "issuer is empty");
+    assert!(refused(lifetime).starts_with("max_lifetime must be 1s to "));
+    assert_eq!(refused(builder(keys()).forms(&[])), "a verifier needs at least one token form");
+    assert_eq!(refused(builder(keys()).audience("")), "audience must not be empty");
+    assert_eq!(refused(builder(keys()).issuer("")), "issuer must not be empty");
 }

@@ -1,4 +1,4 @@
-//! A login on its way to a token: who it is, since when that is known, and how the token is dated.
+//! From a login to a token: authenticate the customer, then date and sign the token.
 
 #[cfg(feature = "oidc")]
 mod oidc;
@@ -32,24 +32,24 @@ pub use self::oidc::OidcGrant;
 pub use self::oidc::OidcGrantBuilder;
 pub use self::password::PasswordGrant;
 
-/// What a login has proved.
-struct Proven {
+/// A customer whom a login has authenticated.
+struct Authenticated {
     customer: Customer,
-    /// A moment at which it was still to be looked at whether this holds.
-    proved_at: SystemTime,
+    /// A time before the store was asked: a revocation from then on must reach the token.
+    as_of: SystemTime,
     evidence: Evidence,
 }
 
-/// By what it is looked at once more.
+/// What the login is authenticated by once more, if it has to wait.
 enum Evidence {
-    /// With the stored hash that the password is known to match.
+    /// With the stored hash that the password matched.
     Password(PasswordLogin, PasswordHash),
-    /// What a code has proved, which is tried once.
+    /// The identity that a code has authenticated. The code itself can be used only once.
     #[cfg(feature = "oidc")]
     Identity(Identity),
 }
 
-/// What logins need: who answers them, and what signs the tokens.
+/// The grants, and the signer of the tokens.
 pub(super) struct Logins {
     pub(super) password: Option<PasswordGrant>,
     #[cfg(feature = "oidc")]
@@ -69,73 +69,77 @@ impl Logins {
         }
     }
 
-    /// Finds out who logs in, and issues their token.
+    /// Authenticates a login and issues a token.
     ///
-    /// In the second in which the customer's earlier tokens were revoked there can be no token that
-    /// isn't one of those. Such a login waits until the second has ended, and is looked at again: with
-    /// the new date, a token for the first proof would outlive a change that was made meanwhile and
-    /// whose time lies within the second, if it reaches the list of revocations only after this.
+    /// In the second in which the customer's earlier tokens were revoked, any new token would be
+    /// revoked too. Such a login waits until the second has ended, and is authenticated again.
+    /// Dating the first authentication later would not be safe: the token would outlive a change
+    /// made while waiting, if its revocation, with a time within the second, reaches the list only
+    /// afterwards.
     ///
-    /// Only a login that has proved something waits, so that waiting tells nothing about a customer to
-    /// a client that doesn't know the password.
+    /// Only an authenticated login waits, so the delay reveals nothing about a customer to a client
+    /// that does not know the password.
     pub(in crate::issuer) async fn log_in(&self, login: Login) -> Result<IssuedToken, Refusal> {
-        let first = self.prove(login).await?;
-        let valid_from = match self.issue_at(&first.customer, first.proved_at) {
+        let first = self.authenticate(login).await?;
+        let valid_from = match self.issue_at(&first.customer, first.as_of) {
             Err(SignError::NotYet { valid_from }) => valid_from,
             signed => return signed.map_err(refusal),
         };
         if !reached(&**self.signer.shared_clock(), valid_from).await {
             return Err(refusal(SignError::NotYet { valid_from }));
         }
-        // All of the customer's logins were ended meanwhile, and this one had begun before.
-        if self.signer.is_revoked_since(first.customer.id(), first.proved_at) {
+        // The customer's tokens were revoked while this login waited.
+        if self.signer.is_revoked_since(first.customer.id(), first.as_of) {
             return Err(Refusal::Credentials);
         }
-        let (customer, proved_at) = self.prove_again(first.evidence).await?;
-        self.issue_at(&customer, proved_at).map_err(refusal)
+        let (customer, as_of) = self.authenticate_again(first.evidence).await?;
+        self.issue_at(&customer, as_of).map_err(refusal)
     }
 
-    /// Issues a token for a customer whose proof was looked at from `proved_at` on.
+    /// Issues a token for a customer who has been authenticated as of this time.
     pub(super) fn issue_at(
         &self,
         customer: &Customer,
-        proved_at: SystemTime,
+        as_of: SystemTime,
     ) -> Result<IssuedToken, SignError> {
         let signer = &self.signer;
-        match signer.sign_at(customer.id(), Some(customer.name()), proved_at) {
-            Err(SignError::TooLong { .. }) => signer.sign_at(customer.id(), None, proved_at),
+        match signer.sign_at(customer.id(), Some(customer.name()), as_of) {
+            Err(SignError::TooLong { .. }) => signer.sign_at(customer.id(), None, as_of),
             signed => signed,
         }
     }
 
-    async fn prove(&self, login: Login) -> Result<Proven, Refusal> {
+    async fn authenticate(&self, login: Login) -> Result<Authenticated, Refusal> {
         match (login, &self.password) {
             (Login::Password(login), Some(grant)) => {
-                // Before the store is asked: a password that is changed from now on is not the one
-                // that is checked here, and the change's revocation must reach this login's token.
-                let proved_at = self.signer.now();
+                // Before the lookup: if the password is changed from now on, the revocation of that
+                // change must reach this login's token.
+                let as_of = self.signer.now();
                 let (customer, hash) = grant.login(&login, self.store_timeout).await?;
-                Ok(Proven { customer, proved_at, evidence: Evidence::Password(login, hash) })
+                Ok(Authenticated { customer, as_of, evidence: Evidence::Password(login, hash) })
             }
             #[cfg(feature = "oidc")]
             (Login::Oidc(login), _) => {
                 let grant = self.oidc.as_ref().ok_or(Refusal::Fault)?;
                 let clock = self.signer.shared_clock();
-                let (identity, (customer, proved_at)) =
+                let (identity, (customer, as_of)) =
                     grant.login(login, clock, self.store_timeout).await?;
-                Ok(Proven { customer, proved_at, evidence: Evidence::Identity(identity) })
+                Ok(Authenticated { customer, as_of, evidence: Evidence::Identity(identity) })
             }
-            // Invariant: the request was read for the mechanisms that there are.
+            // Invariant: the request was parsed for the configured mechanisms.
             (Login::Password(_), None) => Err(Refusal::Fault),
         }
     }
 
-    /// Finds out who logs in by what was proved a moment ago, if it still holds.
-    async fn prove_again(&self, evidence: Evidence) -> Result<(Customer, SystemTime), Refusal> {
+    /// Authenticates again by what the login was authenticated by, if it still holds.
+    async fn authenticate_again(
+        &self,
+        evidence: Evidence,
+    ) -> Result<(Customer, SystemTime), Refusal> {
         match (evidence, &self.password) {
             (Evidence::Password(login, hash), Some(grant)) => {
-                let proved_at = self.signer.now();
-                Ok((grant.login_again(&login, &hash, self.store_timeout).await?, proved_at))
+                let as_of = self.signer.now();
+                Ok((grant.login_again(&login, &hash, self.store_timeout).await?, as_of))
             }
             #[cfg(feature = "oidc")]
             (Evidence::Identity(identity), _) => {
@@ -149,7 +153,7 @@ impl Logins {
     }
 }
 
-/// Waits until the clock shows this time, for [`MAX_WAIT`] at most. Returns whether it does.
+/// Waits until the clock has reached a time, for at most [`MAX_WAIT`]. Returns whether it has.
 async fn reached(clock: &dyn Clock, time: SystemTime) -> bool {
     let deadline = Instant::now() + MAX_WAIT;
     loop {
@@ -169,11 +173,11 @@ fn refusal(error: SignError) -> Refusal {
     match error {
         SignError::Revoked => Refusal::Credentials,
         error => {
-            telemetry::fault("no token could be signed", &error);
+            telemetry::fault("a token could not be signed", &error);
             Refusal::Fault
         }
     }
 }
 
-/// A second, which no cut-off is further ahead than, and a quarter for a clock that is being slowed.
+/// One second, the furthest a cut-off can be ahead, and a quarter for a clock that is being slewed.
 const MAX_WAIT: Duration = Duration::from_millis(1_250);

@@ -1,4 +1,4 @@
-//! Logins by e-mail and password.
+//! Password logins.
 
 use std::fmt;
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::password::PasswordHasher;
 use crate::secret::Secret;
 use crate::telemetry;
 
-/// The longest password that can be right, in bytes.
+/// Maximum length of a valid password, in bytes.
 const MAX_PASSWORD_LEN: usize = 1024;
 
-/// Logins by e-mail and password, for a [`TokenIssuer`](crate::TokenIssuer).
+/// Grant for logins by e-mail and password, for a [`TokenIssuer`](crate::TokenIssuer).
 ///
 /// # Example
 ///
@@ -34,7 +34,7 @@ const MAX_PASSWORD_LEN: usize = 1024;
 /// use tower_customer_auth::password::PasswordHasher;
 ///
 /// fn grant(customers: impl CustomerStore, hasher: PasswordHasher) -> PasswordGrant {
-///     // The same hasher that registrations go through: it bounds both together.
+///     // Share the hasher with registration, so that it bounds both together.
 ///     PasswordGrant::new(customers).hasher(hasher)
 /// }
 /// ```
@@ -46,19 +46,23 @@ pub struct PasswordGrant {
 }
 
 impl PasswordGrant {
-    /// Creates a grant over a store, with a [`PasswordHasher`] of its own.
+    /// Creates a grant for a store, with a default [`PasswordHasher`].
     pub fn new(store: impl CustomerStore) -> Self {
         Self { store: Arc::new(store), hasher: PasswordHasher::new() }
     }
 
-    /// Sets the hasher: its parameters are today's. Default: one of its own with all defaults.
+    /// Sets the password hasher. Default: a separate one with default settings.
+    ///
+    /// A stored hash with other parameters than the hasher's is replaced after a successful login.
     pub fn hasher(mut self, hasher: PasswordHasher) -> Self {
         self.hasher = hasher;
         self
     }
 
-    /// Finds out who logs in. Whatever comes, the store is asked once, and then exactly one password
-    /// is hashed: no branch answers sooner than another. The hash that matched comes with the customer.
+    /// Authenticates a password login. Returns the customer and the hash that matched.
+    ///
+    /// In every case there is one lookup and then exactly one hash, so that no branch responds
+    /// sooner than another.
     pub(in crate::issuer) async fn login(
         &self,
         login: &PasswordLogin,
@@ -69,15 +73,15 @@ impl PasswordGrant {
         let stored = found.as_ref().and_then(|stored| match stored.password_hash() {
             Ok(hash) => Some(hash.clone()),
             Err(unusable) => {
-                // Our own fault, and yet a 403 at the price of one hash. A 503 would tell that this
-                // e-mail belongs to somebody, would invite repeats that can't help, and would say so
-                // only to the one person who can't mend it. The operator hears of it here.
-                telemetry::fault("a stored password hash is unusable", &unusable);
+                // A server fault, but answered with 403 after one hash. A 503 would reveal that a
+                // customer with this e-mail exists, and would cause retries that cannot succeed.
+                // The operator is informed here.
+                telemetry::fault("a stored password hash is invalid", &unusable);
                 None
             }
         });
-        // Hashed all the same, so that over-long ones take the same path. Length costs nothing much:
-        // the body has bounded it.
+        // Over-long passwords are hashed too, so that they take the same path. The body limits
+        // their length, so the cost is small.
         let can_be_right = stored.is_some() && password.expose().len() <= MAX_PASSWORD_LEN;
         let outdated = stored
             .clone()
@@ -106,8 +110,10 @@ impl PasswordGrant {
         }
     }
 
-    /// Finds out who logs in by a password that has just matched this hash. Nothing is hashed, unless the
-    /// hash is no longer the customer's: the password is another then, or its parameters are.
+    /// Authenticates again a password that has just matched this hash.
+    ///
+    /// Nothing is hashed unless the stored hash has changed, because the password or its parameters
+    /// have.
     pub(in crate::issuer) async fn login_again(
         &self,
         login: &PasswordLogin,
@@ -124,8 +130,10 @@ impl PasswordGrant {
         }
     }
 
-    /// Replaces a hash by one with today's parameters, in a task of its own: the answer doesn't wait
-    /// for it, and its failure is nobody's. Under load it is dropped; the next login tries again.
+    /// Replaces a hash by one with current parameters, in a background task.
+    ///
+    /// The response does not wait for it, and a failure does not affect the login. Under load the
+    /// replacement is dropped; the next login tries again.
     fn replace_later(
         &self,
         id: CustomerId,
@@ -140,7 +148,7 @@ impl PasswordGrant {
             };
             let replaced = store.replace_password_hash(&id, &old, &new);
             if let Ok(Err(error)) = timeout(store_timeout, replaced).await {
-                telemetry::fault("a password hash was not replaced", &error);
+                telemetry::fault("a password hash could not be replaced", &error);
             }
         });
     }
@@ -152,7 +160,7 @@ impl fmt::Debug for PasswordGrant {
     }
 }
 
-/// A [`CustomerStore`] whose type is forgotten, so that only bodies are generic.
+/// Object-safe twin of [`CustomerStore`].
 trait DynCustomerStore: Send + Sync {
     fn find_by_email<'a>(
         &'a self,

@@ -1,4 +1,4 @@
-//! What a request asks for: its headers, its JSON, its fields.
+//! Parsing of login requests: headers, JSON and fields.
 
 use std::fmt;
 
@@ -22,16 +22,17 @@ use crate::secret::Secret;
 use crate::token::each_member;
 use crate::wire::ErrorObject;
 
-/// The longest body, in bytes.
+/// Maximum length of the body, in bytes.
 pub(in crate::issuer) const MAX_BODY_LEN: usize = 16 * 1024;
 
-/// The longest e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, with the brackets off).
+/// Maximum length of an e-mail address, in bytes (RFC 5321 section 4.5.3.1.3, without the
+/// brackets).
 const MAX_EMAIL_LEN: usize = 254;
 
-/// Objects in the body: the whole, `data`, and room for what a client may add.
+/// Maximum nesting of the body: the document, `data`, and members that a client may add.
 const MAX_DEPTH: usize = 16;
 
-/// A login whose fields are all there.
+/// A login with all required fields.
 pub(in crate::issuer) enum Login {
     Password(PasswordLogin),
     #[cfg(feature = "oidc")]
@@ -43,21 +44,21 @@ pub(in crate::issuer) struct PasswordLogin {
     pub(in crate::issuer) password: Secret,
 }
 
-/// Which mechanisms are configured.
+/// The configured mechanisms.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::issuer) struct Mechanisms {
     pub(in crate::issuer) password: bool,
     pub(in crate::issuer) oidc: bool,
 }
 
-/// Tells whether the body is longer than it may be, as far as the headers say.
+/// Returns whether the declared length of the body exceeds the limit.
 pub(in crate::issuer) fn declares_too_much(headers: &HeaderMap) -> bool {
-    // What isn't a number is not for us to judge: the server has framed the body already.
+    // An invalid number is ignored: the server has framed the body already.
     let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok());
     length.is_some_and(|length: u64| length > MAX_BODY_LEN as u64)
 }
 
-/// Tells whether the body is `application/json` (RFC 8259), in no other encoding than UTF-8.
+/// Returns whether the body is `application/json` (RFC 8259) in UTF-8.
 pub(in crate::issuer) fn is_json(headers: &HeaderMap) -> bool {
     let mut values = headers.get_all(CONTENT_TYPE).iter();
     let (Some(Ok(value)), None) = (values.next().map(|value| value.to_str()), values.next()) else {
@@ -68,18 +69,18 @@ pub(in crate::issuer) fn is_json(headers: &HeaderMap) -> bool {
     json && parts.all(|parameter| {
         let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
         let utf8 = value.trim_matches('"').eq_ignore_ascii_case("utf-8");
-        // RFC 8259 section 11 has no parameters; what else there may be changes nothing.
+        // RFC 8259 section 11 defines no parameters; others than `charset` have no effect.
         utf8 || !name.eq_ignore_ascii_case("charset")
     })
 }
 
-/// Reads the body of a login by one of these mechanisms.
+/// Parses the body of a login by one of these mechanisms.
 pub(in crate::issuer) fn login(body: &[u8], mechanisms: Mechanisms) -> Result<Login, Refusal> {
-    // Strictly first: what two readers may read differently is read by none.
+    // A strict check first: reject what two parsers may read differently.
     if !each_member(body, MAX_DEPTH, |_, _| {}) {
         return Err(Refusal::Json);
     }
-    // It is a strict object, so nothing but its `data` can be wrong here: missing, or no object.
+    // The body is a JSON object, so only `data` can be invalid here: missing, or not an object.
     let Ok(Body { data: fields }) = serde_json::from_slice(body) else {
         return Err(Refusal::Fields(vec![required("data", "data is required")]));
     };
@@ -101,7 +102,7 @@ pub(in crate::issuer) fn login(body: &[u8], mechanisms: Mechanisms) -> Result<Lo
         #[cfg(feature = "oidc")]
         Some("oidc") if mechanisms.oidc => Login::Oidc(code_exchange(fields, &mut errors)),
         _ => {
-            // Which other fields there must be depends on this one.
+            // The mechanism decides which other fields are required.
             errors.push(invalid("authentication_mechanism", mechanisms.must_be_one()));
             return Err(Refusal::Fields(errors));
         }
@@ -114,7 +115,7 @@ fn password_login(fields: Members, errors: &mut Vec<ErrorObject>) -> PasswordLog
     if email.len() > MAX_EMAIL_LEN {
         errors.push(invalid("email", "email must have at most 254 bytes"));
     }
-    // No upper bound: a password that nobody can have is a wrong password.
+    // No upper bound: an over-long password is a wrong password.
     let password = PASSWORD.text(fields.password, errors);
     PasswordLogin { email, password: Secret::from(password.as_str()) }
 }
@@ -124,10 +125,10 @@ fn code_exchange(fields: Members, errors: &mut Vec<ErrorObject>) -> CodeExchange
     let code = CODE.text(fields.oauth_authorization_code, errors);
     let redirect_uri = REDIRECT_URI.text(fields.oauth_redirect_uri, errors).to_string();
     let verifier = VERIFIER.text(fields.oauth_code_verifier, errors);
-    // RFC 7636 section 4.1. What can't be a verifier must not cost the provider a request.
+    // RFC 7636 section 4.1. An invalid verifier must not cost a request to the provider.
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     let is_verifier = (43..=128).contains(&verifier.len()) && verifier.bytes().all(unreserved);
-    // One that isn't there was complained of already.
+    // A missing verifier has been reported already.
     if !verifier.is_empty() && !is_verifier {
         let detail = "oauth_code_verifier must be 43 to 128 characters of A-Z a-z 0-9 - . _ ~";
         errors.push(invalid("oauth_code_verifier", detail));
@@ -142,15 +143,15 @@ impl Mechanisms {
 
     fn must_be_one(self) -> &'static str {
         match (self.password, self.oidc) {
-            (true, false) => "authentication_mechanism must be one that is configured: password",
-            (false, true) => "authentication_mechanism must be one that is configured: oidc",
-            // Invariant: an issuer has a grant.
-            _ => "authentication_mechanism must be one that is configured: password, oidc",
+            (true, false) => "authentication_mechanism must be password",
+            (false, true) => "authentication_mechanism must be oidc",
+            // Invariant: an issuer has at least one grant.
+            _ => "authentication_mechanism must be password or oidc",
         }
     }
 }
 
-/// A field that must hold text, and what is said where it doesn't.
+/// A required text field, with its error details.
 struct TextField {
     name: &'static str,
     missing: &'static str,
@@ -158,7 +159,7 @@ struct TextField {
 }
 
 impl TextField {
-    /// Takes the text out, or notes the error and gives none.
+    /// Returns the text, or records the error and returns an empty string.
     fn text(&self, value: Value, errors: &mut Vec<ErrorObject>) -> Zeroizing<String> {
         match value {
             Value::Text(text) if !text.is_empty() => return text,
@@ -207,17 +208,17 @@ fn invalid(source: &'static str, detail: &'static str) -> ErrorObject {
     ErrorObject { status: 400, source: Some(source), title: "invalid", detail }
 }
 
-/// The body. Members beside `data` are skipped.
+/// The body. Members other than `data` are skipped.
 #[derive(Deserialize)]
 struct Body {
     #[serde(deserialize_with = "object")]
     data: Members,
 }
 
-/// Reads an object and nothing else: what is derived would take an array as well.
+/// Deserializes an object only: the derived implementation would accept an array as well.
 ///
-/// Asks for an object instead of for anything: where `serde_json/arbitrary_precision` is on, a
-/// visitor of anything meets the number 1.5 as an object.
+/// It requests a map, not any type: with `serde_json/arbitrary_precision`, a visitor for any type
+/// receives the number 1.5 as a map.
 fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Error> {
     struct Object;
 
@@ -236,7 +237,7 @@ fn object<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Members, D::Erro
     deserializer.deserialize_map(Object)
 }
 
-/// The members of `data` that mean something. Others are skipped.
+/// The known members of `data`. Others are skipped.
 #[derive(Default, Deserialize)]
 #[serde(default)]
 struct Members {
@@ -252,11 +253,10 @@ struct Members {
     oauth_code_verifier: Value,
 }
 
-/// A member's value. One of a wrong type is kept as such, because it is an error of the one field
-/// and not of the whole body.
+/// The value of a member. A wrong type is an error of this field only, not of the whole body.
 #[derive(Default)]
 enum Value {
-    /// Not there, or `null`, which is how some languages write that.
+    /// Missing, or `null`, which some clients send instead.
     #[default]
     Absent,
     Text(Zeroizing<String>),

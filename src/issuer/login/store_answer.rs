@@ -1,4 +1,4 @@
-//! What becomes of a login whose store can't tell.
+//! Timeouts and failures of the store.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::issuer::BoxFuture;
 use crate::issuer::response::Refusal;
 use crate::telemetry;
 
-/// Waits for an answer of the store's, and tells the operator where there is none.
+/// Waits for the store, and reports a failure or timeout to the operator.
 pub(in crate::issuer) async fn store_answer<T>(
     limit: Duration,
     answer: BoxFuture<'_, Result<T, StoreError>>,
@@ -17,11 +17,11 @@ pub(in crate::issuer) async fn store_answer<T>(
     match timeout(limit, answer).await {
         Ok(Ok(answer)) => Ok(answer),
         Ok(Err(error)) => {
-            telemetry::fault("the customer store could not tell", &error);
+            telemetry::fault("the customer store failed", &error);
             Err(Refusal::Fault)
         }
         Err(elapsed) => {
-            telemetry::fault("the customer store has not answered", &elapsed);
+            telemetry::fault("the customer store timed out", &elapsed);
             Err(Refusal::Fault)
         }
     }

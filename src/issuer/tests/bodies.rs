@@ -13,7 +13,7 @@ use http_body::SizeHint;
 
 use super::*;
 
-/// What a body does when its pieces are through.
+/// What a body does after its pieces.
 #[derive(Clone, Copy)]
 enum End {
     Ends,
@@ -22,7 +22,7 @@ enum End {
     GoesOnWithEmptyFrames,
 }
 
-/// Neither `Send` nor `Sync`, with data that is no `Bytes` and an error that is nothing at all.
+/// Neither `Send` nor `Sync`, with data other than `Bytes` and an error without any traits.
 struct Pieces {
     pieces: VecDeque<&'static [u8]>,
     end: End,
@@ -107,7 +107,7 @@ async fn refuses_a_body_that_breaks_off() {
     let expected = Answer::refusal(
         400,
         None,
-        r#"{"status":400,"title":"Bad Request","detail":"The body broke off"}"#,
+        r#"{"status":400,"title":"Bad Request","detail":"The body could not be read"}"#,
     );
     assert_eq!(answer, expected);
 }

@@ -1,4 +1,4 @@
-//! Passwords: who gets in, and what nobody can tell about who doesn't.
+//! Password logins, and what a failed one must not reveal.
 
 use super::*;
 
@@ -121,7 +121,7 @@ async fn a_hash_with_other_parameters_is_replaced_after_a_login() {
     let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
     assert_eq!(answer.status, 200);
     drop(issuer);
-    // Nobody has asked for another replacement: the sender is still in the store.
+    // No other replacement was requested: the sender is still in the store.
     drop(store.replaced.lock().unwrap().take());
     assert_eq!(again.await.ok(), None);
     assert_eq!(stored(&store).await.expose(), new.expose());
@@ -181,8 +181,8 @@ async fn a_replacement_is_dropped_when_there_is_no_room_for_it() {
     assert_eq!(busy.1.await.ok(), Some(None));
 }
 
-/// What a login answers whose password is replaced after `wait` while it is being hashed, the clock
-/// having gone on by as much.
+/// The response to a login whose password is replaced after `wait`, by the clock, while it is being
+/// hashed.
 async fn login_overtaken_by_a_change(wait: Duration, overtaken: bool) -> Answer {
     let customers = customers().await;
     let revocations = Revocations::in_memory();

@@ -1,4 +1,4 @@
-//! The issuer as its callers see it, by `oneshot`.
+//! The issuer through its service interface, by `oneshot`.
 
 mod answers;
 mod bodies;
@@ -117,7 +117,7 @@ fn login(email: &str, password: &str) -> Request<Full<Bytes>> {
     request(serde_json::to_string_pretty(&json!({ "data": data })).unwrap())
 }
 
-/// Everything of an answer, so that two can be compared byte for byte.
+/// A complete response, so that two can be compared byte for byte.
 #[derive(Clone, Debug, PartialEq)]
 struct Answer {
     status: u16,
@@ -147,7 +147,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The answer with these errors, with one more header or none.
+    /// The response with these errors, and with at most one more header.
     fn refusal(status: u16, extra: Option<(&str, &str)>, errors: &str) -> Self {
         let headers = [
             ("content-type", "application/json"),
@@ -178,7 +178,7 @@ impl Answer {
     }
 }
 
-/// A store that does as told, and counts.
+/// A store that works, fails or hangs as scripted, and counts its calls.
 #[derive(Clone)]
 struct Scripted {
     customers: MemoryCustomers,
@@ -206,7 +206,7 @@ impl Scripted {
         }
     }
 
-    /// Comes when a replacement of a hash has been asked for and has ended.
+    /// Resolves when a replacement of a hash has been requested and has ended.
     fn replacement(&self) -> oneshot::Receiver<()> {
         let (sender, receiver) = oneshot::channel();
         *self.replaced.lock().unwrap() = Some(sender);
@@ -247,7 +247,7 @@ impl CustomerStore for Scripted {
     }
 }
 
-/// Keeps one thread of a hasher busy until the sender is dropped, and has it busy when it returns.
+/// Keeps one thread of a hasher busy until the sender is dropped. The thread is busy on return.
 async fn occupy(hasher: &PasswordHasher) -> mpsc::Sender<()> {
     let (release, until) = mpsc::channel::<()>();
     let (busy, is_busy) = oneshot::channel();

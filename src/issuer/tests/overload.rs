@@ -1,4 +1,4 @@
-//! Too many logins, stores that fail or hang, callers who go away.
+//! Overload, failing and hanging stores, and disconnecting callers.
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -29,7 +29,7 @@ async fn of_more_logins_than_fit_exactly_the_excess_gets_503() {
     let mut logins: Vec<_> = (0..100)
         .map(|_| Box::pin(Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword"))))
         .collect();
-    // The excess is answered at the first poll, while every thread is busy.
+    // The excess is rejected at the first poll, while every thread is busy.
     let answers: Vec<_> = logins.iter_mut().map(FutureExt::now_or_never).collect();
     let shed = answers.iter().flatten().filter(|answer| **answer == Answer::unavailable());
     assert_eq!(shed.count(), 84);
@@ -170,7 +170,7 @@ async fn ten_thousand_logins_dropped_at_random_awaits_leave_no_place_taken() {
         .revocations(revocations.clone())
         .build()
         .unwrap();
-    // Those who know the password wait for the end of this second, which never comes.
+    // Logins with the right password wait for the end of this second, which never comes.
     clock.advance(Duration::from_millis(1));
     revocations.revoke_customer(ron().id(), clock.now()).await.unwrap();
     let mut random = fastrand::Rng::with_seed(13);
@@ -204,7 +204,7 @@ async fn ten_thousand_logins_dropped_at_random_awaits_leave_no_place_taken() {
     // Two more may wait while no thread has come for them yet.
     assert!(most_waiting >= 6 && most_running >= 1, "{most_waiting} waited, {most_running} ran");
     drop(logins);
-    // What has begun ends by itself. These two have every thread to themselves.
+    // Running jobs end. These two then occupy every thread.
     let _busy = (occupy(&hasher).await, occupy(&hasher).await);
     assert_eq!((pool.waiting(), pool.running()), (0, 2));
 }

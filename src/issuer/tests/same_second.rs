@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::*;
 use crate::verify::VerifyErrorKind;
 
-/// A clock that goes on with tokio's, which in these tests stands still until all tasks wait.
+/// A clock that advances with tokio's, which is paused in these tests until all tasks wait.
 #[derive(Debug)]
 struct TokioClock(Instant);
 
@@ -30,7 +30,7 @@ struct Shop {
 }
 
 impl Shop {
-    /// A shop with Ron as its customer, whose hasher has one place and no queue.
+    /// A shop with Ron as its customer, whose hasher has one thread and no queue.
     async fn open(clock: Arc<dyn Clock>) -> Self {
         let customers = customers().await;
         let revocations = Revocations::in_memory();
@@ -41,7 +41,7 @@ impl Shop {
             .clock(clock.clone())
             .build()
             .unwrap();
-        // A token that is dated ahead of the clock is refused.
+        // A token dated ahead of the clock is rejected.
         let verifier = Verifier::builder(keys())
             .revocations(revocations.clone())
             .clock(clock.clone())
@@ -71,12 +71,11 @@ impl Shop {
         async move { Answer::of(&issuer, login).await }
     }
 
-    /// Begins a login, and returns when its password has been hashed and nothing is left to do but to
-    /// wait.
+    /// Starts a login, and returns when its password has been hashed and it only waits.
     async fn waiting(&self, password: &str) -> tokio::task::JoinHandle<Answer> {
         let login = tokio::spawn(self.login(password));
-        // Its hash begins with its first turn, and there is no place for another job before it has
-        // ended. Never waiting here, because tokio's clock would go on.
+        // Its hash starts at its first poll, and no other job is accepted before it has ended. This
+        // must not wait, because tokio's clock would advance.
         tokio::task::yield_now().await;
         let behind_it = async || self.hasher.pool().run(|_| ()).await;
         loop {
@@ -129,7 +128,7 @@ async fn of_two_logins_that_follow_a_change_each_within_one_second_only_the_last
     assert_eq!(shop.verdict(&second), None);
     assert_eq!(shop.millis(), 1_000);
     assert_eq!(first.await.unwrap(), Answer::wrong_credentials());
-    // And a token that was there before the changes stays ended.
+    // The password from before the changes stays invalid.
     assert_eq!(shop.login(OLD).await, Answer::wrong_credentials());
 }
 
@@ -180,12 +179,12 @@ async fn a_login_that_waits_is_refused_when_its_customer_is_revoked_again() {
     shop.revoke().await;
     let waiting = shop.waiting(OLD).await;
     pass(100).await;
-    // The password stays; a customer who logs out everywhere means this login too.
+    // The password is unchanged; logging out everywhere ends this login too.
     shop.revoke().await;
     assert_eq!(waiting.await.unwrap(), Answer::wrong_credentials());
 }
 
-/// The moment of the change lies within the second, and reaches the list after it: a token of the next
+/// The time of the change is within the second, and reaches the list after it: a token of the next
 /// second would outlive it.
 #[tokio::test(start_paused = true)]
 async fn a_login_that_waits_is_refused_when_its_password_has_changed_and_the_list_learns_of_it_late()
@@ -216,7 +215,7 @@ async fn a_login_is_unavailable_when_the_clock_does_not_reach_the_end_of_the_sec
     assert_eq!(shop.login(OLD).await, Answer::unavailable());
     assert_eq!(begun.elapsed(), Duration::from_millis(1_250));
 
-    // Set back by more than a login waits: it does not begin to wait.
+    // Set back by more than a login waits: it does not wait at all.
     let waiting = shop.waiting(OLD).await;
     clock.set(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW - 3_600));
     let begun = Instant::now();

@@ -1,4 +1,4 @@
-//! How long a failed login takes. Ignored by default: it measures, and the machine must be quiet.
+//! Time of failed logins. Ignored by default: it measures, and needs an idle machine.
 
 use std::time::Instant;
 

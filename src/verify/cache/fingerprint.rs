@@ -1,6 +1,6 @@
-//! What the cache keeps of a token.
+//! Fingerprints of tokens.
 
-/// Secretly keyed hash of a key ring's version and a whole token.
+/// Keyed hash of a key ring's version and a whole token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint {
     head: u64,
@@ -8,7 +8,7 @@ pub(crate) struct Fingerprint {
 }
 
 impl Fingerprint {
-    /// The bits of the head that a slot has for its own state: the fingerprint is the other 120.
+    /// The bits of the head that a slot uses for its state. The other 120 bits are the fingerprint.
     pub(super) const STATE_BITS: u64 = 0xFF;
 
     pub(super) const fn new(head: u64, tail: u64) -> Self {

@@ -1,4 +1,4 @@
-//! The secretly keyed hash.
+//! The key of the fingerprint hash.
 
 use std::hash::Hasher;
 
@@ -10,8 +10,8 @@ use crate::key::KeyVersion;
 
 /// Secret key of a cache's fingerprints.
 ///
-/// SipHash-1-3 with 128 bits was the fastest of those measured that need no special instructions of
-/// the processor: `docs/design.md` has the figures, and the argument for its strength.
+/// SipHash-1-3 with 128 bits was the fastest of the measured hashes that need no special CPU
+/// instructions: `docs/design.md` has the figures and the security argument.
 pub(super) struct FingerprintKey(SipHasher13);
 
 impl FingerprintKey {
@@ -19,7 +19,7 @@ impl FingerprintKey {
         Self(SipHasher13::new_with_key(&key))
     }
 
-    /// Returns the fingerprint of a token that the keys of this version have verified.
+    /// Returns the fingerprint of a token under the keys of this version.
     #[inline]
     pub(super) fn fingerprint(&self, version: KeyVersion, token: &[u8]) -> Fingerprint {
         let mut hasher = self.0;

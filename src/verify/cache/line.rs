@@ -1,12 +1,12 @@
 //! Four fingerprints in one cache line.
 //!
-//! # Why no interleaving makes a wrong hit
+//! # Why no interleaving causes a false hit
 //!
-//! A fingerprint is two words, the head and the tail, which are loaded and stored one by one. A
-//! reader may see the head of one beside the tail of another. It reports a hit only when both words
-//! are those of the fingerprint it looks for, and only an insertion of that fingerprint writes them.
-//! Nothing else is behind a fingerprint that would have to be there first, so every access is
-//! relaxed. `tests/cache_model.rs` runs this file under every order of its steps.
+//! A fingerprint is two words, the head and the tail, which are loaded and stored separately. A
+//! reader may see the head of one fingerprint and the tail of another. It reports a hit only if
+//! both words match the fingerprint it looks for, and only an insertion of that fingerprint writes
+//! them. No other data is published with a fingerprint, so every access is relaxed.
+//! `tests/cache_model.rs` runs this file under every interleaving.
 
 use std::time::Duration;
 
@@ -16,25 +16,26 @@ use super::sync::Ordering::Relaxed;
 
 pub(super) const SLOTS: usize = 4;
 
-/// Four slots of 16 bytes. All zero is four free ones.
+/// Four slots of 16 bytes. All zero is four free slots.
 #[cfg_attr(test, derive(Debug))]
 #[derive(Default)]
 #[repr(align(64))]
 pub(super) struct Line {
-    /// The first words of the fingerprints, with a state in the bits they leave free.
+    /// The first words of the fingerprints, with the slot states in the lowest bits.
     heads: [AtomicU64; SLOTS],
     tails: [AtomicU64; SLOTS],
 }
 
-/// State of a slot, the lowest bits of its head.
+/// State of a slot: the lowest bits of its head.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct State(u64);
 
 impl State {
     const FREE: Self = Self(0);
-    /// Not used again since it was inserted.
+    /// Inserted and not used since.
     const NEW: Self = Self(1);
-    /// Those above are kept: each stands for the minute of the last use, as `Minute` counts.
+    /// This and higher states are kept slots; they encode the minute of the last use, as `Minute`
+    /// counts.
     const FIRST_KEPT: u64 = 2;
 
     const fn of(head: u64) -> Self {
@@ -42,14 +43,14 @@ impl State {
     }
 }
 
-/// Time as a slot notes it: in steps of 64 seconds, modulo all that a state can tell apart.
+/// Time in steps of 64 seconds, modulo the number of kept states.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Minute(u64);
 
 impl Minute {
     const COUNT: u64 = Fingerprint::STATE_BITS + 1 - State::FIRST_KEPT;
 
-    /// Minutes without use after which a token has to go before a new one does.
+    /// Minutes without use after which a token is evicted before a new one is.
     pub(super) const IDLE: u64 = 5;
 
     pub(super) const fn of(now: Duration) -> Self {
@@ -60,7 +61,7 @@ impl Minute {
         State(State::FIRST_KEPT + self.0)
     }
 
-    /// Returns in which order the slots in these states are taken for new tokens.
+    /// Returns the eviction rank of a slot in this state.
     const fn rank(self, state: State) -> Rank {
         let used = state.0.wrapping_sub(State::FIRST_KEPT);
         let idle = (self.0 + Self::COUNT).wrapping_sub(used) % Self::COUNT;
@@ -73,7 +74,7 @@ impl Minute {
     }
 }
 
-/// Which slots are taken first for new tokens, and which never.
+/// Eviction order of slots: the lowest is reused first, the highest never.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Rank {
     Free,
@@ -82,24 +83,24 @@ pub(super) enum Rank {
     Kept,
 }
 
-/// The slot of a line that is taken first. The least of two is the better one to take.
+/// The slot of a line that is reused first. The lesser of two is the better choice.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Vacancy {
     pub(super) rank: Rank,
-    /// Slots of the line that are not to be taken, so that lines fill alike.
+    /// Slots of the line that must be kept, so that lines fill evenly.
     kept: usize,
     slot: usize,
 }
 
 impl Line {
-    /// Returns whether the line has this fingerprint, and notes its use.
+    /// Returns whether the line contains this fingerprint, and records its use.
     #[inline]
     pub(super) fn contains(&self, fingerprint: Fingerprint, now: Minute) -> bool {
         let Some((slot, head)) = self.find(fingerprint) else {
             return false;
         };
         if State::of(head) != now.kept() {
-            // Fails when another thread has changed the slot since. The hit counts all the same.
+            // Fails if another thread has changed the slot meanwhile. It is a hit regardless.
             let used = fingerprint.head() | now.kept().0;
             let _ = self.heads[slot].compare_exchange(head, used, Relaxed, Relaxed);
         }
@@ -114,7 +115,7 @@ impl Line {
             .find(|(slot, _)| self.tails[*slot].load(Relaxed) == fingerprint.tail())
     }
 
-    /// Returns the slot that is taken first, the first one from `start` of several that are alike.
+    /// Returns the slot that is reused first; of equal ones, the first from `start` on.
     pub(super) fn vacancy(&self, now: Minute, start: usize) -> Vacancy {
         let ranks = self.heads.each_ref().map(|head| now.rank(State::of(head.load(Relaxed))));
         let kept = ranks.iter().filter(|rank| **rank == Rank::Kept).count();
@@ -127,7 +128,7 @@ impl Line {
         Vacancy { rank: ranks[first], kept, slot: first }
     }
 
-    /// Puts a fingerprint into a slot, unless another thread is at it.
+    /// Stores a fingerprint in a slot, unless another thread is changing the slot.
     pub(super) fn put(&self, vacancy: Vacancy, fingerprint: Fingerprint) {
         let slot = &self.heads[vacancy.slot];
         let head = slot.load(Relaxed);
@@ -142,7 +143,7 @@ impl Line {
         self.heads.iter().for_each(|head| head.store(State::FREE.0, Relaxed));
     }
 
-    /// Counts the slots that are not free.
+    /// Counts the slots in use.
     pub(super) fn taken(&self) -> usize {
         self.heads.iter().filter(|head| State::of(head.load(Relaxed)) != State::FREE).count()
     }

@@ -1,12 +1,12 @@
-//! Fingerprints of tokens whose signature has been verified.
+//! Cache of fingerprints of tokens whose signature has been verified.
 //!
 //! The cache answers one question: has this version of the key ring verified exactly these bytes?
-//! Everything else (form, claims, times, revocation) takes the path that an uncached token takes, so
-//! nothing about a token is stored that could go stale.
+//! Everything else (form, claims, times, revocation) is checked as for an uncached token, so
+//! nothing that could become stale is stored.
 //!
-//! A fingerprint is a 120-bit hash under a secret key. `docs/design.md` says why that is enough: no
-//! fingerprint leaves the process, and a look-up compares eight of them, so a forged token is taken
-//! for a verified one with a probability of 2^-117.
+//! A fingerprint is a 120-bit hash under a secret key. `docs/design.md` has the security argument:
+//! no fingerprint leaves the process, and a lookup compares eight of them, so a forged token is
+//! accepted with a probability of 2^-117.
 
 mod fingerprint;
 mod key;
@@ -31,44 +31,47 @@ use self::line::Rank;
 use self::line::SLOTS;
 use crate::key::KeyVersion;
 
-/// What a line is shared between threads by; its model has others of the same names.
+/// The atomics of a line; its model substitutes others of the same names.
 mod sync {
     pub(super) use std::sync::atomic::AtomicU64;
     pub(super) use std::sync::atomic::Ordering;
 }
 
-/// The largest cache, in tokens.
+/// Maximum capacity, in tokens.
 pub(super) const MAX_CAPACITY: usize = 1 << 28;
 
-/// Slots for each two tokens: of 16 bytes each, they make 24 bytes a token. A token may be in either
-/// of two lines, so that few find both of them full.
-const SLOTS_FOR_TWO: usize = 3;
+/// Slots for every two tokens. A slot is 16 bytes, so a token takes 24. A token may be in either of
+/// two lines, so that both are rarely full.
+const SLOTS_PER_TWO_TOKENS: usize = 3;
 
-/// Lines among which the second one is chosen: a page of memory, as the wait for its address is longer
-/// than the one for a line.
-const NEAR: usize = 64;
+/// Number of lines from which the second one is chosen.
+///
+/// One memory page, because waiting for an address translation takes longer than waiting for a
+/// cache line.
+const NEARBY_LINES: usize = 64;
 
-/// Bytes at a token's end that choose its lines: of a signature, so they differ from token to token.
-const END: usize = 16;
+/// Number of bytes at the end of a token that choose its lines. They are part of the signature, so
+/// they differ between tokens.
+const SUFFIX_LEN: usize = 16;
 
-/// Lines that an insertion frees after the keys have changed, until all were.
-const CLEARED: usize = 4;
+/// Number of lines that an insertion clears after the keys have changed, until all are cleared.
+const CLEARED_PER_INSERT: usize = 4;
 
-/// Set of fingerprints.
+/// Cache of fingerprints.
 pub(super) struct TokenCache {
     lines: Box<[Line]>,
     key: FingerprintKey,
-    /// Key of the choice of lines. Whoever doesn't know it can't choose tokens that share a line.
+    /// Secret that chooses lines, so that an attacker cannot craft tokens that share a line.
     places: [u64; 2],
-    /// The version of the keys that the last insertion was for.
+    /// The key ring version of the last insertion.
     version: AtomicU64,
-    /// Counted so that each begins its search at another slot.
+    /// Counted so that each insertion starts its search at another slot.
     insertions: AtomicUsize,
-    /// Lines that may still have fingerprints of another version.
+    /// Number of lines that may still contain fingerprints of another version.
     uncleared: AtomicUsize,
 }
 
-/// The place of one token in a cache.
+/// The lines of one token in a cache.
 #[derive(Clone, Copy)]
 pub(super) struct Place<'a> {
     cache: &'a TokenCache,
@@ -84,7 +87,7 @@ impl TokenCache {
     }
 
     fn with_keys(capacity: NonZeroUsize, [key, places]: [[u8; 16]; 2]) -> Self {
-        let lines = (capacity.get() * SLOTS_FOR_TWO).div_ceil(2 * SLOTS);
+        let lines = (capacity.get() * SLOTS_PER_TWO_TOKENS).div_ceil(2 * SLOTS);
         Self {
             lines: (0..lines).map(|_| Line::default()).collect(),
             key: FingerprintKey::new(key),
@@ -95,27 +98,31 @@ impl TokenCache {
         }
     }
 
-    /// Returns the place of a token, and asks for its memory, which takes longer to come than a
-    /// token to decode. `None` for a text shorter than any signature.
+    /// Returns the lines of a token and prefetches them, which takes longer than decoding the
+    /// token.
+    ///
+    /// Returns `None` for a text shorter than any signature.
     #[inline]
     pub(super) fn place(&self, token: &[u8]) -> Option<Place<'_>> {
-        let [one, other] = words(token.last_chunk::<END>()?);
+        let [one, other] = words(token.last_chunk::<SUFFIX_LEN>()?);
         let product = u128::from(one ^ self.places[0]) * u128::from(other ^ self.places[1]);
-        // The upper bits of a product choose an index, in place of a division.
+        // The upper bits of a product select an index, without a division.
         let below = |hash: u64, len: usize| ((u128::from(hash) * len as u128) >> 64) as usize;
         let lines = &*self.lines;
         let hash = product as u64 ^ (product >> 64) as u64;
         let first = below(hash, lines.len());
-        let near = lines.len().min(NEAR);
-        let start = (first / NEAR * NEAR).min(lines.len() - near);
+        let near = lines.len().min(NEARBY_LINES);
+        let start = (first / NEARBY_LINES * NEARBY_LINES).min(lines.len() - near);
         let second = start + below(hash.rotate_left(32), near);
         prefetch_index(lines, first);
         prefetch_index(lines, second);
         Some(Place { cache: self, lines: [&lines[first], &lines[second]] })
     }
 
-    /// Frees some lines after the keys have changed: no fingerprint of another version is ever looked
-    /// for again, and those in use then would keep their slots for long.
+    /// Clears some lines after the keys have changed.
+    ///
+    /// Fingerprints of other versions are never looked up again, but those in use would keep their
+    /// slots for minutes.
     fn clear_outdated(&self, version: KeyVersion) {
         let [change, ended] = version.words();
         let version = change.rotate_left(32) ^ ended;
@@ -123,7 +130,7 @@ impl TokenCache {
             self.version.store(version, Relaxed);
             self.uncleared.store(self.lines.len(), Relaxed);
         }
-        for _ in 0..CLEARED {
+        for _ in 0..CLEARED_PER_INSERT {
             let next = self.uncleared.fetch_update(Relaxed, Relaxed, |left| left.checked_sub(1));
             let Ok(left) = next else {
                 return;
@@ -132,7 +139,7 @@ impl TokenCache {
         }
     }
 
-    /// Counts the slots that are taken, which takes as long as the cache is large.
+    /// Counts the slots in use. Takes time proportional to the size of the cache.
     fn taken(&self) -> usize {
         self.lines.iter().map(Line::taken).sum()
     }
@@ -144,14 +151,14 @@ impl Place<'_> {
         self.cache.key.fingerprint(version, token)
     }
 
-    /// Returns whether the token of this fingerprint has been verified, and notes its use.
+    /// Returns whether the token with this fingerprint has been verified, and records its use.
     #[inline]
     pub(super) fn contains(&self, fingerprint: Fingerprint, now: Duration) -> bool {
         let now = Minute::of(now);
         self.lines.iter().any(|line| line.contains(fingerprint, now))
     }
 
-    /// Remembers a token that has been verified, unless its lines are full of tokens in use.
+    /// Stores a verified token, unless its lines are full of tokens in use.
     pub(super) fn insert(&self, version: KeyVersion, fingerprint: Fingerprint, now: Duration) {
         self.cache.clear_outdated(version);
         let start = self.cache.insertions.fetch_add(1, Relaxed);
@@ -168,7 +175,7 @@ fn words(bytes: &[u8; 16]) -> [u64; 2] {
     [word as u64, (word >> 64) as u64]
 }
 
-/// Shows nothing by which to guess a fingerprint.
+/// Shows nothing that helps to guess a fingerprint.
 impl fmt::Debug for TokenCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenCache").field("tokens", &self.taken()).finish_non_exhaustive()

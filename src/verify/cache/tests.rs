@@ -90,8 +90,8 @@ fn caches_have_keys_of_their_own() {
 fn has_no_place_for_a_text_shorter_than_any_signature() {
     let cache = cache(1);
     assert!(cache.place(b"").is_none());
-    assert!(cache.place(&[b'a'; END - 1]).is_none());
-    assert!(cache.place(&[b'a'; END]).is_some());
+    assert!(cache.place(&[b'a'; SUFFIX_LEN - 1]).is_none());
+    assert!(cache.place(&[b'a'; SUFFIX_LEN]).is_some());
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn frees_the_slots_of_earlier_keys_as_new_tokens_come() {
         contains(&cache, FIRST, &token(number));
     }
     let next = KeyVersion::new(1, 0);
-    let cleared = cache.lines.len().div_ceil(CLEARED);
+    let cleared = cache.lines.len().div_ceil(CLEARED_PER_INSERT);
     for number in 0..cleared {
         insert(&cache, next, &token(number));
     }

@@ -1,4 +1,4 @@
-//! Configuration of a grant.
+//! Configuration of the OpenID Connect grant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use crate::oidc::RelyingParty;
 use crate::oidc::SpentCodes;
 use crate::revocation::Revocations;
 
-/// Settings of an [`OidcGrant`].
+/// Builder for an [`OidcGrant`].
 #[must_use]
 pub struct OidcGrantBuilder {
     store: Arc<dyn DynIdentityStore>,
@@ -40,69 +40,78 @@ impl OidcGrantBuilder {
         }
     }
 
-    /// Adds a profile. Default: none, and at least one is needed.
+    /// Adds a profile. At least one is required.
     pub fn profile(mut self, profile: OidcProfile) -> Self {
         self.profiles.push(profile);
         self
     }
 
-    /// Lets a newcomer with an e-mail that the provider has verified become the customer who has it
-    /// ([`DuplicateEmail::ApiOnly`]): the customer's password is removed, and earlier tokens revoked by
-    /// `revocations`, because whoever registered the e-mail may not have owned it. It is the list that
-    /// the verifiers of the customer tokens ask; the issuer takes it too. Default: each identity
-    /// gets a customer of its own ([`DuplicateEmail::Allowed`]).
+    /// Links a new identity to the customer with the same verified e-mail
+    /// ([`DuplicateEmail::ApiOnly`]).
     ///
-    /// A login that links gets its token when the second of the revocation has ended. While the list is
-    /// full it is answered with 503, and nothing is linked.
+    /// Default: each new identity gets a new customer ([`DuplicateEmail::Allowed`]). Linking
+    /// removes the customer's password and revokes the customer's earlier tokens in `revocations`,
+    /// because the e-mail may have been registered by someone who did not own it. Pass the
+    /// revocation list of the verifiers; the issuer uses it too.
+    ///
+    /// A login that links gets its token when the second of the revocation has ended. If the list
+    /// is full, the response is 503 and nothing is linked.
     ///
     /// # Security
     ///
-    /// Only the ways in are closed. What the one before has left in the account, a name or an address
-    /// perhaps, stays there, and so does whatever the application itself has given out. A process that
-    /// ends between the link and the revocation leaves that customer's tokens good until they expire,
-    /// unless the store notes such a link.
+    /// Linking ends all other ways to log in. Data that a previous user of the account left, such
+    /// as a name or an address, stays, and so does whatever else the application has issued. If the
+    /// process ends between the link and the revocation, that customer's tokens stay valid until
+    /// they expire, unless the store records such links.
     ///
-    /// Whoever may verify e-mails at *any* of the providers may become any customer with such an e-mail.
+    /// Anyone who can verify an e-mail at *any* of the providers can become the customer with that
+    /// e-mail.
     pub fn link_by_verified_email(mut self, revocations: Revocations) -> Self {
         self.duplicate_email = DuplicateEmail::ApiOnly;
         self.revocations = Some(revocations);
         self
     }
 
-    /// Refuses a newcomer whose e-mail a customer has ([`DuplicateEmail::Disallowed`]).
+    /// Rejects a new identity whose e-mail belongs to a customer ([`DuplicateEmail::Disallowed`]).
+    ///
+    /// Default: each new identity gets a new customer ([`DuplicateEmail::Allowed`]).
     pub fn refuse_duplicate_email(mut self) -> Self {
         self.duplicate_email = DuplicateEmail::Disallowed;
         self.revocations = None;
         self
     }
 
-    /// Sets the HTTP client. Default: HTTP/1.1 over TLS 1.2 and 1.3 by rustls with the machine's root
-    /// certificates; no proxy, no redirects.
+    /// Sets the HTTP client. Default: hyper over rustls.
+    ///
+    /// The default client speaks HTTP/1.1 over TLS 1.2 or 1.3 with the system's root certificates,
+    /// without a proxy, and follows no redirects.
     pub fn http_client(mut self, client: HttpClient) -> Self {
         self.http = Some(client);
         self
     }
 
-    /// Sets how long a login waits for its provider, for all requests together, 1 ms to 60 s; past that
-    /// the answer is 503. Default: 5 s. A single request for metadata or keys, which several logins may
-    /// be waiting for, has 4 s, whatever this says.
+    /// Sets the timeout of all provider requests of a login together, 1 ms to 60 s. Default 5 s.
+    ///
+    /// When it expires, the response is 503. A request for metadata or keys, which several logins
+    /// may wait for, always has 4 s.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 
-    /// Creates the grant. Nothing is fetched yet.
+    /// Builds the grant. Nothing is fetched yet.
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::NoProfiles`] without a profile, [`ConfigError::NoRedirectUris`] for one that no
-    ///   login could choose, [`ConfigError::DuplicateRedirectUri`] for a redirect URI that would choose
-    ///   two,
-    /// - [`ConfigError::InvalidUrl`] for an issuer or discovery URL that is not `https`, or a redirect URI
-    ///   that is no absolute URL without a fragment,
-    /// - [`ConfigError::Empty`] and [`ConfigError::NotText`] for a client id or a secret,
-    /// - [`ConfigError::DurationOutOfRange`] and [`ConfigError::NumberOutOfRange`] outside the bounds,
-    /// - [`ConfigError::NoRootCertificates`] where the default HTTP client finds none.
+    /// - [`ConfigError::NoProfiles`] without a profile, [`ConfigError::NoRedirectUris`] for a
+    ///   profile without a redirect URI, [`ConfigError::DuplicateRedirectUri`] for a redirect URI
+    ///   that is registered twice,
+    /// - [`ConfigError::InvalidUrl`] for an issuer or discovery URL that is not `https`, or a
+    ///   redirect URI that is not an absolute URL or has a fragment,
+    /// - [`ConfigError::Empty`] and [`ConfigError::NotText`] for an invalid client id or secret,
+    /// - [`ConfigError::DurationOutOfRange`] and [`ConfigError::NumberOutOfRange`] for values out
+    ///   of range,
+    /// - [`ConfigError::NoRootCertificates`] if the default HTTP client finds none.
     pub fn build(self) -> Result<OidcGrant, ConfigError> {
         ConfigError::check_duration("timeout", self.timeout, MIN_TIMEOUT..=MAX_TIMEOUT)?;
         if self.profiles.is_empty() {

@@ -1,4 +1,4 @@
-//! Logins by OpenID Connect: whose customer an identity is.
+//! The OpenID Connect grant.
 
 use std::fmt;
 use std::sync::Arc;
@@ -27,51 +27,55 @@ use crate::oidc::SpentCodes;
 use crate::revocation::Revocations;
 use crate::telemetry;
 
-/// Logins by OpenID Connect (Authorization Code Flow with PKCE), for a
-/// [`TokenIssuer`](crate::TokenIssuer).
+/// Grant for OpenID Connect logins (Authorization Code Flow with PKCE).
 ///
-/// A front end sends the customer to a provider and gets a code back at its redirect URI. It posts code,
-/// redirect URI and code verifier; the redirect URI chooses the [`OidcProfile`]. The code is exchanged,
-/// the ID token verified, and the customer found by its issuer and subject, or created.
+/// A front end sends the customer to a provider and receives a code at its redirect URI. It posts
+/// the code, the redirect URI and the code verifier; the redirect URI selects the [`OidcProfile`].
+/// The grant exchanges the code, verifies the ID token, and finds the customer by issuer and
+/// subject or creates one.
 ///
-/// A provider's metadata and keys are fetched at the first login, or by [`prefetch`](Self::prefetch);
-/// a provider that is down keeps no program from starting. From then on they are renewed in the background
-/// ahead of their time (`Cache-Control`, within 5 minutes and 24 hours), used for up to 24 hours longer
-/// while the provider is down, and fetched at once for a key that isn't known, once a minute at most.
+/// A provider's metadata and keys are fetched at the first login, or by
+/// [`prefetch`](Self::prefetch), so that an unavailable provider does not keep a program from
+/// starting. They are refreshed in the background before they expire (`Cache-Control`, within 5
+/// minutes and 24 hours), used for up to 24 hours longer while the provider is unavailable, and
+/// fetched at once for an unknown key, at most once a minute.
 ///
 /// A clone is a handle to the same grant.
 ///
 /// # What a front end sends
 ///
-/// To the provider's `authorization_endpoint`: `response_type=code`, `client_id`, `redirect_uri`, `scope`
-/// (`openid profile email`), a random `state` that it checks when the customer comes back, and PKCE:
-/// `code_challenge` and `code_challenge_method=S256` (RFC 7636). To the issuer, as JSON, under the same
-/// bearer token as a login by password:
+/// To the provider's `authorization_endpoint`: `response_type=code`, `client_id`, `redirect_uri`,
+/// `scope` (`openid profile email`), a random `state` that it checks when the customer returns, and
+/// PKCE: `code_challenge` and `code_challenge_method=S256` (RFC 7636). To the issuer, as JSON, with
+/// the same bearer token as for a password login:
 ///
 /// ```json
 /// {"data":{"type":"token","authentication_mechanism":"oidc",
-///   "oauth_authorization_code":"…","oauth_redirect_uri":"https://shop.example/","oauth_code_verifier":"…"}}
+///   "oauth_authorization_code":"…","oauth_redirect_uri":"https://shop.example/",
+///   "oauth_code_verifier":"…"}}
 /// ```
 ///
-/// The answer is `{"data":{"type":"token","id":…,"customer_id":…,"token":…,"expires":…}}`, `expires` in
-/// seconds since 1970.
+/// The response is `{"data":{"type":"token","id":…,"customer_id":…,"token":…,"expires":…}}`, with
+/// `expires` in seconds since 1970.
 ///
-/// # What is accepted of a provider
+/// # Accepted ID tokens
 ///
-/// ID tokens signed with RS256, PS256, ES256 or EdDSA (Ed25519) by the provider's keys, or with HS256 by
-/// the client's own secret; of at most 64 KiB, not encrypted, for this client alone, `exp` without any
-/// leeway, `iat` at most ten minutes old. An e-mail of more than 254 bytes, or with invisible
-/// characters ([`email_has_invisible_characters`](crate::customer::email_has_invisible_characters)), counts as
-/// none; a name ends after 255 characters. Where the ID token of a new identity has no e-mail or no name,
-/// userinfo is asked.
+/// ID tokens are accepted if they are signed with RS256, PS256, ES256 or EdDSA (Ed25519) by the
+/// provider's keys, or with HS256 by the client secret; have at most 64 KiB; are not encrypted; are
+/// for this client alone; have not reached `exp`, without leeway; and have an `iat` at most ten
+/// minutes old. An e-mail of more than 254 bytes, or with invisible characters
+/// ([`email_has_invisible_characters`](crate::customer::email_has_invisible_characters)), is
+/// ignored; a name is truncated after 255 characters. If the ID token of a new identity has no
+/// e-mail or no name, the userinfo endpoint is queried.
 ///
 /// # Security
 ///
-/// A code is tried once. It is remembered for ten minutes, hashed, and a second try is refused without
-/// the provider hearing of it; the latest 100 000 codes are remembered.
+/// A code is used only once. Its hash is kept for ten minutes, for the latest 100 000 codes, and a
+/// second use is rejected without asking the provider.
 ///
-/// A provider is not asked less because it failed: each login tries it, within the bound of
-/// [`OidcProfile::max_in_flight`], and without that bound of one provider touching any other.
+/// Failures do not reduce the requests to a provider: each login tries it, within the limit of
+/// [`OidcProfile::max_in_flight`]. Each provider has its own limit, so that one does not affect
+/// another.
 ///
 /// # Example
 ///
@@ -99,7 +103,7 @@ pub(in crate::issuer) struct Inner {
 }
 
 impl OidcGrant {
-    /// Starts a grant over a store.
+    /// Returns a builder for a grant with this store.
     pub fn builder(store: impl IdentityStore) -> OidcGrantBuilder {
         OidcGrantBuilder::new(store)
     }
@@ -109,14 +113,15 @@ impl OidcGrant {
         &self.0.profiles
     }
 
-    /// Returns the policy for a newcomer whose e-mail a customer has already.
+    /// Returns the policy for a new identity whose e-mail already belongs to a customer.
     #[must_use]
     pub fn duplicate_email(&self) -> DuplicateEmail {
         self.0.linker.duplicate_email()
     }
 
-    /// Begins to fetch what is needed of every provider, in the background, so that the first login
-    /// doesn't wait for it.
+    /// Starts to fetch every provider's metadata and keys in the background.
+    ///
+    /// The first login then does not wait for them.
     ///
     /// # Panics
     ///
@@ -125,12 +130,14 @@ impl OidcGrant {
         self.0.parties.iter().for_each(RelyingParty::prefetch);
     }
 
-    /// Returns where a front end sends the customer to: the `authorization_endpoint` of the provider of
-    /// the profile that has this redirect URI; `None` where none has it.
+    /// Returns the provider's `authorization_endpoint`, where a front end sends the customer.
+    ///
+    /// The provider is that of the profile with this redirect URI. Returns `None` if no profile has
+    /// it.
     ///
     /// # Errors
     ///
-    /// The provider's metadata isn't known yet, and can't be had within the grant's timeout.
+    /// The provider's metadata is not cached and cannot be fetched within the grant's timeout.
     pub async fn authorization_endpoint(
         &self,
         redirect_uri: &str,
@@ -142,10 +149,11 @@ impl OidcGrant {
         within(deadline, party.authorization_endpoint()).await.map(Some)
     }
 
-    /// Finds out who logs in: their identity, the customer it belongs to, and since when it is known to.
+    /// Authenticates a login. Returns the identity, its customer, and the time as of which it was
+    /// theirs.
     ///
-    /// That is not the moment at which the login began, as it is for a password: the provider's word for
-    /// somebody doesn't change with what happens here meanwhile, and only whose it is is looked up.
+    /// That time is after the code exchange, unlike for a password: nothing that changes here
+    /// affects the ID token, only the lookup of the customer.
     pub(in crate::issuer) async fn login(
         &self,
         login: CodeExchange,
@@ -153,9 +161,9 @@ impl OidcGrant {
         store_timeout: Duration,
     ) -> Result<(Identity, Found), Refusal> {
         let inner = &*self.0;
-        // Not one that is registered here: the provider would not take it either, and is not asked.
+        // The provider would reject an unregistered redirect URI too, and is not asked.
         let party = inner.party(&login.redirect_uri).ok_or(Refusal::Credentials)?;
-        // One deadline for all that the provider is asked in this login.
+        // One deadline for all requests of this login to the provider.
         let deadline = Instant::now() + inner.timeout;
         let redeemed = within(deadline, party.redeem(&login, &inner.spent, &**clock)).await;
         let mut proof = redeemed.map_err(|error| refusal(&error))?;
@@ -163,11 +171,11 @@ impl OidcGrant {
         if let Some(known) = self.find(&proof.identity, &**clock, store_timeout).await? {
             return Ok((proof.identity, known));
         }
-        // Only now, because for a customer who is known nothing more has to be known.
+        // Only for a new customer: a known one needs no name or e-mail.
         let person = within(deadline, party.describe(&mut proof)).await;
         let person = person.map_err(|error| refusal(&error))?;
         let id = CustomerId::random().map_err(|error| {
-            telemetry::fault("no customer id could be made", &error);
+            telemetry::fault("a customer id could not be generated", &error);
             Refusal::Fault
         })?;
         let newcomer =
@@ -177,7 +185,7 @@ impl OidcGrant {
         Ok((proof.identity, admitted))
     }
 
-    /// Finds the customer of an identity that has been proved, and since when it is known to be theirs.
+    /// Finds the customer of an authenticated identity, and the time as of which it was theirs.
     pub(in crate::issuer) async fn find(
         &self,
         identity: &Identity,
@@ -189,7 +197,7 @@ impl OidcGrant {
 }
 
 impl OidcGrant {
-    /// The list by which the tokens of linked customers are revoked.
+    /// The list that revokes the tokens of linked customers.
     pub(in crate::issuer) fn revocations(&self) -> Option<&Revocations> {
         self.0.linker.revocations()
     }
@@ -227,16 +235,16 @@ async fn within<T>(
 
 fn refusal(error: &OidcError) -> Refusal {
     match error.kind() {
-        // The client's own doing, as a wrong password is.
+        // The client's fault, like a wrong password.
         OidcErrorKind::CodeRefused => Refusal::Credentials,
         OidcErrorKind::IdentityRefused => {
-            // A front end can't make this happen: the provider is misconfigured, or attacked.
-            telemetry::fault("an OpenID provider's statement was refused", error);
+            // A front end cannot cause this: the provider is misconfigured, or under attack.
+            telemetry::fault("an OpenID provider sent an invalid ID token or userinfo", error);
             Refusal::Credentials
         }
         OidcErrorKind::Overloaded => Refusal::Overloaded,
         OidcErrorKind::Unavailable => {
-            telemetry::fault("an OpenID provider is of no use at the moment", error);
+            telemetry::fault("an OpenID provider is unavailable", error);
             Refusal::Fault
         }
     }

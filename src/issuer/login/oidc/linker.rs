@@ -1,4 +1,4 @@
-//! Whose customer an identity is, and how somebody new becomes one.
+//! Lookup of the customer of an identity, and creation or linking for a new identity.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,17 +24,17 @@ use crate::revocation::Revocations;
 use crate::revocation::RevokeError;
 use crate::telemetry;
 
-/// The door: the store, and the policy for newcomers.
+/// The store, and the policy for new identities.
 pub(in crate::issuer) struct Linker {
     store: Arc<dyn DynIdentityStore>,
     duplicate_email: DuplicateEmail,
-    /// Of [`DuplicateEmail::ApiOnly`].
+    /// Set with [`DuplicateEmail::ApiOnly`].
     revocations: Option<Revocations>,
-    /// Links are carried out one after the other.
+    /// Links run one after the other.
     linking: Arc<Mutex<()>>,
 }
 
-/// A customer, and the moment at which the identity was found to be theirs.
+/// A customer, and the time as of which the identity was theirs.
 pub(in crate::issuer) type Found = (Customer, SystemTime);
 
 impl Linker {
@@ -59,114 +59,119 @@ impl Linker {
         &self,
         identity: &Identity,
         clock: &dyn Clock,
-        patience: Duration,
+        store_timeout: Duration,
     ) -> Result<Option<Found>, Refusal> {
-        // Before the store is asked, so that a revocation from now on reaches this login's token.
-        let looked_at = clock.now();
-        let known = store_answer(patience, self.store.find_by_identity(identity)).await?;
-        Ok(known.map(|known| (known, looked_at)))
+        // Before the lookup, so that a revocation from now on reaches this login's token.
+        let as_of = clock.now();
+        let known = store_answer(store_timeout, self.store.find_by_identity(identity)).await?;
+        Ok(known.map(|known| (known, as_of)))
     }
 
-    /// Makes a newcomer a customer, as the policy says.
+    /// Creates or links a customer for a newcomer, according to the policy.
     pub(in crate::issuer) async fn admit(
         self: &Arc<Self>,
         newcomer: &Newcomer,
         clock: &Arc<dyn Clock>,
-        patience: Duration,
+        store_timeout: Duration,
     ) -> Result<Found, Refusal> {
         let email = newcomer.customer().email();
         let verified = newcomer.has_verified_email();
-        for _ in 0..MAX_LOOKS {
-            let looked_at = clock.now();
+        for _ in 0..MAX_ATTEMPTS {
+            let as_of = clock.now();
             let known = self.store.find_by_identity(newcomer.identity());
-            let known = store_answer(patience, known).await?;
-            let holder = store_answer(patience, self.store.email_holder(email)).await?;
+            let known = store_answer(store_timeout, known).await?;
+            let holder = store_answer(store_timeout, self.store.email_holder(email)).await?;
             let known_id = known.as_ref().map(Customer::id);
-            let (admission, held_since) = match (
+            let (admission, as_of) = match (
                 LinkDecision::of(self.duplicate_email, known_id, verified, &holder),
                 known,
             ) {
-                (LinkDecision::Known(_), Some(known)) => return Ok((known, looked_at)),
+                (LinkDecision::Known(_), Some(known)) => return Ok((known, as_of)),
                 (LinkDecision::Create, _) => {
-                    // Where the next one of this e-mail would be linked, two at once must not both
-                    // be the first.
+                    // If the next login with this e-mail would be linked, two concurrent ones must
+                    // not both create a customer.
                     let must_be_free = match self.duplicate_email {
                         DuplicateEmail::Allowed => false,
                         DuplicateEmail::ApiOnly => verified && holder == EmailHolder::Free,
                         DuplicateEmail::Disallowed => true,
                     };
                     let created = self.store.create(newcomer, must_be_free);
-                    (store_answer(patience, created).await?, looked_at)
+                    (store_answer(store_timeout, created).await?, as_of)
                 }
                 (LinkDecision::Link(id), _) => {
-                    self.link(newcomer.clone(), id, Arc::clone(clock), patience).await?
+                    self.link(newcomer.clone(), id, Arc::clone(clock), store_timeout).await?
                 }
                 _ => return Err(Refusal::Credentials),
             };
             if let Admission::Admitted(customer) = admission {
-                return Ok((customer, held_since));
+                return Ok((customer, as_of));
             }
-            // Somebody was faster, with another first login of this identity perhaps.
+            // A concurrent request was faster, for example another first login of this identity.
         }
-        let changing = StoreError::new("it changed at every look");
-        telemetry::fault("a newcomer could not be admitted", &changing);
+        let changing = StoreError::new("the store changed at every attempt");
+        telemetry::fault("a new customer could not be created or linked", &changing);
         Err(Refusal::Fault)
     }
 
-    /// Links in a task of its own: neither a client that hangs up nor a store that is slow may keep the
-    /// revocation from following the link.
+    /// Links in a separate task.
+    ///
+    /// Neither a disconnecting client nor a slow store may keep the revocation from following the
+    /// link.
     async fn link(
         self: &Arc<Self>,
         newcomer: Newcomer,
         id: CustomerId,
         clock: Arc<dyn Clock>,
-        patience: Duration,
+        store_timeout: Duration,
     ) -> Result<(Admission, SystemTime), Refusal> {
-        let unanswered = |elapsed| {
-            telemetry::fault("the customer store has not answered", &elapsed);
+        let timed_out = |elapsed| {
+            telemetry::fault("the customer store timed out", &elapsed);
             Refusal::Fault
         };
-        let turn = timeout(patience, Arc::clone(&self.linking).lock_owned());
-        let turn = turn.await.map_err(unanswered)?;
+        let turn = timeout(store_timeout, Arc::clone(&self.linking).lock_owned());
+        let turn = turn.await.map_err(timed_out)?;
         let this = Arc::clone(self);
         let linked = tokio::spawn(async move {
             let _turn = turn;
             // Invariant: the policy that links comes with a list.
             let revocations = this.revocations.as_ref().ok_or(Refusal::Fault)?;
-            // Another login of the same person may have been linked meanwhile: its token is to live.
+            // A concurrent login of this identity may have linked meanwhile: its token must stay
+            // valid.
             let known = this.store.find_by_identity(newcomer.identity());
-            if store_answer(patience, known).await?.is_some() {
+            if store_answer(store_timeout, known).await?.is_some() {
                 return Ok((Admission::Stale, clock.now()));
             }
-            // Before the link, which can't be taken back: a list that is full refuses it.
-            let _room = revocations.reserve_customer(&id).map_err(unrevoked)?;
-            // However long it takes: what the store has not given up may still happen.
+            // Before the link, which cannot be undone: a full list rejects it.
+            let _reservation = revocations.reserve_customer(&id).map_err(revocation_failed)?;
+            // Without a timeout: an operation that the store has not given up may still take
+            // effect.
             let linked = this.store.link(&newcomer, &id).await;
-            // Once, and after: from the link on nobody can log in by the old password, and whoever has
-            // done so until now is out. The store may have linked even where it could not tell.
-            let held_since = clock.now();
+            // Once, after the link: from then on the old password does not log in, and tokens
+            // issued for it before are revoked. The store may have linked even if it returned an
+            // error.
+            let as_of = clock.now();
             if !matches!(linked, Ok(Admission::Stale)) {
-                revocations.revoke_customer(&id, held_since).await.map_err(unrevoked)?;
+                revocations.revoke_customer(&id, as_of).await.map_err(revocation_failed)?;
             }
             let linked = linked.map_err(|error| {
-                telemetry::fault("the customer store could not tell", &error);
+                telemetry::fault("the customer store failed", &error);
                 Refusal::Fault
             });
-            Ok((linked?, held_since))
+            Ok((linked?, as_of))
         });
         let panicked = |panicked| {
-            telemetry::fault("the customer store has panicked", &panicked);
+            telemetry::fault("the customer store panicked", &panicked);
             Refusal::Fault
         };
-        timeout(patience, linked).await.map_err(unanswered)?.map_err(panicked)?
+        timeout(store_timeout, linked).await.map_err(timed_out)?.map_err(panicked)?
     }
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for `map_err`")]
-fn unrevoked(error: RevokeError) -> Refusal {
-    telemetry::fault("a linked customer's tokens can't be revoked", &error);
+fn revocation_failed(error: RevokeError) -> Refusal {
+    telemetry::fault("a linked customer's tokens could not be revoked", &error);
     Refusal::Fault
 }
 
-/// How often a newcomer's place may have changed between the look and the step.
-const MAX_LOOKS: usize = 3;
+/// Maximum attempts if the store changes between lookup and write.
+const MAX_ATTEMPTS: usize = 3;

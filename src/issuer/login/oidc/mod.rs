@@ -1,4 +1,4 @@
-//! Logins by OpenID Connect.
+//! OpenID Connect logins.
 
 mod builder;
 mod grant;

@@ -1,4 +1,4 @@
-//! The store of identities, its type forgotten.
+//! The object-safe twin of the identity store.
 
 use crate::customer::Admission;
 use crate::customer::Customer;
@@ -10,7 +10,7 @@ use crate::customer::StoreError;
 use crate::id::CustomerId;
 use crate::issuer::BoxFuture;
 
-/// An [`IdentityStore`] whose type is forgotten, so that only bodies are generic.
+/// Object-safe twin of [`IdentityStore`].
 pub(in crate::issuer) trait DynIdentityStore: Send + Sync {
     fn find_by_identity<'a>(
         &'a self,

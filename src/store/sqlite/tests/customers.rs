@@ -120,7 +120,7 @@ async fn refuses_a_file_that_is_no_database_and_keeps_it() {
     let text = "this is a text that is longer than the header of a database file. ".repeat(9);
     std::fs::write(&file.0, &text).unwrap();
     let refused = SqliteCustomers::open(&file.0).await.unwrap_err();
-    assert_eq!(refused.to_string(), "the store could not tell");
+    assert_eq!(refused.to_string(), "the store is unavailable");
     assert_eq!(std::fs::read_to_string(&file.0).unwrap(), text);
 }
 

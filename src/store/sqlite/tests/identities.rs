@@ -200,7 +200,7 @@ async fn a_file_that_stays_locked_is_a_fault_and_nothing_is_written() {
         impatient.create(&newcomer, false).await.unwrap_err(),
         impatient.link(&newcomer, &id(RON)).await.unwrap_err(),
     ] {
-        assert_eq!(fault.to_string(), "the store could not tell");
+        assert_eq!(fault.to_string(), "the store is unavailable");
     }
     // Readers don't wait for writers.
     assert_eq!(found(&impatient, "ron").await, None);
