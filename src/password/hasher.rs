@@ -121,7 +121,7 @@ impl fmt::Debug for PasswordHasher {
     }
 }
 
-/// Settings of a [`PasswordHasher`].
+/// Builder of a [`PasswordHasher`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PasswordHasherBuilder(Settings);

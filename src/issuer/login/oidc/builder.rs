@@ -17,7 +17,7 @@ use crate::oidc::RelyingParty;
 use crate::oidc::SpentCodes;
 use crate::revocation::Revocations;
 
-/// Settings of an [`OidcGrant`].
+/// Builder of an [`OidcGrant`].
 #[must_use]
 pub struct OidcGrantBuilder {
     store: Arc<dyn DynIdentityStore>,
