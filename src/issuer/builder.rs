@@ -87,8 +87,8 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Sets the list that the verifiers of these tokens ask. Default: none, or the one by which an
-    /// OpenID Connect grant revokes.
+    /// Sets the revocation list that the verifiers of the tokens use. Default: none, or the one that an
+    /// OpenID Connect grant revokes by.
     ///
     /// With it, a login whose customer's tokens are revoked while the password is being hashed (by a
     /// change of that password, say) is refused with 403. And one that begins after a revocation but in

@@ -52,55 +52,56 @@ impl VerifierBuilder {
         }
     }
 
-    /// Sets how long after `exp` and before `nbf` a token is taken nevertheless. Default 0, at most
-    /// 60 seconds.
+    /// Sets the leeway applied to `exp` and `nbf`, at most 60 s. Default: 0.
     pub const fn leeway(mut self, leeway: Duration) -> Self {
         self.leeway = leeway;
         self
     }
 
-    /// Sets how far ahead of this machine's clock `iat` may be. Default 5 seconds, at most 5
-    /// minutes.
+    /// Sets how far ahead of this machine's clock `iat` may be, at most 5 minutes. Default: 5 s.
     pub const fn clock_skew(mut self, clock_skew: Duration) -> Self {
         self.clock_skew = clock_skew;
         self
     }
 
-    /// Sets how long after its `iat` a token may expire. Default 24 hours, at least a second. A
-    /// token made to live longer is refused from its first second on.
+    /// Sets the longest lifetime of a token (`exp - iat`), at least 1 s. Default: 24 hours.
+    ///
+    /// A token with a longer lifetime is refused, from its first second on.
     pub const fn max_lifetime(mut self, max_lifetime: Duration) -> Self {
         self.max_lifetime = max_lifetime;
         self
     }
 
-    /// Sets the forms that are accepted. Default both.
+    /// Sets the accepted token forms. Default: both.
     pub fn forms(mut self, forms: &[TokenForm]) -> Self {
         self.forms = forms.to_vec();
         self
     }
 
-    /// Adds an accepted audience; tokens must then name one in `aud`. Default none, and then a token
-    /// that has an `aud` at all is refused, because it is for somebody else (RFC 7519 section 4.1.3).
+    /// Adds an accepted audience; tokens must then name one in `aud`. Default: none.
+    ///
+    /// Without one, a token that has an `aud` is refused, because it is meant for another service
+    /// (RFC 7519 section 4.1.3).
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audiences.push(audience.into());
         self
     }
 
-    /// Sets the accepted issuer; tokens must then have exactly this `iss`. Default none, and then
-    /// `iss` is ignored.
+    /// Sets the accepted issuer; tokens must then have exactly this `iss`. Default: none.
+    ///
+    /// Without one, `iss` is ignored.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Sets the list of revoked tokens. Default a private one in memory.
+    /// Sets the revocation list. Default: a private one in memory, which you cannot write to.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = revocations;
         self
     }
 
-    /// Sets for how many tokens the verifier remembers that their signature is good. Default none; at
-    /// most 2^28.
+    /// Sets how many verified tokens the cache has room for, at most 2^28. Default: no cache.
     ///
     /// Of a token only a fingerprint is kept, 24 bytes for each of `tokens`, which are allocated at
     /// once. Clones of the verifier share the cache.
@@ -152,7 +153,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the clock. Default [`CoarseClock`].
+    /// Sets the clock. Default: [`CoarseClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
