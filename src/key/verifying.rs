@@ -162,7 +162,7 @@ impl VerifyingKey {
     }
 
     /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
-    #[inline]
+    #[cfg(any(feature = "issuer", feature = "asymmetric"))]
     pub(super) fn alg(&self) -> &'static str {
         #[cfg(feature = "asymmetric")]
         if self.fully_specified {
