@@ -67,7 +67,7 @@ fn race(runtime: &Runtime) {
     for (name, form) in
         [("signed, compact", TokenForm::Compact), ("signed, legacy", TokenForm::Legacy)]
     {
-        let signer = TokenSigner::new(KeyRing::new(tokens::key())).unwrap().form(form).unwrap();
+        let signer = TokenSigner::builder(KeyRing::new(tokens::key())).form(form).build().unwrap();
         let customer = tokens::CUSTOMER.parse().unwrap();
         race.row(name, move || signer.sign(&customer, Some("Ron Swanson")), is_good);
     }

@@ -17,22 +17,18 @@ use crate::issuer::login::Logins;
 use crate::key::KeyRing;
 use crate::revocation::Revocations;
 use crate::sign::TokenSigner;
+use crate::sign::TokenSignerBuilder;
 use crate::token::TokenForm;
 
 /// Builder for a [`TokenIssuer`].
 #[must_use]
 pub struct TokenIssuerBuilder {
-    keys: KeyRing,
+    signer: TokenSignerBuilder,
     clients: Arc<dyn DynClientAuthenticator>,
     password: Option<PasswordGrant>,
     #[cfg(feature = "oidc")]
     oidc: Option<OidcGrant>,
-    lifetime: Option<Duration>,
-    form: Option<TokenForm>,
-    audience: Option<String>,
-    issuer: Option<String>,
     revocations: Option<Revocations>,
-    clock: Option<Arc<dyn Clock>>,
     store_timeout: Duration,
     body_timeout: Duration,
 }
@@ -40,17 +36,12 @@ pub struct TokenIssuerBuilder {
 impl TokenIssuerBuilder {
     pub(super) fn new(keys: KeyRing, clients: impl ClientAuthenticator) -> Self {
         Self {
-            keys,
+            signer: TokenSigner::builder(keys),
             clients: Arc::new(clients),
             password: None,
             #[cfg(feature = "oidc")]
             oidc: None,
-            lifetime: None,
-            form: None,
-            audience: None,
-            issuer: None,
             revocations: None,
-            clock: None,
             store_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
         }
@@ -74,25 +65,25 @@ impl TokenIssuerBuilder {
     ///
     /// The default is also the maximum that a verifier accepts by default.
     pub fn lifetime(mut self, lifetime: Duration) -> Self {
-        self.lifetime = Some(lifetime);
+        self.signer = self.signer.lifetime(lifetime);
         self
     }
 
     /// Sets the token form. Default [`TokenForm::Compact`].
     pub fn form(mut self, form: TokenForm) -> Self {
-        self.form = Some(form);
+        self.signer = self.signer.form(form);
         self
     }
 
     /// Sets the `aud` of the tokens. Default: none.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
-        self.audience = Some(audience.into());
+        self.signer = self.signer.audience(audience);
         self
     }
 
     /// Sets the `iss` of the tokens. Default: none.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
-        self.issuer = Some(issuer.into());
+        self.signer = self.signer.issuer(issuer);
         self
     }
 
@@ -113,7 +104,7 @@ impl TokenIssuerBuilder {
 
     /// Sets the clock that dates tokens. Default [`SystemClock`](crate::clock::SystemClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = Some(clock);
+        self.signer = self.signer.clock(clock);
         self
     }
 
@@ -153,25 +144,11 @@ impl TokenIssuerBuilder {
         let linking = self.linking_revocations()?;
         #[cfg(not(feature = "oidc"))]
         let linking = None;
-        let mut signer = TokenSigner::new(self.keys)?;
-        if let Some(lifetime) = self.lifetime {
-            signer = signer.lifetime(lifetime)?;
-        }
-        if let Some(form) = self.form {
-            signer = signer.form(form)?;
-        }
-        if let Some(audience) = self.audience {
-            signer = signer.audience(audience)?;
-        }
-        if let Some(issuer) = self.issuer {
-            signer = signer.issuer(issuer)?;
-        }
-        if let Some(revocations) = linking.or(self.revocations) {
-            signer = signer.revocations(revocations);
-        }
-        if let Some(clock) = self.clock {
-            signer = signer.clock(clock);
-        }
+        let signer = match linking.or(self.revocations) {
+            Some(revocations) => self.signer.revocations(revocations),
+            None => self.signer,
+        };
+        let signer = signer.build()?;
         let timeouts = MIN_TIMEOUT..=MAX_TIMEOUT;
         ConfigError::check_duration("store_timeout", self.store_timeout, timeouts.clone())?;
         ConfigError::check_duration("body_timeout", self.body_timeout, timeouts)?;
@@ -209,14 +186,9 @@ impl TokenIssuerBuilder {
 impl fmt::Debug for TokenIssuerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuerBuilder")
-            .field("keys", &self.keys)
+            .field("signer", &self.signer)
             .field("password", &self.password)
-            .field("lifetime", &self.lifetime)
-            .field("form", &self.form)
-            .field("audience", &self.audience)
-            .field("issuer", &self.issuer)
             .field("revocations", &self.revocations)
-            .field("clock", &self.clock)
             .field("store_timeout", &self.store_timeout)
             .field("body_timeout", &self.body_timeout)
             .finish_non_exhaustive()

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use jsonwebtoken::Algorithm;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::jwk::AlgorithmParameters;
 use jsonwebtoken::jwk::EllipticCurve;
@@ -13,6 +12,8 @@ use sha2::Digest;
 use sha2::Sha256;
 
 use super::VerifyingKey;
+use super::algorithm::KeyType;
+use super::algorithm::PublicAlgorithm;
 use super::public::Numbers;
 use super::public::PublicKey;
 use crate::error::ConfigError;
@@ -97,22 +98,18 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
         }
     }
     let jwk: Jwk = serde_json::from_value(value.clone()).map_err(|_| Unusable::PassedOver)?;
-    let algorithm = match (&jwk.algorithm, text("alg")?) {
-        (AlgorithmParameters::RSA(_), None | Some("RS256")) => Algorithm::RS256,
-        (AlgorithmParameters::RSA(_), Some("PS256")) => Algorithm::PS256,
-        (AlgorithmParameters::EllipticCurve(key), None | Some("ES256"))
-            if key.curve == EllipticCurve::P256 =>
-        {
-            Algorithm::ES256
+    let alg = text("alg")?;
+    let key_type = match &jwk.algorithm {
+        AlgorithmParameters::RSA(_) => KeyType::Rsa,
+        AlgorithmParameters::EllipticCurve(key) if key.curve == EllipticCurve::P256 => {
+            KeyType::P256
         }
-        // RFC 9864 spells it `Ed25519`, RFC 8037 `EdDSA`.
-        (AlgorithmParameters::OctetKeyPair(key), None | Some("EdDSA" | "Ed25519"))
-            if key.curve == EllipticCurve::Ed25519 =>
-        {
-            Algorithm::EdDSA
+        AlgorithmParameters::OctetKeyPair(key) if key.curve == EllipticCurve::Ed25519 => {
+            KeyType::Ed25519
         }
         _ => return Err(Unusable::PassedOver),
     };
+    let algorithm = PublicAlgorithm::of_jwk(key_type, alg).ok_or(Unusable::PassedOver)?;
     let key =
         DecodingKey::from_jwk(&jwk).map_err(|_| refused("a number of the JWK is not base64url"))?;
     // Whoever has read the set can sign by it.
@@ -128,7 +125,7 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
     });
     let key = VerifyingKey::public(key?);
     // Published again, it says what it said.
-    let key = if text("alg")? == Some("Ed25519") { key.fully_specified() } else { key };
+    let key = if alg == Some("Ed25519") { key.fully_specified() } else { key };
     match text("kid")? {
         Some(id) => key.try_with_id(id).map_err(Unusable::Unfit),
         None => Ok(key),

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod algorithm;
 mod hs256;
 #[cfg(feature = "asymmetric")]
 mod jwk;
@@ -44,6 +45,8 @@ mod wycheproof;
 /// Names of algorithms (RFC 7518 section 3.1).
 pub use jsonwebtoken::Algorithm;
 
+#[cfg(feature = "oidc")]
+pub(crate) use self::algorithm::SupportedAlgorithm;
 #[cfg(feature = "oidc")]
 pub(crate) use self::public_keys::PublicKeys;
 pub use self::ring::KeyRing;

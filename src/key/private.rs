@@ -7,21 +7,22 @@
 use aws_lc_rs::error::KeyRejected;
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeyPairComponents;
-use aws_lc_rs::signature;
 use aws_lc_rs::signature::EcdsaKeyPair;
 use aws_lc_rs::signature::EcdsaSigningAlgorithm;
 use aws_lc_rs::signature::Ed25519KeyPair;
 use aws_lc_rs::signature::KeyPair;
 use aws_lc_rs::signature::RsaKeyPair;
-use jsonwebtoken::Algorithm;
+use aws_lc_rs::signature::RsaSignatureEncoding;
 use jsonwebtoken::EncodingKey;
 
+use super::algorithm::PublicAlgorithm;
+use super::algorithm::Scheme;
 use super::public::Numbers;
 use super::public::PublicKey;
 use crate::error::ConfigError;
 
 pub(super) enum PrivateKey {
-    Rsa { pair: RsaKeyPair, padding: &'static dyn signature::RsaEncoding },
+    Rsa { pair: RsaKeyPair, padding: &'static RsaSignatureEncoding },
     P256(EcdsaKeyPair),
     Ed25519(Ed25519KeyPair),
 }
@@ -29,14 +30,13 @@ pub(super) enum PrivateKey {
 impl PrivateKey {
     /// Reads PKCS#8 (RFC 5958), or for RSA PKCS#1 (RFC 8017), from PEM; gives the public half with it.
     pub(super) fn from_pem(
-        algorithm: Algorithm,
+        algorithm: &'static PublicAlgorithm,
         pem: &[u8],
     ) -> Result<(Self, PublicKey), ConfigError> {
-        let der = match algorithm {
-            Algorithm::RS256 | Algorithm::PS256 => EncodingKey::from_rsa_pem(pem),
-            Algorithm::ES256 => EncodingKey::from_ec_pem(pem),
-            Algorithm::EdDSA => EncodingKey::from_ed_pem(pem),
-            _ => return Err(ConfigError::UnsupportedAlgorithm { algorithm }),
+        let der = match algorithm.scheme() {
+            Scheme::Rsa { .. } => EncodingKey::from_rsa_pem(pem),
+            Scheme::P256 { .. } => EncodingKey::from_ec_pem(pem),
+            Scheme::Ed25519 { .. } => EncodingKey::from_ed_pem(pem),
         };
         let der = der.map_err(|_| ConfigError::InvalidKey {
             reason: "it is not PEM of the algorithm's kind",
@@ -47,53 +47,56 @@ impl PrivateKey {
 
     /// Reads PKCS#8 (RFC 5958); gives the public half with it.
     pub(super) fn from_der(
-        algorithm: Algorithm,
+        algorithm: &'static PublicAlgorithm,
         pkcs8: &[u8],
     ) -> Result<(Self, PublicKey), ConfigError> {
         Self::read(algorithm, pkcs8, RsaKeyPair::from_pkcs8)
     }
 
     fn read(
-        algorithm: Algorithm,
+        algorithm: &'static PublicAlgorithm,
         der: &[u8],
         read_rsa: fn(&[u8]) -> Result<RsaKeyPair, KeyRejected>,
     ) -> Result<(Self, PublicKey), ConfigError> {
         let rejected =
             |_| ConfigError::InvalidKey { reason: "it is no private key of the algorithm's kind" };
-        let (key, numbers) = match algorithm {
-            Algorithm::RS256 | Algorithm::PS256 => {
+        let (key, numbers) = match algorithm.scheme() {
+            Scheme::Rsa { signing: padding, .. } => {
                 let pair = read_rsa(der).map_err(rejected)?;
                 let numbers = Numbers::rsa(pair.public_key());
-                (Self::rsa(algorithm, pair), numbers)
+                (Self::Rsa { pair, padding }, numbers)
             }
-            Algorithm::ES256 => {
-                let pair = EcdsaKeyPair::from_pkcs8(P256, der).map_err(rejected)?;
+            Scheme::P256 { signing, .. } => {
+                let pair = EcdsaKeyPair::from_pkcs8(signing, der).map_err(rejected)?;
                 let numbers = Numbers::P256(pair.public_key().as_ref().to_vec());
                 (Self::P256(pair), numbers)
             }
-            Algorithm::EdDSA => {
+            Scheme::Ed25519 { .. } => {
                 // Without a public half inside (PKCS#8 version 1) there is nothing to check it against.
                 let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(rejected)?;
                 let numbers = Numbers::Ed25519(pair.public_key().as_ref().to_vec());
                 (Self::Ed25519(pair), numbers)
             }
-            _ => return Err(ConfigError::UnsupportedAlgorithm { algorithm }),
         };
         Ok((key, PublicKey::new(algorithm, numbers)?))
     }
 
     /// Puts a key together from all its numbers, which have to fit each other.
     pub(super) fn from_rsa_numbers(
-        algorithm: Algorithm,
+        padding: &'static RsaSignatureEncoding,
         numbers: &KeyPairComponents<&[u8]>,
     ) -> Result<Self, ConfigError> {
         let pair = RsaKeyPair::from_components(numbers).map_err(|_| UNFIT)?;
-        Ok(Self::rsa(algorithm, pair))
+        Ok(Self::Rsa { pair, padding })
     }
 
     /// Puts a key together from its number and its public point, which has to be that number's.
-    pub(super) fn from_p256_numbers(number: &[u8], point: &[u8]) -> Result<Self, ConfigError> {
-        let pair = EcdsaKeyPair::from_private_key_and_public_key(P256, number, point);
+    pub(super) fn from_p256_numbers(
+        signing: &'static EcdsaSigningAlgorithm,
+        number: &[u8],
+        point: &[u8],
+    ) -> Result<Self, ConfigError> {
+        let pair = EcdsaKeyPair::from_private_key_and_public_key(signing, number, point);
         Ok(Self::P256(pair.map_err(|_| UNFIT)?))
     }
 
@@ -101,15 +104,6 @@ impl PrivateKey {
     pub(super) fn from_ed25519_seed(seed: &[u8], point: &[u8]) -> Result<Self, ConfigError> {
         let pair = Ed25519KeyPair::from_seed_and_public_key(seed, point);
         Ok(Self::Ed25519(pair.map_err(|_| UNFIT)?))
-    }
-
-    fn rsa(algorithm: Algorithm, pair: RsaKeyPair) -> Self {
-        let padding: &dyn signature::RsaEncoding = if algorithm == Algorithm::RS256 {
-            &signature::RSA_PKCS1_SHA256
-        } else {
-            &signature::RSA_PSS_SHA256
-        };
-        Self::Rsa { pair, padding }
     }
 
     /// Signs as RFC 7518 section 3 writes it; `None` when the machine has no randomness for it.
@@ -127,8 +121,6 @@ impl PrivateKey {
         }
     }
 }
-
-static P256: &EcdsaSigningAlgorithm = &signature::ECDSA_P256_SHA256_FIXED_SIGNING;
 
 const UNFIT: ConfigError =
     ConfigError::InvalidKey { reason: "its private part does not fit its public one" };

@@ -3,11 +3,15 @@
 use std::borrow::Cow;
 
 use aws_lc_rs::rsa::KeyPairComponents;
+use aws_lc_rs::signature::EcdsaSigningAlgorithm;
 use aws_lc_rs::signature::RsaPublicKeyComponents;
-use jsonwebtoken::Algorithm;
+use aws_lc_rs::signature::RsaSignatureEncoding;
 use zeroize::Zeroizing;
 
 use super::VerifyingKey;
+use super::algorithm::KeyType;
+use super::algorithm::PublicAlgorithm;
+use super::algorithm::Scheme;
 use super::private::PrivateKey;
 use super::public::Numbers;
 use super::public::PublicKey;
@@ -26,13 +30,19 @@ pub(super) fn read(json: &[u8]) -> Result<(PrivateKey, VerifyingKey), ConfigErro
         return Err(invalid("the JWK is not for signing"));
     }
     let alg = jwk.get("alg")?;
-    let kind = (jwk.get("kty")?, jwk.get("crv")?, alg);
-    let (private, public) = match kind {
-        (Some("RSA"), _, None | Some("RS256")) => rsa(&jwk, Algorithm::RS256)?,
-        (Some("RSA"), _, Some("PS256")) => rsa(&jwk, Algorithm::PS256)?,
-        (Some("EC"), Some("P-256"), None | Some("ES256")) => p256(&jwk)?,
-        (Some("OKP"), Some("Ed25519"), None | Some("EdDSA" | "Ed25519")) => ed25519(&jwk)?,
-        _ => return Err(invalid("the JWK is not for signing by a known algorithm")),
+    let key_type = match (jwk.get("kty")?, jwk.get("crv")?) {
+        (Some("RSA"), _) => Some(KeyType::Rsa),
+        (Some("EC"), Some("P-256")) => Some(KeyType::P256),
+        (Some("OKP"), Some("Ed25519")) => Some(KeyType::Ed25519),
+        _ => None,
+    };
+    let algorithm = key_type.and_then(|key_type| PublicAlgorithm::of_jwk(key_type, alg));
+    let algorithm =
+        algorithm.ok_or_else(|| invalid("the JWK is not for signing by a known algorithm"))?;
+    let (private, public) = match algorithm.scheme() {
+        Scheme::Rsa { signing, .. } => rsa(&jwk, algorithm, signing)?,
+        Scheme::P256 { signing, .. } => p256(&jwk, algorithm, signing)?,
+        Scheme::Ed25519 { .. } => ed25519(&jwk, algorithm)?,
     };
     let key = VerifyingKey::public(public);
     let key = if alg == Some("Ed25519") { key.fully_specified() } else { key };
@@ -43,7 +53,11 @@ pub(super) fn read(json: &[u8]) -> Result<(PrivateKey, VerifyingKey), ConfigErro
     Ok((private, key))
 }
 
-fn rsa(jwk: &Members<'_>, algorithm: Algorithm) -> Result<(PrivateKey, PublicKey), ConfigError> {
+fn rsa(
+    jwk: &Members<'_>,
+    algorithm: &'static PublicAlgorithm,
+    signing: &'static RsaSignatureEncoding,
+) -> Result<(PrivateKey, PublicKey), ConfigError> {
     if jwk.has("oth") {
         return Err(invalid("the JWK has more than two primes"));
     }
@@ -62,26 +76,33 @@ fn rsa(jwk: &Members<'_>, algorithm: Algorithm) -> Result<(PrivateKey, PublicKey
         dQ: &dq[..],
         qInv: &qi[..],
     };
-    Ok((PrivateKey::from_rsa_numbers(algorithm, &numbers)?, public))
+    Ok((PrivateKey::from_rsa_numbers(signing, &numbers)?, public))
 }
 
-fn p256(jwk: &Members<'_>) -> Result<(PrivateKey, PublicKey), ConfigError> {
+fn p256(
+    jwk: &Members<'_>,
+    algorithm: &'static PublicAlgorithm,
+    signing: &'static EcdsaSigningAlgorithm,
+) -> Result<(PrivateKey, PublicKey), ConfigError> {
     let [x, y, d] = [jwk.number("x")?, jwk.number("y")?, jwk.number("d")?];
     let point = [&[4], &x[..], &y[..]].concat();
     // Each at its full length (RFC 7518 section 6.2.1.2), or two points would have one spelling.
     if x.len() != 32 || y.len() != 32 || d.len() != 32 {
         return Err(invalid("a number of the JWK has not the length of its curve"));
     }
-    let public = PublicKey::new(Algorithm::ES256, Numbers::P256(point.clone()))?;
-    Ok((PrivateKey::from_p256_numbers(&d, &point)?, public))
+    let public = PublicKey::new(algorithm, Numbers::P256(point.clone()))?;
+    Ok((PrivateKey::from_p256_numbers(signing, &d, &point)?, public))
 }
 
-fn ed25519(jwk: &Members<'_>) -> Result<(PrivateKey, PublicKey), ConfigError> {
+fn ed25519(
+    jwk: &Members<'_>,
+    algorithm: &'static PublicAlgorithm,
+) -> Result<(PrivateKey, PublicKey), ConfigError> {
     let [x, d] = [jwk.number("x")?, jwk.number("d")?];
     if x.len() != 32 || d.len() != 32 {
         return Err(invalid("a number of the JWK has not the length of its curve"));
     }
-    let public = PublicKey::new(Algorithm::EdDSA, Numbers::Ed25519(x.to_vec()))?;
+    let public = PublicKey::new(algorithm, Numbers::Ed25519(x.to_vec()))?;
     Ok((PrivateKey::from_ed25519_seed(&d, &x)?, public))
 }
 
@@ -132,6 +153,7 @@ fn invalid(reason: &'static str) -> ConfigError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::key::Algorithm;
     use crate::key::SigningKey;
 
     /// RFC 7515 appendix A.2.1.

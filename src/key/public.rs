@@ -1,18 +1,18 @@
 //! Public keys: RSA, P-256 and Ed25519, on `aws-lc-rs`.
 
-use aws_lc_rs::signature;
 use aws_lc_rs::signature::ParsedPublicKey;
 use aws_lc_rs::signature::RsaPublicKeyComponents;
-use jsonwebtoken::Algorithm;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::DecodingKeyKind;
 
+use super::algorithm::PublicAlgorithm;
+use super::algorithm::Scheme;
 use super::rsa;
 use crate::error::ConfigError;
 
 /// A public key with its one algorithm.
 pub(super) struct PublicKey {
-    algorithm: Algorithm,
+    algorithm: &'static PublicAlgorithm,
     numbers: Numbers,
     parsed: ParsedPublicKey,
 }
@@ -32,30 +32,29 @@ pub(super) enum Numbers {
 
 impl PublicKey {
     /// Binds a key to an algorithm, after checking that it is one of that algorithm, and a sound one.
-    pub(super) fn new(algorithm: Algorithm, numbers: Numbers) -> Result<Self, ConfigError> {
-        let parsed = match (algorithm, &numbers) {
-            (Algorithm::RS256 | Algorithm::PS256, Numbers::Rsa { n, e }) => {
+    pub(super) fn new(
+        algorithm: &'static PublicAlgorithm,
+        numbers: Numbers,
+    ) -> Result<Self, ConfigError> {
+        let parsed = match (algorithm.scheme(), &numbers) {
+            (Scheme::Rsa { verification, .. }, Numbers::Rsa { n, e }) => {
                 rsa::check(n, e)?;
-                let padding = if algorithm == Algorithm::RS256 {
-                    &signature::RSA_PKCS1_2048_8192_SHA256
-                } else {
-                    &signature::RSA_PSS_2048_8192_SHA256
-                };
-                RsaPublicKeyComponents { n, e }.to_parsed_public_key(padding)
+                RsaPublicKeyComponents { n, e }.to_parsed_public_key(verification)
             }
             // Refuses a point that is not on the curve.
-            (Algorithm::ES256, Numbers::P256(point)) if point.len() == P256_POINT_LEN => {
-                ParsedPublicKey::new(&signature::ECDSA_P256_SHA256_FIXED, point)
+            (Scheme::P256 { verification, .. }, Numbers::P256(point))
+                if point.len() == P256_POINT_LEN =>
+            {
+                ParsedPublicKey::new(verification, point)
             }
-            (Algorithm::EdDSA, Numbers::Ed25519(point)) => {
-                ParsedPublicKey::new(&signature::ED25519, point)
+            (Scheme::Ed25519 { verification }, Numbers::Ed25519(point)) => {
+                ParsedPublicKey::new(verification, point)
             }
-            (Algorithm::RS256 | Algorithm::PS256 | Algorithm::ES256 | Algorithm::EdDSA, _) => {
+            (Scheme::Rsa { .. } | Scheme::P256 { .. } | Scheme::Ed25519 { .. }, _) => {
                 return Err(ConfigError::InvalidKey {
                     reason: "it is not of the algorithm's kind",
                 });
             }
-            _ => return Err(ConfigError::UnsupportedAlgorithm { algorithm }),
         };
         let parsed = parsed.map_err(|_| ConfigError::InvalidKey {
             reason: "it is not a valid point or modulus",
@@ -64,12 +63,14 @@ impl PublicKey {
     }
 
     /// Reads a public key, or the one in a certificate, from PEM.
-    pub(super) fn from_pem(algorithm: Algorithm, pem: &[u8]) -> Result<Self, ConfigError> {
-        let key = match algorithm {
-            Algorithm::RS256 | Algorithm::PS256 => DecodingKey::from_rsa_pem(pem),
-            Algorithm::ES256 => DecodingKey::from_ec_pem(pem),
-            Algorithm::EdDSA => DecodingKey::from_ed_pem(pem),
-            _ => return Err(ConfigError::UnsupportedAlgorithm { algorithm }),
+    pub(super) fn from_pem(
+        algorithm: &'static PublicAlgorithm,
+        pem: &[u8],
+    ) -> Result<Self, ConfigError> {
+        let key = match algorithm.scheme() {
+            Scheme::Rsa { .. } => DecodingKey::from_rsa_pem(pem),
+            Scheme::P256 { .. } => DecodingKey::from_ec_pem(pem),
+            Scheme::Ed25519 { .. } => DecodingKey::from_ed_pem(pem),
         };
         let key = key.map_err(|_| ConfigError::InvalidKey {
             reason: "it is not PEM of the algorithm's kind",
@@ -78,13 +79,16 @@ impl PublicKey {
     }
 
     /// Reads a `SubjectPublicKeyInfo` (RFC 5280 section 4.1).
-    pub(super) fn from_der(algorithm: Algorithm, der: &[u8]) -> Result<Self, ConfigError> {
+    pub(super) fn from_der(
+        algorithm: &'static PublicAlgorithm,
+        der: &[u8],
+    ) -> Result<Self, ConfigError> {
         let base64 = base64_simd::STANDARD.encode_to_string(der);
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{base64}\n-----END PUBLIC KEY-----\n");
         Self::from_pem(algorithm, pem.as_bytes())
     }
 
-    pub(super) const fn algorithm(&self) -> Algorithm {
+    pub(super) const fn algorithm(&self) -> &'static PublicAlgorithm {
         self.algorithm
     }
 
@@ -100,25 +104,28 @@ impl PublicKey {
 }
 
 impl Numbers {
-    pub(super) fn of(key: &DecodingKey, algorithm: Algorithm) -> Result<Self, ConfigError> {
-        match (algorithm, key.kind()) {
-            (Algorithm::RS256 | Algorithm::PS256, DecodingKeyKind::RsaModulusExponent { n, e }) => {
+    pub(super) fn of(key: &DecodingKey, algorithm: &PublicAlgorithm) -> Result<Self, ConfigError> {
+        match (algorithm.scheme(), key.kind()) {
+            (Scheme::Rsa { .. }, DecodingKeyKind::RsaModulusExponent { n, e }) => {
                 let [n, e] = [n, e].map(|number| without_leading_zeros(number).to_vec());
                 Ok(Self::Rsa { n, e })
             }
-            (Algorithm::RS256 | Algorithm::PS256, DecodingKeyKind::SecretOrDer(der)) => {
+            (Scheme::Rsa { .. }, DecodingKeyKind::SecretOrDer(der)) => {
                 let key = aws_lc_rs::rsa::PublicKey::from_der(der);
                 let key =
                     key.map_err(|_| ConfigError::InvalidKey { reason: "it is no RSA public key" })?;
                 Ok(Self::rsa(&key))
             }
-            (Algorithm::ES256, DecodingKeyKind::SecretOrDer(point)) => {
+            (Scheme::P256 { .. }, DecodingKeyKind::SecretOrDer(point)) => {
                 Ok(Self::P256(point.clone()))
             }
-            (Algorithm::EdDSA, DecodingKeyKind::SecretOrDer(point)) => {
+            (Scheme::Ed25519 { .. }, DecodingKeyKind::SecretOrDer(point)) => {
                 Ok(Self::Ed25519(point.clone()))
             }
-            _ => Err(ConfigError::UnsupportedAlgorithm { algorithm }),
+            (
+                Scheme::P256 { .. } | Scheme::Ed25519 { .. },
+                DecodingKeyKind::RsaModulusExponent { .. },
+            ) => Err(ConfigError::InvalidKey { reason: "it is not of the algorithm's kind" }),
         }
     }
 

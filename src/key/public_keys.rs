@@ -2,6 +2,7 @@
 
 use super::Refusal;
 use super::VerifyingKey;
+use super::algorithm::PublicAlgorithm;
 use super::jwk;
 use super::ring::distinct;
 use crate::error::ConfigError;
@@ -35,7 +36,7 @@ impl PublicKeys {
         signature: &[u8],
     ) -> Result<(), Refusal> {
         // NB: before the search, so that no `none` and no HS256 is taken for a key still to be fetched.
-        if !matches!(token.unverified_alg(), "RS256" | "PS256" | "ES256" | "EdDSA" | "Ed25519") {
+        if PublicAlgorithm::named(token.unverified_alg()).is_none() {
             return Err(Refusal::DisallowedAlgorithm);
         }
         if let Some(kid) = token.unverified_kid() {

@@ -55,7 +55,7 @@ impl SigningKey {
     /// As [`VerifyingKey::from_pem`].
     #[cfg(feature = "asymmetric")]
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let (private, public) = PrivateKey::from_pem(algorithm, pem.as_ref())?;
+        let (private, public) = PrivateKey::from_pem(algorithm.try_into()?, pem.as_ref())?;
         Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
     }
 
@@ -66,7 +66,7 @@ impl SigningKey {
     /// As [`VerifyingKey::from_pem`].
     #[cfg(feature = "asymmetric")]
     pub fn from_der(algorithm: Algorithm, pkcs8: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        let (private, public) = PrivateKey::from_der(algorithm, pkcs8.as_ref())?;
+        let (private, public) = PrivateKey::from_der(algorithm.try_into()?, pkcs8.as_ref())?;
         Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
     }
 

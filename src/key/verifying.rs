@@ -8,6 +8,7 @@ use jsonwebtoken::Algorithm;
 
 #[cfg(feature = "oidc")]
 use super::Refusal;
+use super::algorithm::SupportedAlgorithm;
 use super::hs256::Hs256;
 #[cfg(feature = "asymmetric")]
 use super::public::PublicKey;
@@ -59,7 +60,7 @@ impl VerifyingKey {
     ///   fingerprint, and a point that is not on its curve.
     #[cfg(feature = "asymmetric")]
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        PublicKey::from_pem(algorithm, pem.as_ref()).map(Self::public)
+        PublicKey::from_pem(algorithm.try_into()?, pem.as_ref()).map(Self::public)
     }
 
     /// Reads a public key from DER: a `SubjectPublicKeyInfo`, RFC 5280 section 4.1 (feature
@@ -70,7 +71,7 @@ impl VerifyingKey {
     /// As [`from_pem`](Self::from_pem).
     #[cfg(feature = "asymmetric")]
     pub fn from_der(algorithm: Algorithm, der: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
-        PublicKey::from_der(algorithm, der.as_ref()).map(Self::public)
+        PublicKey::from_der(algorithm.try_into()?, der.as_ref()).map(Self::public)
     }
 
     /// Reads a public key from a JSON Web Key (RFC 7517), with its `kid` as id (feature `asymmetric`).
@@ -140,10 +141,15 @@ impl VerifyingKey {
     /// Returns the one algorithm that the key is for.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
+        self.supported_algorithm().into()
+    }
+
+    #[inline]
+    fn supported_algorithm(&self) -> SupportedAlgorithm {
         match &*self.material {
-            Material::Hs256(_) => Algorithm::HS256,
+            Material::Hs256(_) => SupportedAlgorithm::Hs256,
             #[cfg(feature = "asymmetric")]
-            Material::Public(key) => key.algorithm(),
+            Material::Public(key) => SupportedAlgorithm::Public(key.algorithm()),
         }
     }
 
@@ -156,28 +162,20 @@ impl VerifyingKey {
     }
 
     /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
-    #[inline]
+    #[cfg(any(feature = "issuer", feature = "asymmetric"))]
     pub(super) fn alg(&self) -> &'static str {
-        match self.algorithm() {
-            Algorithm::RS256 => "RS256",
-            Algorithm::PS256 => "PS256",
-            Algorithm::ES256 => "ES256",
-            #[cfg(feature = "asymmetric")]
-            Algorithm::EdDSA if self.fully_specified => "Ed25519",
-            Algorithm::EdDSA => "EdDSA",
-            // Invariant: no key is made for any other.
-            _ => "HS256",
+        #[cfg(feature = "asymmetric")]
+        if self.fully_specified {
+            return self.supported_algorithm().fully_specified_name();
         }
+        self.supported_algorithm().name()
     }
 
     /// Whether a header's `alg` names this key's algorithm, exactly. The two names of Ed25519
     /// (RFC 8037, RFC 9864) are both its own.
     #[inline]
     pub(super) fn is_named(&self, alg: &str) -> bool {
-        match self.algorithm() {
-            Algorithm::EdDSA => alg == "EdDSA" || alg == "Ed25519",
-            _ => alg == self.alg(),
-        }
+        self.supported_algorithm().is_named(alg)
     }
 
     /// Tells whether the token is signed by this key, with its one algorithm; its `kid` is not looked at.

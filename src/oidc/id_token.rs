@@ -13,6 +13,7 @@ use crate::customer::Identity;
 use crate::customer::email_has_invisible_characters;
 use crate::key::PublicKeys;
 use crate::key::Refusal;
+use crate::key::SupportedAlgorithm;
 use crate::key::VerifyingKey;
 use crate::token::HeaderRoom;
 use crate::token::Json;
@@ -84,15 +85,17 @@ impl Expectations<'_> {
 
         // 2. The signature, always: that the token came by TLS is no proof of who made it. NB: HS256 is
         //    for the client's own secret and nothing else; no public key ever becomes a secret.
-        let vouched = match (token.unverified_alg(), self.client_key) {
-            ("HS256", Some(key)) => key.vouches_for(&token, decoded.signature),
-            ("HS256", None) => Err(Refusal::DisallowedAlgorithm),
-            _ => keys.verify(&token, decoded.signature),
+        let algorithm = SupportedAlgorithm::named(token.unverified_alg())
+            .ok_or_else(|| refused("the ID token's algorithm is not allowed"))?;
+        let vouched = match (algorithm, self.client_key) {
+            (SupportedAlgorithm::Hs256, Some(key)) => key.vouches_for(&token, decoded.signature),
+            (SupportedAlgorithm::Hs256, None) => Err(Refusal::DisallowedAlgorithm),
+            (SupportedAlgorithm::Public(_), _) => keys.verify(&token, decoded.signature),
         };
         vouched.map_err(|refusal| match (refusal, token.unverified_kid()) {
             (Refusal::UnknownKey, _) => IdTokenError::UnknownKey,
             // A provider that gives its keys no names rotates as well; our own secret stays what it is.
-            (Refusal::InvalidSignature, None) if token.unverified_alg() != "HS256" => {
+            (Refusal::InvalidSignature, None) if algorithm != SupportedAlgorithm::Hs256 => {
                 IdTokenError::UnknownKey
             }
             (Refusal::InvalidSignature, _) => refused("the ID token's signature is wrong"),
@@ -108,7 +111,7 @@ impl Expectations<'_> {
         self.check_times(&claims).map_err(refused)?;
 
         // 5. That it belongs to this very login (step 11), access token (section 3.1.3.8) and code.
-        self.check_bindings(&claims, token.unverified_alg()).map_err(refused)?;
+        self.check_bindings(&claims, algorithm).map_err(refused)?;
 
         // 6. The subject: 1 to 255 ASCII characters (section 2).
         let subject = claims.sub.ok_or_else(|| refused("the ID token's `sub` is missing"))?;
@@ -163,7 +166,11 @@ impl Expectations<'_> {
         Ok(())
     }
 
-    fn check_bindings(&self, claims: &IdTokenClaims<'_>, alg: &str) -> Result<(), &'static str> {
+    fn check_bindings(
+        &self,
+        claims: &IdTokenClaims<'_>,
+        algorithm: SupportedAlgorithm,
+    ) -> Result<(), &'static str> {
         let base64 = |bytes: &[u8]| base64_simd::URL_SAFE_NO_PAD.encode_to_string(bytes);
         let equal = |one: &str, other: &str| bool::from(one.as_bytes().ct_eq(other.as_bytes()));
         if self.profile.nonce_policy() == NoncePolicy::EqualsCodeChallenge {
@@ -173,11 +180,6 @@ impl Expectations<'_> {
                 return Err("the ID token's `nonce` is not the code challenge");
             }
         }
-        // By the hash of the signature's algorithm; Ed25519's is SHA-512 (RFC 8032 section 5.1).
-        let hash = match alg {
-            "EdDSA" | "Ed25519" => &digest::SHA512,
-            _ => &digest::SHA256,
-        };
         for (claim, value, refusal) in [
             (
                 &claims.at_hash,
@@ -186,7 +188,7 @@ impl Expectations<'_> {
             ),
             (&claims.c_hash, self.code, "the ID token's `c_hash` is another code's"),
         ] {
-            let hash = digest::digest(hash, value.as_bytes());
+            let hash = digest::digest(algorithm.hash(), value.as_bytes());
             let (left_half, _) = hash.as_ref().split_at(hash.as_ref().len() / 2);
             if claim.as_ref().is_some_and(|claim| !equal(claim, &base64(left_half))) {
                 return Err(refusal);

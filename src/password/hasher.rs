@@ -121,7 +121,7 @@ impl fmt::Debug for PasswordHasher {
     }
 }
 
-/// Settings of a [`PasswordHasher`].
+/// Builder of a [`PasswordHasher`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PasswordHasherBuilder(Settings);
@@ -161,7 +161,8 @@ impl PasswordHasherBuilder {
     ///
     /// # Errors
     ///
-    /// A setting is outside its bounds.
+    /// - [`ConfigError::NumberOutOfRange`] for a number of threads or waiting jobs out of bounds,
+    /// - [`ConfigError::DurationOutOfRange`] for a wait out of bounds.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
         let Settings { threads, waiting, wait, .. } = self.0;
         ConfigError::check_number("threads", threads as u64, 1..=MAX_THREADS as u64)?;

@@ -9,8 +9,8 @@ use serde::Serialize;
 
 use super::IssuedToken;
 use super::SignError;
+use super::TokenSignerBuilder;
 use crate::clock::Clock;
-use crate::clock::SystemClock;
 use crate::clock::from_epoch;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
@@ -25,117 +25,54 @@ use crate::token::MAX_TOKEN_LEN;
 use crate::token::TokenForm;
 use crate::token::encode;
 
-/// A day, as the vendor's documentation says: "24 hours from the moment the token is generated".
-pub(super) const DEFAULT_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
-
-pub(super) const MIN_LIFETIME: Duration = Duration::from_secs(1);
-
-pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
-
-/// Maker of customer tokens, always with the newest key of its ring.
+/// Signs customer tokens with the newest key in the ring.
 ///
-/// [`TokenIssuer`](crate::TokenIssuer) has one inside. It is for programs that issue tokens some
-/// other way.
+/// [`TokenIssuer`](crate::TokenIssuer) has one inside. Use one directly in a program that issues tokens
+/// in another way.
+///
+/// # Example
+///
+/// ```
+/// # use std::time::Duration;
+/// # use tower_customer_auth::KeyRing;
+/// # use tower_customer_auth::sign::TokenSigner;
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
+/// let hour = Duration::from_secs(60 * 60);
+/// let signer = TokenSigner::builder(keys).lifetime(hour).issuer("https://shop.example").build()?;
+/// let issued = signer.sign(&"ron".parse()?, Some("Ron Swanson"))?;
+/// assert_eq!(issued.expires_at().duration_since(issued.issued_at())?, hour);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone, Debug)]
 pub struct TokenSigner {
-    keys: KeyRing,
-    lifetime: Duration,
-    form: TokenForm,
-    audience: Option<String>,
-    issuer: Option<String>,
-    revocations: Option<Revocations>,
-    clock: Arc<dyn Clock>,
+    pub(super) keys: KeyRing,
+    pub(super) lifetime: Duration,
+    pub(super) form: TokenForm,
+    pub(super) audience: Option<String>,
+    pub(super) issuer: Option<String>,
+    pub(super) revocations: Option<Revocations>,
+    pub(super) clock: Arc<dyn Clock>,
 }
 
 impl TokenSigner {
-    /// Creates a signer with the defaults: 24 hours, [`TokenForm::Compact`], no audience, no issuer,
-    /// the system's clock.
+    /// Creates a signer with all defaults: 24 hours, [`TokenForm::Compact`], no audience, no issuer, no
+    /// revocation list, the system's clock.
     ///
     /// # Errors
     ///
     /// [`ConfigError::NoSigningKey`] for a ring that only verifies.
     pub fn new(keys: KeyRing) -> Result<Self, ConfigError> {
-        let signer = Self {
-            keys,
-            lifetime: DEFAULT_LIFETIME,
-            form: TokenForm::Compact,
-            audience: None,
-            issuer: None,
-            revocations: None,
-            clock: SystemClock::shared(),
-        };
-        signer.signing_key()?;
-        Ok(signer)
+        Self::builder(keys).build()
     }
 
-    /// Sets how long a token is good, in whole seconds; a part of one is dropped. Default 24 hours.
-    /// A verifier takes longer ones only with a longer
-    /// [`max_lifetime`](crate::VerifierBuilder::max_lifetime).
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::DurationOutOfRange`] outside 1 second to 366 days.
-    pub fn lifetime(mut self, lifetime: Duration) -> Result<Self, ConfigError> {
-        ConfigError::check_duration("lifetime", lifetime, MIN_LIFETIME..=MAX_LIFETIME)?;
-        self.lifetime = lifetime;
-        Ok(self)
+    /// Starts a configuration from the defaults.
+    pub fn builder(keys: KeyRing) -> TokenSignerBuilder {
+        TokenSignerBuilder::new(keys)
     }
 
-    /// Sets the form. Default [`TokenForm::Compact`].
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
-    /// [`ConfigError::LegacyFormWithAlgorithm`] with one that is not for HS256.
-    pub fn form(mut self, form: TokenForm) -> Result<Self, ConfigError> {
-        self.form = form;
-        self.signing_key()?;
-        Ok(self)
-    }
-
-    /// Sets the `aud` of every token. Default none.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Empty`] for an empty string.
-    pub fn audience(mut self, audience: impl Into<String>) -> Result<Self, ConfigError> {
-        let audience = audience.into();
-        ConfigError::check_not_empty("audience", &audience)?;
-        self.audience = Some(audience);
-        Ok(self)
-    }
-
-    /// Sets the `iss` of every token. Default none.
-    ///
-    /// # Errors
-    ///
-    /// [`ConfigError::Empty`] for an empty string.
-    pub fn issuer(mut self, issuer: impl Into<String>) -> Result<Self, ConfigError> {
-        let issuer = issuer.into();
-        ConfigError::check_not_empty("issuer", &issuer)?;
-        self.issuer = Some(issuer);
-        Ok(self)
-    }
-
-    /// Sets the list that the verifiers of these tokens ask, so that no token is signed which they would
-    /// refuse as revoked. Default none.
-    ///
-    /// A customer whose tokens are revoked gets none in the rest of that second
-    /// ([`SignError::NotYet`]), and none for what was proved before ([`SignError::Revoked`]).
-    #[must_use]
-    pub fn revocations(mut self, revocations: Revocations) -> Self {
-        self.revocations = Some(revocations);
-        self
-    }
-
-    /// Sets the clock. Default [`SystemClock`].
-    #[must_use]
-    pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
-        self.clock = clock;
-        self
-    }
-
-    /// Makes a token for a customer: `sub` and `name` as given, a random `jti` (UUID version 4),
+    /// Signs a token for a customer: `sub` and `name` as given, a random `jti` (UUID version 4),
     /// `iat` now, and `exp` one lifetime later.
     ///
     /// # Errors
@@ -222,7 +159,8 @@ impl TokenSigner {
         Ok(IssuedToken { token, token_id, customer_id: customer_id.clone(), issued_at, expires_at })
     }
 
-    fn signing_key(&self) -> Result<SigningKey, ConfigError> {
+    /// Returns the key that signs now, if it can sign this form.
+    pub(super) fn signing_key(&self) -> Result<SigningKey, ConfigError> {
         let key = self.keys.signing_key().ok_or(ConfigError::NoSigningKey)?;
         match (self.form, key.id(), key.algorithm()) {
             (TokenForm::Legacy, Some(id), _) => {

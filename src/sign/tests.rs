@@ -6,9 +6,9 @@ use std::time::SystemTime;
 
 use super::SignError;
 use super::TokenSigner;
-use super::signer::DEFAULT_LIFETIME;
-use super::signer::MAX_LIFETIME;
-use super::signer::MIN_LIFETIME;
+use super::builder::DEFAULT_LIFETIME;
+use super::builder::MAX_LIFETIME;
+use super::builder::MIN_LIFETIME;
 use super::signer::NewClaims;
 use super::signer::json;
 use crate::clock::Clock;
@@ -120,7 +120,8 @@ fn a_compact_token_has_the_documented_header_and_claims_without_white_space() {
         (key.clone(), r#"{"alg":"HS256","typ":"JWT"}"#),
         (key.with_id("k1"), r#"{"alg":"HS256","typ":"JWT","kid":"k1"}"#),
     ] {
-        let signer = TokenSigner::new(KeyRing::new(key)).unwrap().clock(Arc::new(At(1_000)));
+        let signer = TokenSigner::builder(KeyRing::new(key)).clock(Arc::new(At(1_000)));
+        let signer = signer.build().unwrap();
         let issued = signer.sign(&customer(), Some("\"Ron\" é")).unwrap();
         assert_eq!(decoded(issued.token(), 0), header);
         assert_eq!(
@@ -140,8 +141,8 @@ fn a_compact_token_has_the_documented_header_and_claims_without_white_space() {
 fn what_is_issued_is_accepted_in_both_forms_with_the_same_ids_and_times() {
     for form in [TokenForm::Compact, TokenForm::Legacy] {
         let keys = KeyRing::hs256(SECRET).unwrap();
-        let signer = TokenSigner::new(keys.clone()).unwrap().form(form).unwrap();
-        let signer = signer.audience("store").unwrap().issuer("us").unwrap();
+        let signer = TokenSigner::builder(keys.clone()).form(form).audience("store").issuer("us");
+        let signer = signer.build().unwrap();
         let verifier = Verifier::builder(keys).audience("store").issuer("us").build().unwrap();
         let issued = signer.sign(&customer(), Some("Ron Swanson")).unwrap();
         let verified = verifier.verify(issued.token().as_bytes()).unwrap();
@@ -191,8 +192,8 @@ impl Desk {
             .clock(clock.clone())
             // A token that is dated ahead is refused.
             .clock_skew(Duration::ZERO);
-        let signer = TokenSigner::new(keys).unwrap().clock(clock.clone());
-        let signer = signer.revocations(revocations.clone());
+        let signer = TokenSigner::builder(keys).clock(clock.clone());
+        let signer = signer.revocations(revocations.clone()).build().unwrap();
         Self { clock, revocations, signer, verifier: verifier.build().unwrap() }
     }
 
@@ -288,43 +289,44 @@ fn refuses_to_make_a_token_that_no_verifier_takes() {
     assert!(matches!(error, SignError::TooLong { length } if length > MAX_TOKEN_LEN));
 
     let named = SigningKey::hs256(SECRET).unwrap().with_id("k1");
-    let legacy = signer.form(TokenForm::Legacy).unwrap();
+    let legacy = TokenSigner::builder(keys.clone()).form(TokenForm::Legacy).build().unwrap();
     keys.rotate(named.clone(), Duration::ZERO);
     let id = || "k1".to_owned();
     let refused = ConfigError::LegacyFormWithKeyId { id: id() };
     let error = legacy.sign(&customer(), None).unwrap_err();
     assert!(matches!(error, SignError::Key(error) if error == refused));
-    let compact = TokenSigner::new(KeyRing::new(named)).unwrap();
-    assert_eq!(compact.form(TokenForm::Legacy).unwrap_err(), refused);
+    let legacy = TokenSigner::builder(KeyRing::new(named)).form(TokenForm::Legacy);
+    assert_eq!(legacy.build().unwrap_err(), refused);
 }
 
 #[test]
 fn a_clock_beyond_what_tokens_can_say_makes_no_token_t23() {
     let latest = MAX_NUMERIC_DATE - DEFAULT_LIFETIME.as_secs();
     for (now, makes) in [(latest, true), (latest + 1, false), (1 << 60, false)] {
-        let signer = TokenSigner::new(KeyRing::hs256(SECRET).unwrap()).unwrap();
-        let signed = signer.clock(Arc::new(At(now))).sign(&customer(), None);
+        let signer = TokenSigner::builder(KeyRing::hs256(SECRET).unwrap());
+        let signer = signer.clock(Arc::new(At(now))).build().unwrap();
+        let signed = signer.sign(&customer(), None);
         assert_eq!(matches!(signed, Err(SignError::ClockOutOfRange)), !makes, "{now}");
     }
 }
 
 #[test]
-fn settings_out_of_range_are_refused_by_their_setter() {
+fn settings_out_of_range_are_refused_when_the_signer_is_built() {
     let verifying = SigningKey::hs256(SECRET).unwrap().verifying_key();
     let verify_only = KeyRing::verify_only([verifying]).unwrap();
     assert_eq!(TokenSigner::new(verify_only).unwrap_err(), ConfigError::NoSigningKey);
-    let signer = TokenSigner::new(KeyRing::hs256(SECRET).unwrap()).unwrap();
+    let signer = TokenSigner::builder(KeyRing::hs256(SECRET).unwrap());
     for value in [Duration::ZERO, Duration::from_millis(999), Duration::MAX] {
-        let error = signer.clone().lifetime(value).unwrap_err();
+        let error = signer.clone().lifetime(value).build().unwrap_err();
         let (min, max) = (MIN_LIFETIME, MAX_LIFETIME);
         let setting = "lifetime";
         assert_eq!(error, ConfigError::DurationOutOfRange { setting, value, min, max });
     }
     assert_eq!(
-        signer.clone().audience("").unwrap_err(),
+        signer.clone().audience("").build().unwrap_err(),
         ConfigError::Empty { setting: "audience" }
     );
-    assert_eq!(signer.issuer("").unwrap_err(), ConfigError::Empty { setting: "issuer" });
+    assert_eq!(signer.issuer("").build().unwrap_err(), ConfigError::Empty { setting: "issuer" });
 }
 
 #[test]

@@ -154,7 +154,7 @@ impl VerifierBuilder {
         self
     }
 
-    /// Sets the clock. Default [`CoarseClock`].
+    /// Sets the clock. Default: [`CoarseClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self

@@ -327,10 +327,10 @@ fn a_thumbprint_names_a_key_whatever_else_is_said_of_it() {
 
 #[test]
 fn the_legacy_form_is_signed_with_hs256_alone() {
-    let signer = TokenSigner::new(KeyRing::new(signing_key(Algorithm::ES256))).unwrap();
+    let signer = TokenSigner::builder(KeyRing::new(signing_key(Algorithm::ES256)));
     let algorithm = Algorithm::ES256;
     assert_eq!(
-        signer.form(TokenForm::Legacy).unwrap_err(),
+        signer.form(TokenForm::Legacy).build().unwrap_err(),
         ConfigError::LegacyFormWithAlgorithm { algorithm }
     );
 }

@@ -71,6 +71,7 @@ fn the_issuer() {
     holds::<auth::TokenIssuer>();
     holds::<auth::TokenIssuerBuilder>();
     holds::<auth::sign::TokenSigner>();
+    holds::<auth::sign::TokenSignerBuilder>();
 }
 
 #[cfg(feature = "oidc")]

@@ -7,6 +7,7 @@ use std::fmt;
 use hmac::Hmac;
 use hmac::KeyInit;
 use hmac::Mac;
+use jsonwebtoken::Algorithm;
 use serde_json::Map;
 use serde_json::Value;
 use serde_json::json;
@@ -166,7 +167,7 @@ impl fmt::Debug for IdToken {
 /// The left half of the access token's hash, by the hash of the signature's algorithm (OpenID Connect
 /// Core section 3.1.3.6); for Ed25519 that is SHA-512.
 pub(super) fn at_hash(key: &SigningKey, access_token: &str) -> Value {
-    if key.alg() == "EdDSA" {
+    if key.algorithm() == Algorithm::EdDSA {
         json!(base64url(&Sha512::digest(access_token)[..32]))
     } else {
         json!(base64url(&Sha256::digest(access_token)[..16]))

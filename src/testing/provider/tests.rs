@@ -21,6 +21,7 @@ use tokio::time::Instant;
 use tokio::time::timeout;
 use tower::ServiceExt;
 
+use super::id_token::at_hash;
 use super::*;
 
 const ISSUER: &str = "https://id.example/realm";
@@ -335,4 +336,16 @@ fn debug_shows_no_code_and_no_secret() {
     for hidden in [code.as_str(), "s3cret", "ron", CHALLENGE] {
         assert!(!shown.contains(hidden), "{shown}");
     }
+}
+
+#[test]
+fn the_hash_of_an_access_token_does_not_depend_on_what_an_ed25519_key_is_called() {
+    let pem = "-----BEGIN PRIVATE KEY-----\n\
+        MC4CAQAwBQYDK2VwBCIEINTuctv5E1hK1bbY8fdp+K06/nwoy/HU++CXqI9EdVhC\n\
+        -----END PRIVATE KEY-----\n";
+    let key = SigningKey::from_pem(Algorithm::EdDSA, pem).unwrap();
+    // The left half of a SHA-512, in base64url.
+    let hash = at_hash(&key, "access-1");
+    assert_eq!(hash.as_str().map(str::len), Some(43));
+    assert_eq!(at_hash(&key.fully_specified(), "access-1"), hash);
 }

@@ -64,7 +64,8 @@ async fn signs<const N: usize>(
     cutoffs::replay(pool, &list, now).await.unwrap();
     let clock = Arc::new(ManualClock::at(now));
     let keys = KeyRing::hs256("a key that these tests alone use").unwrap();
-    let signer = TokenSigner::new(keys).unwrap().clock(clock.clone()).revocations(list);
+    let signer = TokenSigner::builder(keys).clock(clock.clone()).revocations(list);
+    let signer = signer.build().unwrap();
     times.map(|time| {
         clock.set(time);
         match signer.sign_at(&ron(), None, time) {

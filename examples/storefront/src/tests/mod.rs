@@ -155,7 +155,8 @@ impl Shop {
 
     /// A customer token signed by the store's own key.
     fn customer_token(&self, customer: &str) -> String {
-        let signer = TokenSigner::new(self.keys.clone()).unwrap().clock(self.clock.clone());
+        let signer = TokenSigner::builder(self.keys.clone()).clock(self.clock.clone());
+        let signer = signer.build().unwrap();
         let customer = customer.parse().unwrap();
         signer.sign(&customer, Some("Somebody")).unwrap().token().to_owned()
     }
