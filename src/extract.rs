@@ -1,7 +1,7 @@
 //! Extractors for axum: the customer's identity as a handler argument.
 //!
-//! [`CustomerId`](crate::CustomerId) and [`VerifiedToken`](crate::VerifiedToken) implement
-//! `FromRequestParts`, which requires an identity, and `OptionalFromRequestParts`, which does not.
+//! [`CustomerId`] and [`VerifiedToken`] implement `FromRequestParts`, which requires an identity,
+//! and `OptionalFromRequestParts`, which does not.
 //!
 //! # Example
 //!

@@ -56,7 +56,7 @@ pub fn email_key(email: &str) -> String {
 /// use tower_customer_auth::customer::email_has_invisible_characters;
 ///
 /// assert!(!email_has_invisible_characters("élodie@example.fr"));
-/// A zero-width space, and a right-to-left override.
+/// // A zero-width space, and a right-to-left override.
 /// assert!(email_has_invisible_characters("ron\u{200B}@swanson.com"));
 /// assert!(email_has_invisible_characters("ron\u{202E}moc.nosnaws@example.com"));
 /// ```

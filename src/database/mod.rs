@@ -116,8 +116,8 @@ impl SqliteDatabase {
     ///
     /// # Errors
     ///
-    /// The error of the write; [`sqlx::Error::PoolTimedOut`] if it does not get its turn within 1
-    /// s; [`sqlx::Error::WorkerCrashed`] if it panics or the runtime shuts down.
+    /// The error of the write; [`sqlx::Error::PoolTimedOut`] if its turn does not come within 1 s;
+    /// [`sqlx::Error::WorkerCrashed`] if it panics or the runtime shuts down.
     pub async fn in_turn<T: Send + 'static>(
         &self,
         work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
