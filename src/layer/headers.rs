@@ -5,6 +5,8 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header::CONNECTION;
 
+use crate::wire::is_tchar;
+
 /// Names of the two headers.
 #[derive(Clone, Debug)]
 pub(super) struct IdentityHeaders {
@@ -131,7 +133,7 @@ impl Names<'_> {
                 lines.push(line.clone());
                 continue;
             }
-            let kept = options(line).filter(|option| !option.is_empty() && !self.contain(option));
+            let kept = options(line).filter(|option| !self.contain(option));
             let kept = kept.collect::<Vec<_>>().join(b", ".as_slice());
             if !kept.is_empty() {
                 // Invariant: consists of parts of a header value.
@@ -145,8 +147,13 @@ impl Names<'_> {
     }
 }
 
+/// Splits a `Connection` value into its options.
+///
+/// RFC 9110 section 5.6.1 separates them by commas. Real hops also split at white space or `;`
+/// (Apache httpd), or strip more than ASCII white space, so every byte that no token has separates.
 fn options(connection: &HeaderValue) -> impl Iterator<Item = &[u8]> {
-    connection.as_bytes().split(|byte| *byte == b',').map(<[u8]>::trim_ascii)
+    let options = connection.as_bytes().split(|byte| !is_tchar(*byte));
+    options.filter(|option| !option.is_empty())
 }
 
 /// Returns whether `other` may be read as the header `name`.
@@ -222,8 +229,29 @@ mod tests {
             ("only empty ones are left", vec![",x-customer-id, ,"], vec![]),
             ("several lines", vec!["a,b", "x-customer-id", "c,x-customer-id"], vec!["a,b", "c"]),
             ("a longer name", vec!["x-customer-ids"], vec!["x-customer-ids"]),
+            ("behind white space", vec!["close x-customer-id\tTE"], vec!["close, TE"]),
+            ("behind a semicolon", vec!["keep-alive; X-Customer-Id"], vec!["keep-alive"]),
+            ("in quotes", vec!["\"x-customer-id\", TE"], vec!["TE"]),
+            ("with a value", vec!["x-customer-id=1"], vec!["1"]),
         ] {
             assert_eq!(after_removal(&before), after, "{why}");
+        }
+    }
+
+    #[test]
+    fn a_name_goes_from_connection_whatever_byte_beyond_a_token_is_beside_it() {
+        for byte in (b'\t'..=u8::MAX).filter(|byte| !is_tchar(*byte)) {
+            let Ok(line) =
+                HeaderValue::from_bytes(&[b"TE", [byte].as_slice(), b"x-customer-id"].concat())
+            else {
+                continue;
+            };
+            let ours = IdentityHeaders { token: TOKEN, forward_as: Some(FORWARDED) };
+            let mut headers = HeaderMap::new();
+            headers.insert(CONNECTION, line);
+            let untrusted = ours.scan(&mut headers).untrusted;
+            ours.remove(untrusted, &mut headers);
+            assert_eq!(headers[CONNECTION], "TE", "{byte:#x}");
         }
     }
 

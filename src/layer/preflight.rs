@@ -7,6 +7,8 @@ use http::Request;
 use http::header::ACCESS_CONTROL_REQUEST_METHOD;
 use http::header::ORIGIN;
 
+use crate::wire::is_tchar;
+
 /// Returns whether a request is a CORS preflight (Fetch, "CORS-preflight request").
 ///
 /// A preflight is an `OPTIONS` with an origin and a requested method.
@@ -28,8 +30,7 @@ fn only_line<B>(request: &Request<B>, name: HeaderName) -> Option<&[u8]> {
 
 /// Returns whether this is a `token` (RFC 9110 section 5.6.2), as every method is.
 fn is_token(text: &[u8]) -> bool {
-    let is_letter = |byte: &u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(byte);
-    !text.is_empty() && text.iter().all(is_letter)
+    !text.is_empty() && text.iter().all(|byte| is_tchar(*byte))
 }
 
 #[cfg(test)]

@@ -46,8 +46,8 @@ impl TokenSignerBuilder {
 
     /// Sets the lifetime of the tokens (`exp - iat`), 1 second to 366 days. Default: 24 hours.
     ///
-    /// It is in whole seconds; a fraction is dropped. A verifier accepts more than 24 hours only with a
-    /// longer [`max_lifetime`](crate::VerifierBuilder::max_lifetime).
+    /// It is in whole seconds; a fraction is dropped. A verifier accepts more than 24 hours only with
+    /// a longer [`max_lifetime`](crate::VerifierBuilder::max_lifetime).
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
@@ -73,9 +73,10 @@ impl TokenSignerBuilder {
 
     /// Sets the revocation list that the verifiers of the tokens use. Default: none.
     ///
-    /// With it, no token is signed that they would refuse as revoked: a customer whose tokens are
-    /// revoked gets none in the rest of that second ([`SignError::NotYet`](super::SignError::NotYet)),
-    /// and none for what was proved before ([`SignError::Revoked`](super::SignError::Revoked)).
+    /// With it, no token is signed that they would refuse as revoked. A customer whose tokens are
+    /// revoked gets none in the rest of that second
+    /// ([`SignError::NotYet`](super::SignError::NotYet)), and none for what was proved before
+    /// ([`SignError::Revoked`](super::SignError::Revoked)).
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
@@ -94,7 +95,8 @@ impl TokenSignerBuilder {
     /// - [`ConfigError::NoSigningKey`] for a ring that only verifies,
     /// - [`ConfigError::DurationOutOfRange`] for a lifetime out of bounds,
     /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
-    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key that is not for HS256,
+    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key of another algorithm
+    ///   than HS256,
     /// - [`ConfigError::Empty`] for an empty audience or issuer.
     pub fn build(self) -> Result<TokenSigner, ConfigError> {
         ConfigError::check_duration("lifetime", self.lifetime, MIN_LIFETIME..=MAX_LIFETIME)?;

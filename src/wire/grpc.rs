@@ -13,6 +13,7 @@ use http::Version;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
+use super::is_tchar;
 use super::json::keep_from_caches;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
@@ -97,6 +98,9 @@ fn answer_type(content_type: &[u8]) -> Option<&'static str> {
         Some(parameters) => content_type[..parameters].trim_ascii_end(),
         None => content_type,
     };
+    if !media_type.iter().all(|byte| is_tchar(*byte) || *byte == b'/') {
+        return None;
+    }
     let name = media_type.split(|byte| *byte == b'+').next().unwrap_or_default();
     if name.eq_ignore_ascii_case(GRPC.as_bytes()) {
         return Some(GRPC);

@@ -20,3 +20,25 @@ pub(crate) use self::json::RETRY_AFTER_A_SECOND;
 pub(crate) use self::json::error_response;
 #[cfg(any(feature = "issuer", feature = "asymmetric"))]
 pub(crate) use self::json::json_response;
+
+/// Returns whether a byte may be part of a `token` (RFC 9110 section 5.6.2).
+pub(crate) const fn is_tchar(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
