@@ -71,6 +71,7 @@ impl RequestMeta<'_> {
     /// The client controls the content type, and a rejection with HTTP status 200 is a success to
     /// an intermediary that does not speak gRPC: nginx's `auth_request` lets the request pass. So
     /// the method and the version are checked too: such an intermediary sends a GET, or HTTP/1.1.
+    /// One that repeats its client's POST and its type of gRPC-Web needs `.grpc(false)`.
     pub(crate) fn answer_type(self, grpc: Option<bool>) -> Option<&'static str> {
         if grpc == Some(false) || self.method != Method::POST {
             return None;
@@ -151,7 +152,10 @@ mod tests {
             ("web with a format", "application/grpc-web+proto", Some("application/grpc-web+proto")),
             ("in capitals", "Application/Grpc-Web+Json", Some("application/grpc-web+json")),
             ("thrift", "application/grpc-web+thrift;a", Some("application/grpc-web+thrift")),
-            ("a format that is not known", "application/grpc-web+<script>", WEB),
+            ("a format that is not known", "application/grpc-web+x", WEB),
+            ("a format that is no token", "application/grpc-web+<script>", None),
+            ("two types in a line", "application/grpc-web+json, text/html", None),
+            ("two types in a line for HTTP/2", "application/grpc+json, text/html", None),
             ("web with a parameter", "application/grpc-web; x=<script>", WEB),
             ("text", "application/grpc-web-text", WEB_TEXT),
             (
