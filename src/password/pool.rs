@@ -1,6 +1,7 @@
 //! A bounded pool of threads for work that computes for milliseconds.
 //!
 //! Not the runtime's own blocking threads: those are 512, and 512 hashes of 19 MiB each are 9.5 GiB.
+//! Why it is not built on rayon or on a runtime of its own is in `docs/design.md`.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -333,6 +334,21 @@ mod tests {
         assert_eq!(pool.run(|_| 3).now_or_never().map(kind), Some(Some(HashErrorKind::Overloaded)));
         drop(release);
         assert_eq!((one.await.ok(), two.await.ok()), (Some(1), Some(2)));
+    }
+
+    #[tokio::test]
+    async fn a_job_that_waits_gets_its_turn_though_its_future_is_not_polled() {
+        let pool = Pool::new(1, 2, Duration::from_secs(2));
+        let release = occupy(&pool).await;
+        let (begun, has_begun) = oneshot::channel();
+        let mut unpolled = Box::pin(pool.run(move |_| begun.send(()).unwrap()));
+        assert_eq!((&mut unpolled).now_or_never().map(|_| ()), None);
+        let mut behind_it = Box::pin(pool.run(|_| 2));
+        assert_eq!((&mut behind_it).now_or_never().map(|_| ()), None);
+        drop(release);
+        assert_eq!(behind_it.await.ok(), Some(2));
+        assert_eq!(has_begun.await, Ok(()));
+        assert_eq!(unpolled.await.ok(), Some(()));
     }
 
     #[tokio::test(start_paused = true)]

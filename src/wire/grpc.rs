@@ -181,7 +181,7 @@ mod tests {
             assert_eq!(answer_type(content_type.as_bytes()), expected, "{why}: {content_type}");
         }
         assert_eq!(answer_type(b"application/grpc\xff"), None);
-        assert_eq!(answer_type(b"application/grpc-web+\xff"), WEB);
+        assert_eq!(answer_type(b"application/grpc-web+\xff"), None);
     }
 
     #[test]
