@@ -62,7 +62,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
     }
 }
 
-/// System clock.
+/// Clock of the operating system.
 #[derive(Clone, Copy, Debug, Default)]
 #[non_exhaustive]
 pub struct SystemClock;
@@ -80,7 +80,7 @@ impl Clock for SystemClock {
     }
 }
 
-/// System clock as of its last tick, which is faster to read.
+/// Clock of the operating system as of its last tick, which is faster to read.
 ///
 /// It is never ahead of [`SystemClock`] and at most one tick behind it, which is 1 to 10 ms. Near
 /// the end of a second it reads [`SystemClock`], so that both are in the same *second*. The times

@@ -40,7 +40,7 @@ struct Authenticated {
     evidence: Evidence,
 }
 
-/// What the login is authenticated by once more, if it has to wait.
+/// What has authenticated the login, to be checked again if the login has to wait.
 enum Evidence {
     /// With the stored hash that the password matched.
     Password(PasswordLogin, PasswordHash),
@@ -131,7 +131,7 @@ impl Logins {
         }
     }
 
-    /// Authenticates again by what the login was authenticated by, if it still holds.
+    /// Checks the evidence of a login again after it has waited.
     async fn authenticate_again(
         &self,
         evidence: Evidence,
