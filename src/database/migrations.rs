@@ -5,7 +5,7 @@ use sqlx::migrate::Migration;
 use sqlx::migrate::MigrationType;
 use sqlx::migrate::Migrator;
 
-use super::SqliteDatabase;
+use crate::database::SqliteDatabase;
 
 /// The migrations of one part of the crate.
 pub(crate) struct Migrations {

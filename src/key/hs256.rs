@@ -10,8 +10,8 @@ use hmac::digest::block_api::FixedOutputCore;
 use hmac::digest::block_api::UpdateCore;
 use sha2::Sha256;
 
-use super::key_text;
 use crate::error::ConfigError;
+use crate::key::key_text;
 
 /// As long as the hash's output: anything shorter is easier to guess than to forge.
 const MIN_SECRET_LEN: usize = 32;

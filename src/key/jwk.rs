@@ -11,12 +11,12 @@ use serde_json::json;
 use sha2::Digest;
 use sha2::Sha256;
 
-use super::VerifyingKey;
-use super::algorithm::KeyType;
-use super::algorithm::PublicAlgorithm;
-use super::public::Numbers;
-use super::public::PublicKey;
 use crate::error::ConfigError;
+use crate::key::VerifyingKey;
+use crate::key::algorithm::KeyType;
+use crate::key::algorithm::PublicAlgorithm;
+use crate::key::public::Numbers;
+use crate::key::public::PublicKey;
 
 /// The most keys a set may have: each token without a `kid` may be tried against all of them.
 const MAX_KEYS: usize = 32;

@@ -52,7 +52,7 @@ pub(crate) use self::public_keys::PublicKeys;
 pub use self::ring::KeyRing;
 pub(crate) use self::ring::KeyVersion;
 pub(crate) use self::ring::LiveKeys;
-pub(crate) use self::ring::Refusal;
+pub(crate) use self::ring::SignatureError;
 pub use self::signing::SigningKey;
 pub use self::verifying::VerifyingKey;
 

@@ -15,11 +15,11 @@ use aws_lc_rs::signature::RsaKeyPair;
 use aws_lc_rs::signature::RsaSignatureEncoding;
 use jsonwebtoken::EncodingKey;
 
-use super::algorithm::PublicAlgorithm;
-use super::algorithm::Scheme;
-use super::public::Numbers;
-use super::public::PublicKey;
 use crate::error::ConfigError;
+use crate::key::algorithm::PublicAlgorithm;
+use crate::key::algorithm::Scheme;
+use crate::key::public::Numbers;
+use crate::key::public::PublicKey;
 
 pub(super) enum PrivateKey {
     Rsa { pair: RsaKeyPair, padding: &'static RsaSignatureEncoding },

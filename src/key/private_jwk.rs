@@ -8,15 +8,15 @@ use aws_lc_rs::signature::RsaPublicKeyComponents;
 use aws_lc_rs::signature::RsaSignatureEncoding;
 use zeroize::Zeroizing;
 
-use super::VerifyingKey;
-use super::algorithm::KeyType;
-use super::algorithm::PublicAlgorithm;
-use super::algorithm::Scheme;
-use super::private::PrivateKey;
-use super::public::Numbers;
-use super::public::PublicKey;
-use super::public::without_leading_zeros;
 use crate::error::ConfigError;
+use crate::key::VerifyingKey;
+use crate::key::algorithm::KeyType;
+use crate::key::algorithm::PublicAlgorithm;
+use crate::key::algorithm::Scheme;
+use crate::key::private::PrivateKey;
+use crate::key::public::Numbers;
+use crate::key::public::PublicKey;
+use crate::key::public::without_leading_zeros;
 use crate::token::Json;
 use crate::token::each_member;
 

@@ -5,10 +5,10 @@ use aws_lc_rs::signature::RsaPublicKeyComponents;
 use jsonwebtoken::DecodingKey;
 use jsonwebtoken::DecodingKeyKind;
 
-use super::algorithm::PublicAlgorithm;
-use super::algorithm::Scheme;
-use super::rsa;
 use crate::error::ConfigError;
+use crate::key::algorithm::PublicAlgorithm;
+use crate::key::algorithm::Scheme;
+use crate::key::rsa;
 
 /// A public key with its one algorithm.
 pub(super) struct PublicKey {

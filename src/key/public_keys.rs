@@ -1,11 +1,11 @@
 //! The keys of somebody else's JWK Set.
 
-use super::Refusal;
-use super::VerifyingKey;
-use super::algorithm::PublicAlgorithm;
-use super::jwk;
-use super::ring::distinct;
 use crate::error::ConfigError;
+use crate::key::SignatureError;
+use crate::key::VerifyingKey;
+use crate::key::algorithm::PublicAlgorithm;
+use crate::key::jwk;
+use crate::key::ring::distinct;
 use crate::token::UnverifiedToken;
 
 /// Public keys as a provider publishes them, for the tokens that it signs.
@@ -34,20 +34,20 @@ impl PublicKeys {
         &self,
         token: &UnverifiedToken<'_>,
         signature: &[u8],
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SignatureError> {
         // NB: before the search, so that no `none` and no HS256 is taken for a key still to be fetched.
         if PublicAlgorithm::named(token.unverified_alg()).is_none() {
-            return Err(Refusal::DisallowedAlgorithm);
+            return Err(SignatureError::DisallowedAlgorithm);
         }
         if let Some(kid) = token.unverified_kid() {
             let key = self.0.iter().find(|key| key.id() == Some(kid));
-            return key.ok_or(Refusal::UnknownKey)?.vouches_for(token, signature);
+            return key.ok_or(SignatureError::UnknownKey)?.vouches_for(token, signature);
         }
         // Exactly one that fits: to try them all would let any key sign for any other.
         let mut fitting = self.0.iter().filter(|key| key.is_named(token.unverified_alg()));
         match (fitting.next(), fitting.next()) {
             (Some(key), None) => key.vouches_for(token, signature),
-            _ => Err(Refusal::UnknownKey),
+            _ => Err(SignatureError::UnknownKey),
         }
     }
 }

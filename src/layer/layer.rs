@@ -6,10 +6,10 @@ use http::HeaderName;
 use http::StatusCode;
 use tower_layer::Layer;
 
-use super::config::Config;
-use super::config::Mode;
-use super::config::RejectionResponse;
-use super::service::CustomerAuth;
+use crate::layer::config::Config;
+use crate::layer::config::Mode;
+use crate::layer::config::RejectionResponse;
+use crate::layer::service::CustomerAuth;
 use crate::verify::Verifier;
 
 /// Layer that verifies the customer token of each request.

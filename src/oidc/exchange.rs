@@ -35,11 +35,11 @@ use serde::Deserialize;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::ClientAuthMethod;
-use super::HttpClient;
-use super::OidcError;
-use super::OidcErrorKind;
-use super::OidcProfile;
+use crate::oidc::ClientAuthMethod;
+use crate::oidc::HttpClient;
+use crate::oidc::OidcError;
+use crate::oidc::OidcErrorKind;
+use crate::oidc::OidcProfile;
 
 /// What a front end brings back from the provider: everything in it is a secret, or the client's word.
 pub(crate) struct CodeExchange {

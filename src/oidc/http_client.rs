@@ -23,8 +23,8 @@ use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioTimer;
 use tower_service::Service;
 
-use super::OidcError;
 use crate::error::ConfigError;
+use crate::oidc::OidcError;
 
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + Send>>;

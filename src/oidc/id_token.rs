@@ -6,15 +6,15 @@ use std::time::Duration;
 use aws_lc_rs::digest;
 use subtle::ConstantTimeEq;
 
-use super::NoncePolicy;
-use super::OidcError;
-use super::OidcProfile;
 use crate::customer::Identity;
 use crate::customer::email_has_invisible_characters;
 use crate::key::PublicKeys;
-use crate::key::Refusal;
+use crate::key::SignatureError;
 use crate::key::SupportedAlgorithm;
 use crate::key::VerifyingKey;
+use crate::oidc::NoncePolicy;
+use crate::oidc::OidcError;
+use crate::oidc::OidcProfile;
 use crate::token::HeaderRoom;
 use crate::token::Json;
 use crate::token::Room;
@@ -89,17 +89,19 @@ impl Expectations<'_> {
             .ok_or_else(|| refused("the ID token's algorithm is not allowed"))?;
         let vouched = match (algorithm, self.client_key) {
             (SupportedAlgorithm::Hs256, Some(key)) => key.vouches_for(&token, decoded.signature),
-            (SupportedAlgorithm::Hs256, None) => Err(Refusal::DisallowedAlgorithm),
+            (SupportedAlgorithm::Hs256, None) => Err(SignatureError::DisallowedAlgorithm),
             (SupportedAlgorithm::Public(_), _) => keys.verify(&token, decoded.signature),
         };
         vouched.map_err(|refusal| match (refusal, token.unverified_kid()) {
-            (Refusal::UnknownKey, _) => IdTokenError::UnknownKey,
+            (SignatureError::UnknownKey, _) => IdTokenError::UnknownKey,
             // A provider that gives its keys no names rotates as well; our own secret stays what it is.
-            (Refusal::InvalidSignature, None) if algorithm != SupportedAlgorithm::Hs256 => {
+            (SignatureError::InvalidSignature, None) if algorithm != SupportedAlgorithm::Hs256 => {
                 IdTokenError::UnknownKey
             }
-            (Refusal::InvalidSignature, _) => refused("the ID token's signature is wrong"),
-            (Refusal::DisallowedAlgorithm, _) => refused("the ID token's algorithm is not allowed"),
+            (SignatureError::InvalidSignature, _) => refused("the ID token's signature is wrong"),
+            (SignatureError::DisallowedAlgorithm, _) => {
+                refused("the ID token's algorithm is not allowed")
+            }
         })?;
 
         let claims = IdTokenClaims::parse(decoded.unverified_claims).map_err(refused)?;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use ::url::Url;
 
-use super::url;
 use crate::error::ConfigError;
+use crate::oidc::url;
 use crate::secret::Secret;
 
 /// How a confidential client proves itself at the token endpoint (OpenID Connect Core section 9).

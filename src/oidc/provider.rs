@@ -23,13 +23,13 @@ use tokio::time::Instant;
 use tokio::time::sleep;
 use tokio::time::timeout;
 
-use super::HttpClient;
-use super::OidcError;
-use super::OidcProfile;
-use super::freshness;
-use super::url;
 use crate::error::ConfigError;
 use crate::key::PublicKeys;
+use crate::oidc::HttpClient;
+use crate::oidc::OidcError;
+use crate::oidc::OidcProfile;
+use crate::oidc::freshness;
+use crate::oidc::url;
 use crate::telemetry;
 
 /// A provider, as one profile sees it.

@@ -7,22 +7,22 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::Semaphore;
 use zeroize::Zeroizing;
 
-use super::CodeExchange;
-use super::HttpClient;
-use super::OidcError;
-use super::OidcErrorKind;
-use super::OidcProfile;
-use super::SpentCodes;
-use super::exchange::exchange;
-use super::id_token::Expectations;
-use super::id_token::IdTokenError;
-use super::id_token::Person;
-use super::provider::Provider;
-use super::user_info;
 use crate::clock::Clock;
 use crate::customer::Identity;
 use crate::error::ConfigError;
 use crate::key::VerifyingKey;
+use crate::oidc::CodeExchange;
+use crate::oidc::HttpClient;
+use crate::oidc::OidcError;
+use crate::oidc::OidcErrorKind;
+use crate::oidc::OidcProfile;
+use crate::oidc::SpentCodes;
+use crate::oidc::exchange::exchange;
+use crate::oidc::id_token::Expectations;
+use crate::oidc::id_token::IdTokenError;
+use crate::oidc::id_token::Person;
+use crate::oidc::provider::Provider;
+use crate::oidc::user_info;
 
 /// One client of one provider.
 pub(crate) struct RelyingParty {

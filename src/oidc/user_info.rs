@@ -9,11 +9,11 @@ use http::header::ACCEPT;
 use http::header::AUTHORIZATION;
 use http_body_util::Full;
 
-use super::HttpClient;
-use super::OidcError;
-use super::id_token::MAX_CLAIMS_DEPTH;
-use super::id_token::Person;
-use super::url;
+use crate::oidc::HttpClient;
+use crate::oidc::OidcError;
+use crate::oidc::id_token::MAX_CLAIMS_DEPTH;
+use crate::oidc::id_token::Person;
+use crate::oidc::url;
 use crate::token::Json;
 use crate::token::each_member;
 

@@ -1,7 +1,7 @@
 //! Which ids expire together, and how many they are. For writers, who take turns.
 
-use super::tag::Tag;
-use super::tag::Tags;
+use crate::revocation::tag::Tag;
+use crate::revocation::tag::Tags;
 
 /// Seconds of expiry that share a bucket.
 pub(super) const BUCKET_SECONDS: u64 = 6 * 60 * 60;

@@ -14,14 +14,14 @@ use std::time::Duration;
 
 use papaya::HashMap;
 
-use super::RevokeError;
-use super::buckets::BUCKET_SECONDS;
-use super::cut_off::CutOff;
-use super::tokens::Books;
-use super::tokens::Tokens;
 use crate::clock::Clock;
 use crate::id::CustomerId;
 use crate::id::TokenId;
+use crate::revocation::RevokeError;
+use crate::revocation::buckets::BUCKET_SECONDS;
+use crate::revocation::cut_off::CutOff;
+use crate::revocation::tokens::Books;
+use crate::revocation::tokens::Tokens;
 
 /// Seconds that an entry outlives its token's `exp`: the most leeway a verifier can have.
 pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(60);

@@ -3,8 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::replica::Replica;
 use crate::id::CustomerId;
+use crate::revocation::replica::Replica;
 
 /// Entry of a revocation list reserved for one customer, until it is dropped.
 ///

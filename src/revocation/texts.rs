@@ -5,11 +5,11 @@ use std::sync::atomic::AtomicU64;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 
-use super::shards::Entry;
-use super::shards::Table;
-use super::shards::place;
-use super::tag::Tag;
 use crate::id::TokenId;
+use crate::revocation::shards::Entry;
+use crate::revocation::shards::Table;
+use crate::revocation::shards::place;
+use crate::revocation::tag::Tag;
 
 /// Table of ids of any form, compared whole.
 pub(super) struct TextTable {

@@ -4,17 +4,17 @@ use std::hash::BuildHasher;
 use std::hash::RandomState;
 use std::sync::OnceLock;
 
-use super::buckets::Buckets;
-use super::scramble::Scramble;
-use super::shards::Cursor;
-use super::shards::Entry;
-use super::shards::Retired;
-use super::shards::Shards;
-use super::shards::Table;
-use super::tag::Tags;
-use super::texts::TextTable;
-use super::uuids::UuidTable;
 use crate::id::TokenId;
+use crate::revocation::buckets::Buckets;
+use crate::revocation::scramble::Scramble;
+use crate::revocation::shards::Cursor;
+use crate::revocation::shards::Entry;
+use crate::revocation::shards::Retired;
+use crate::revocation::shards::Shards;
+use crate::revocation::shards::Table;
+use crate::revocation::tag::Tags;
+use crate::revocation::texts::TextTable;
+use crate::revocation::uuids::UuidTable;
 
 /// Exact set of token ids.
 ///

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::TokenSigner;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::error::ConfigError;
 use crate::key::KeyRing;
 use crate::revocation::Revocations;
+use crate::sign::TokenSigner;
 use crate::token::TokenForm;
 
 /// A day, as the vendor's documentation says: "24 hours from the moment the token is generated".

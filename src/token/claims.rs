@@ -2,16 +2,16 @@
 
 use std::borrow::Cow;
 
-use super::MAX_NUMERIC_DATE;
-use super::Malformed;
-use super::json::Json;
-use super::json::each_member;
-use super::name::IssuedName;
-use super::name::Name;
-use super::shape::Shape;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::id::parse_canonical_uuid;
+use crate::token::MAX_NUMERIC_DATE;
+use crate::token::Malformed;
+use crate::token::json::Json;
+use crate::token::json::each_member;
+use crate::token::name::IssuedName;
+use crate::token::name::Name;
+use crate::token::shape::Shape;
 
 /// Far above what any issuer nests, far below what a stack minds.
 const MAX_CLAIMS_DEPTH: usize = 32;

@@ -1,8 +1,8 @@
 //! Writing a token.
 
-use super::TokenForm;
-use super::base64;
-use super::header::LEGACY_HEADER;
+use crate::token::TokenForm;
+use crate::token::base64;
+use crate::token::header::LEGACY_HEADER;
 
 /// Writes a token of this header and these claims; `None` when `sign` gives no signature. The legacy
 /// form has only its one header.

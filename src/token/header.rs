@@ -2,11 +2,11 @@
 
 use std::borrow::Cow;
 
-use super::Malformed;
-use super::json::Json;
-use super::json::each_member;
-use super::shape::Shape;
-use super::shape::plain_text;
+use crate::token::Malformed;
+use crate::token::json::Json;
+use crate::token::json::each_member;
+use crate::token::shape::Shape;
+use crate::token::shape::plain_text;
 
 /// The header segment of the legacy form: `{"alg": "HS256", "typ": "JWT"}` with its spaces. It means
 /// that form, always, and every other segment means the compact form.

@@ -17,7 +17,7 @@ use serde::de::DeserializeSeed;
 use serde::de::MapAccess;
 use serde::de::SeqAccess;
 
-use super::bounds;
+use crate::token::bounds;
 
 /// A member's value, as far as tokens and token requests care.
 #[derive(Debug, PartialEq)]

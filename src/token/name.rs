@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::shape::plain_text;
+use crate::token::shape::plain_text;
 
 /// Text that is kept in place up to [`MAX_SHORT_LEN`] bytes, so that neither making nor cloning one of usual
 /// length allocates; longer text is shared by all clones.

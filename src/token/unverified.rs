@@ -6,15 +6,15 @@ use memchr::memchr;
 use memchr::memchr_iter;
 use memchr::memrchr;
 
-use super::MAX_TOKEN_LEN;
-use super::Malformed;
-use super::TokenForm;
-use super::base64;
-use super::header::COMPACT_HEADER;
-use super::header::Header;
-use super::header::LEGACY_HEADER;
-use super::header::MAX_HEADER_LEN;
 use crate::id::decode_lower_hex;
+use crate::token::MAX_TOKEN_LEN;
+use crate::token::Malformed;
+use crate::token::TokenForm;
+use crate::token::base64;
+use crate::token::header::COMPACT_HEADER;
+use crate::token::header::Header;
+use crate::token::header::LEGACY_HEADER;
+use crate::token::header::MAX_HEADER_LEN;
 
 /// A token as it came in, in three parts of which none has been decoded.
 #[derive(Clone, Copy, Debug)]

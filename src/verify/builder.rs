@@ -4,12 +4,6 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::Verifier;
-use super::cache::MAX_CAPACITY;
-use super::cache::TokenCache;
-use super::config::Config;
-use super::config::DEFAULT_CLOCK_SKEW;
-use super::config::DEFAULT_MAX_LIFETIME;
 use crate::clock::Clock;
 use crate::clock::CoarseClock;
 use crate::error::ConfigError;
@@ -17,6 +11,12 @@ use crate::key::KeyRing;
 use crate::revocation::MAX_LEEWAY;
 use crate::revocation::Revocations;
 use crate::token::TokenForm;
+use crate::verify::Verifier;
+use crate::verify::cache::MAX_CAPACITY;
+use crate::verify::cache::TokenCache;
+use crate::verify::config::Config;
+use crate::verify::config::DEFAULT_CLOCK_SKEW;
+use crate::verify::config::DEFAULT_MAX_LIFETIME;
 
 const MAX_CLOCK_SKEW: Duration = Duration::from_secs(5 * 60);
 

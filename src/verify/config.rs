@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::cache::TokenCache;
 use crate::clock::Clock;
 use crate::key::KeyRing;
 use crate::revocation::Revocations;
 use crate::token::TokenForm;
+use crate::verify::cache::TokenCache;
 
 /// 24 hours, as the vendor documents: "24 hours from the moment the token is generated".
 pub(super) const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);

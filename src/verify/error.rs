@@ -1,6 +1,6 @@
 //! Verification errors.
 
-use crate::key::Refusal;
+use crate::key::SignatureError;
 use crate::token::Malformed;
 
 /// Error of a token that failed verification.
@@ -105,12 +105,12 @@ impl From<Malformed> for VerifyError {
     }
 }
 
-impl From<Refusal> for VerifyError {
-    fn from(refusal: Refusal) -> Self {
+impl From<SignatureError> for VerifyError {
+    fn from(refusal: SignatureError) -> Self {
         match refusal {
-            Refusal::DisallowedAlgorithm => VerifyErrorKind::DisallowedAlgorithm,
-            Refusal::UnknownKey => VerifyErrorKind::UnknownKey,
-            Refusal::InvalidSignature => VerifyErrorKind::InvalidSignature,
+            SignatureError::DisallowedAlgorithm => VerifyErrorKind::DisallowedAlgorithm,
+            SignatureError::UnknownKey => VerifyErrorKind::UnknownKey,
+            SignatureError::InvalidSignature => VerifyErrorKind::InvalidSignature,
         }
         .into()
     }

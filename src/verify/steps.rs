@@ -3,12 +3,6 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use super::VerifiedToken;
-use super::VerifyError;
-use super::VerifyErrorKind;
-use super::cache::TokenCache;
-use super::config::Config;
-use super::times::Times;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::key::LiveKeys;
@@ -18,6 +12,12 @@ use crate::token::IssuedClaims;
 use crate::token::Malformed;
 use crate::token::Parts;
 use crate::token::Room;
+use crate::verify::VerifiedToken;
+use crate::verify::VerifyError;
+use crate::verify::VerifyErrorKind;
+use crate::verify::cache::TokenCache;
+use crate::verify::config::Config;
+use crate::verify::times::Times;
 
 /// The audiences and the issuer that a token names.
 struct Parties<'a> {

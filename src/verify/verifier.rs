@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use super::VerifiedToken;
-use super::VerifierBuilder;
-use super::VerifyError;
-use super::config::Config;
 use crate::key::KeyRing;
+use crate::verify::VerifiedToken;
+use crate::verify::VerifierBuilder;
+use crate::verify::VerifyError;
+use crate::verify::config::Config;
 
 /// Verifier of customer tokens.
 ///

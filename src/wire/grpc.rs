@@ -13,8 +13,8 @@ use http::Version;
 use http::header::CONTENT_TYPE;
 use http::request::Parts;
 
-use super::is_tchar;
-use super::json::keep_from_caches;
+use crate::wire::is_tchar;
+use crate::wire::json::keep_from_caches;
 
 const GRPC_STATUS: HeaderName = HeaderName::from_static("grpc-status");
 const GRPC_MESSAGE: HeaderName = HeaderName::from_static("grpc-message");

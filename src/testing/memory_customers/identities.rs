@@ -1,8 +1,5 @@
 //! Customers in memory as logins by OpenID Connect see them.
 
-use super::MemoryCustomers;
-use super::Row;
-use super::Tables;
 use crate::customer::Admission;
 use crate::customer::Customer;
 use crate::customer::EmailHolder;
@@ -12,6 +9,9 @@ use crate::customer::Newcomer;
 use crate::customer::StoreError;
 use crate::customer::email_key;
 use crate::id::CustomerId;
+use crate::testing::memory_customers::MemoryCustomers;
+use crate::testing::memory_customers::Row;
+use crate::testing::memory_customers::Tables;
 
 /// Whose an identity is, and the address that the provider had verified when it was added.
 pub(super) struct Link {

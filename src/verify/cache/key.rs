@@ -5,8 +5,8 @@ use std::hash::Hasher;
 use siphasher::sip128::Hasher128;
 use siphasher::sip128::SipHasher13;
 
-use super::fingerprint::Fingerprint;
 use crate::key::KeyVersion;
+use crate::verify::cache::fingerprint::Fingerprint;
 
 /// Secret key of a cache's fingerprints.
 ///

@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::OidcGrant;
-use super::grant::Inner;
-use super::linker::Linker;
-use super::store::DynIdentityStore;
 use crate::customer::DuplicateEmail;
 use crate::customer::IdentityStore;
 use crate::error::ConfigError;
+use crate::issuer::login::oidc::OidcGrant;
+use crate::issuer::login::oidc::grant::Inner;
+use crate::issuer::login::oidc::linker::Linker;
+use crate::issuer::login::oidc::store::DynIdentityStore;
 use crate::oidc::HttpClient;
 use crate::oidc::OidcProfile;
 use crate::oidc::RelyingParty;

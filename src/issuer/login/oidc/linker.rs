@@ -7,7 +7,6 @@ use std::time::SystemTime;
 use tokio::sync::Mutex;
 use tokio::time::timeout;
 
-use super::store::DynIdentityStore;
 use crate::clock::Clock;
 use crate::customer::Admission;
 use crate::customer::Customer;
@@ -18,6 +17,7 @@ use crate::customer::LinkDecision;
 use crate::customer::Newcomer;
 use crate::customer::StoreError;
 use crate::id::CustomerId;
+use crate::issuer::login::oidc::store::DynIdentityStore;
 use crate::issuer::login::store_answer::store_answer;
 use crate::issuer::response::Refusal;
 use crate::revocation::Revocations;
