@@ -86,6 +86,12 @@ const DEFAULT_CAPACITY: usize = 10_000_000;
 /// If the clock is set ahead by more than a token's remaining lifetime and then back, revocations
 /// have expired meanwhile: the tokens are accepted again.
 ///
+/// A revocation compares the time it is given with the `iat` of tokens, so both must come from clocks
+/// that agree and tell fractions of a second. A token that was issued while the clock was ahead has a
+/// later `iat`, and is not revoked by a time before it: revoke it by its id, or revoke the customer
+/// up to the time that the clock showed. A customer who was revoked up to a time in the future gets
+/// no valid token before it.
+///
 /// [`in_memory`](Self::in_memory) loses everything when the process ends and is not shared with
 /// other processes. An application that needs more keeps its own log and replays it at start. The
 /// log must have the exact times that were passed to [`revoke_customer`](Self::revoke_customer),
