@@ -41,7 +41,7 @@
 //!
 //! | module | subject | feature |
 //! | --- | --- | --- |
-//! | [`layer`] | the middleware, its rules and its refusals | |
+//! | [`layer`] | the middleware, its rules and its rejections | |
 //! | [`verify`] | verification of tokens, without HTTP | |
 //! | [`key`] | keys and key rings, rotation | |
 //! | [`revocation`] | revocation of tokens and of all tokens of a customer | |
