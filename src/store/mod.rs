@@ -1,9 +1,10 @@
 //! Stores of customers.
 //!
 //! [`SqliteCustomers`] keeps them in a SQLite file. To write a store for another database, implement
-//! [`CustomerStore`](crate::CustomerStore), and instantiate
-//! [`customer_store_suite!`](crate::customer_store_suite) in its tests (feature `test-util`).
+//! [`CustomerStore`](crate::CustomerStore), for logins by OpenID Connect
+//! [`IdentityStore`](crate::customer::IdentityStore) too, and instantiate `testing::customer_store_suite!`
+//! and `testing::identity_store_suite!` in its tests (feature `test-util`).
 
-pub(crate) mod sqlite;
+mod sqlite;
 
 pub use self::sqlite::SqliteCustomers;

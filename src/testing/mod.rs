@@ -1,6 +1,8 @@
 //! Test kit (feature `test-util`): a clock that is turned by hand, tokens of every kind, identities
 //! without tokens, and with the feature `oidc` an OpenID provider that does what it is told
-//! (`ScriptedProvider`).
+//! (`ScriptedProvider`). With the feature `issuer`, a customer store in memory (`MemoryCustomers`), and
+//! the tests that a store of your own must pass (`customer_store_suite!`, with `oidc` also
+//! `identity_store_suite!`).
 //!
 //! # Example
 //!
@@ -38,8 +40,9 @@ mod memory_customers;
 #[cfg(feature = "oidc")]
 mod provider;
 mod revocation;
-#[cfg(all(test, feature = "issuer"))]
-pub(crate) mod store_suite;
+#[cfg(feature = "issuer")]
+#[doc(hidden)]
+pub mod store_suite;
 mod token;
 
 pub use self::clock::ManualClock;
@@ -61,5 +64,15 @@ pub use self::provider::ScriptedProvider;
 #[cfg(feature = "oidc")]
 pub use self::provider::TokenRequest;
 pub use self::revocation::is_revoked;
+#[cfg(feature = "issuer")]
+pub use self::store_suite::CustomerStoreFixture;
+#[cfg(feature = "oidc")]
+pub use self::store_suite::IdentityStoreFixture;
 pub use self::token::TestToken;
 pub use self::token::sign_raw;
+#[cfg(feature = "issuer")]
+#[doc(inline)]
+pub use crate::__customer_store_suite as customer_store_suite;
+#[cfg(feature = "oidc")]
+#[doc(inline)]
+pub use crate::__identity_store_suite as identity_store_suite;

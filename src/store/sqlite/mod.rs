@@ -5,7 +5,7 @@ mod identities;
 mod rows;
 mod statements;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 
 use std::fmt;
 use std::path::Path;

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "oidc")]
 mod identities;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -1,272 +1,167 @@
-//! What every store of customers with passwords must do.
+//! The requirements on every store of customers with passwords.
 
-#[cfg(feature = "sqlite")]
-use crate::store::sqlite::tests::TempFile;
-use crate::testing::store_suite::KEPT;
+use std::sync::Arc;
+
+use crate::customer::Customer;
+use crate::customer::CustomerStore;
+use crate::testing::store_suite::CustomerStoreFixture;
 use crate::testing::store_suite::LESLIE;
+use crate::testing::store_suite::RIVALS;
 use crate::testing::store_suite::RON;
-use crate::testing::store_suite::clock;
 use crate::testing::store_suite::hash;
 use crate::testing::store_suite::id;
 
-macro_rules! customer_store_suite {
-    ($name:ident, $open:expr) => {
-        mod $name {
-            use std::time::SystemTime;
-
-            use super::*;
-            use crate::customer::ChangeErrorKind;
-            use crate::customer::Customer;
-            use crate::customer::CustomerStore;
-            use crate::customer::CustomerUpdate;
-
-            fn ron() -> Customer {
-                Customer::new(id(RON), "Ron Swanson", "Ron@Swanson.com")
-            }
-
-            fn leslie(email: &str) -> Customer {
-                Customer::new(id(LESLIE), "Leslie Knope", email)
-            }
-
-            async fn found(store: &impl CustomerStore, email: &str) -> Option<(Customer, String)> {
-                let stored = store.find_by_email(email).await.unwrap()?;
-                let phc = stored.password_hash().unwrap().expose().to_owned();
-                Some((stored.into_customer(), phc))
-            }
-
-            #[tokio::test]
-            async fn finds_a_customer_in_any_case_and_shows_the_email_as_given() {
-                let (store, _guard) = $open.await;
-                let password = hash("mysecretpassword");
-                store.insert(&ron(), Some(&password)).await.unwrap();
-                let expected = Some((ron(), password.expose().to_owned()));
-                for email in ["Ron@Swanson.com", "ron@swanson.com", "RON@SWANSON.COM"] {
-                    assert_eq!(found(&store, email).await, expected, "{email}");
-                }
-                for email in
-                    ["", "ron", "ron@swanson.com ", "ron@swanson.com\0", "%", "r_n@swanson.com"]
-                {
-                    assert_eq!(found(&store, email).await, None, "{email:?}");
-                }
-            }
-
-            #[tokio::test]
-            async fn compares_letters_beyond_ascii_in_any_case_too() {
-                let (store, _guard) = $open.await;
-                let elodie = Customer::new(id(RON), "Élodie", "Élodie@Example.fr");
-                store.insert(&elodie, Some(&hash("p"))).await.unwrap();
-                let customer =
-                    found(&store, "ÉLODIE@example.FR").await.map(|(customer, _)| customer);
-                assert_eq!(customer, Some(elodie));
-                assert_eq!(found(&store, "elodie@example.fr").await, None);
-            }
-
-            #[tokio::test]
-            async fn keeps_any_text_as_it_is() {
-                let (store, _guard) = $open.await;
-                let text = "a'\"\0\n%_\\;--\u{202e}🦀";
-                let odd = Customer::new(id("auth0|';DROP/**/TABLE/**/x;--"), text, text);
-                let shown = store.insert(&odd, Some(&hash("p"))).await.unwrap();
-                assert_eq!(shown.customer(), &odd);
-                assert_eq!(found(&store, text).await.map(|(customer, _)| customer), Some(odd));
-            }
-
-            #[tokio::test]
-            async fn never_finds_a_customer_without_a_password() {
-                let (store, _guard) = $open.await;
-                let shown = store.insert(&ron(), None).await.unwrap();
-                assert!(!shown.has_password());
-                assert_eq!(found(&store, "ron@swanson.com").await, None);
-                assert!(store.set_password(&id(RON), &hash("p")).await.unwrap());
-                let customer = found(&store, "ron@swanson.com").await.map(|(customer, _)| customer);
-                assert_eq!(customer, Some(ron()));
-                assert!(store.get(&id(RON)).await.unwrap().unwrap().has_password());
-            }
-
-            #[tokio::test]
-            async fn refuses_a_second_password_for_an_email_in_any_case() {
-                let (store, _guard) = $open.await;
-                store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                let refused = store.insert(&leslie("RON@swanson.com"), Some(&hash("q"))).await;
-                assert_eq!(refused.unwrap_err().kind(), ChangeErrorKind::DuplicateEmail);
-                assert_eq!(store.get(&id(LESLIE)).await.unwrap(), None);
-            }
-
-            #[tokio::test]
-            async fn several_without_a_password_share_an_email_and_none_of_them_gets_one() {
-                let (store, _guard) = $open.await;
-                store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                store.insert(&leslie("ron@swanson.com"), None).await.unwrap();
-                let april = Customer::new(id("april"), "April", "ron@swanson.com");
-                store.insert(&april, None).await.unwrap();
-                let refused = store.set_password(&id(LESLIE), &hash("q")).await.unwrap_err();
-                assert_eq!(refused.kind(), ChangeErrorKind::DuplicateEmail);
-                let customer = found(&store, "ron@swanson.com").await.map(|(customer, _)| customer);
-                assert_eq!(customer, Some(ron()));
-            }
-
-            #[tokio::test]
-            async fn refuses_a_second_customer_with_one_identifier() {
-                let (store, _guard) = $open.await;
-                store.insert(&ron(), None).await.unwrap();
-                let other = Customer::new(id(RON), "Other", "other@example.com");
-                let refused = store.insert(&other, None).await.unwrap_err();
-                assert_eq!(refused.kind(), ChangeErrorKind::DuplicateId);
-                assert_eq!(store.get(&id(RON)).await.unwrap().unwrap().customer(), &ron());
-            }
-
-            #[tokio::test]
-            async fn tells_a_taken_identifier_before_a_taken_email() {
-                let (store, _guard) = $open.await;
-                store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                let refused = store.insert(&ron(), Some(&hash("p"))).await.unwrap_err();
-                assert_eq!(refused.kind(), ChangeErrorKind::DuplicateId);
-            }
-
-            #[tokio::test]
-            async fn shows_when_a_customer_was_inserted_to_the_millisecond() {
-                let (store, _guard) = $open.await;
-                let inserted = store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                let at = SystemTime::UNIX_EPOCH + KEPT;
-                assert_eq!((inserted.created_at(), inserted.updated_at()), (at, at));
-                assert_eq!(inserted.customer(), &ron());
-                assert!(inserted.has_password());
-                assert_eq!(store.get(&id(RON)).await.unwrap(), Some(inserted));
-                assert_eq!(store.get(&id(LESLIE)).await.unwrap(), None);
-            }
-
-            #[tokio::test]
-            async fn changes_only_what_an_update_names() {
-                let (store, _guard) = $open.await;
-                let password = hash("p");
-                store.insert(&ron(), Some(&password)).await.unwrap();
-                for (update, name, email, phc) in [
-                    (CustomerUpdate::new(), "Ron Swanson", "Ron@Swanson.com", &password),
-                    (CustomerUpdate::new().name(""), "", "Ron@Swanson.com", &password),
-                    (
-                        CustomerUpdate::new().email("Duke@Silver.com"),
-                        "",
-                        "Duke@Silver.com",
-                        &password,
-                    ),
-                    // Its own e-mail in another case is no duplicate.
-                    (
-                        CustomerUpdate::new().email("duke@silver.com"),
-                        "",
-                        "duke@silver.com",
-                        &password,
-                    ),
-                ] {
-                    let customer = Customer::new(id(RON), name, email);
-                    let shown = store.update(&id(RON), &update).await.unwrap().unwrap();
-                    assert_eq!(shown.customer(), &customer);
-                    assert_eq!(store.get(&id(RON)).await.unwrap(), Some(shown));
-                    let expected = Some((customer, phc.expose().to_owned()));
-                    assert_eq!(found(&store, email).await, expected);
-                }
-                assert_eq!(found(&store, "ron@swanson.com").await, None);
-                let new = hash("q");
-                let update = CustomerUpdate::new().name("Ron").password(new.clone());
-                store.update(&id(RON), &update).await.unwrap().unwrap();
-                let customer = Customer::new(id(RON), "Ron", "duke@silver.com");
-                let expected = Some((customer, new.expose().to_owned()));
-                assert_eq!(found(&store, "duke@silver.com").await, expected);
-            }
-
-            #[tokio::test]
-            async fn an_update_that_is_refused_changes_nothing() {
-                let (store, _guard) = $open.await;
-                store.insert(&ron(), Some(&hash("p"))).await.unwrap();
-                let before =
-                    store.insert(&leslie("leslie@pawnee.gov"), Some(&hash("q"))).await.unwrap();
-                let update = CustomerUpdate::new().name("Ron?").email("RON@swanson.com");
-                let refused = store.update(&id(LESLIE), &update).await.unwrap_err();
-                assert_eq!(refused.kind(), ChangeErrorKind::DuplicateEmail);
-                assert_eq!(store.get(&id(LESLIE)).await.unwrap(), Some(before));
-            }
-
-            #[tokio::test]
-            async fn tells_that_there_is_no_such_customer() {
-                let (store, _guard) = $open.await;
-                let (old, new) = (hash("p"), hash("q"));
-                let update = CustomerUpdate::new().name("Ron");
-                assert_eq!(store.update(&id(RON), &update).await.unwrap(), None);
-                assert!(!store.set_password(&id(RON), &new).await.unwrap());
-                assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
-            }
-
-            #[tokio::test]
-            async fn replaces_a_hash_only_if_it_still_is_the_old_one() {
-                let (store, _guard) = $open.await;
-                let (first, second, third) = (hash("p"), hash("p"), hash("changed"));
-                let before = store.insert(&ron(), Some(&first)).await.unwrap();
-                assert!(store.replace_password_hash(&id(RON), &first, &second).await.unwrap());
-                // No change of the customer's.
-                assert_eq!(store.get(&id(RON)).await.unwrap(), Some(before));
-                assert!(store.set_password(&id(RON), &third).await.unwrap());
-                assert!(!store.replace_password_hash(&id(RON), &second, &first).await.unwrap());
-                let phc = found(&store, "ron@swanson.com").await.map(|(_, phc)| phc);
-                assert_eq!(phc.as_deref(), Some(third.expose()));
-            }
-
-            #[tokio::test]
-            async fn never_gives_a_password_to_a_customer_who_has_none_by_replacement() {
-                let (store, _guard) = $open.await;
-                store.insert(&ron(), None).await.unwrap();
-                let (old, new) = (hash("p"), hash("q"));
-                assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
-                assert!(!store.get(&id(RON)).await.unwrap().unwrap().has_password());
-            }
-
-            #[tokio::test]
-            async fn of_many_registrations_at_once_one_wins() {
-                let (store, _guard) = $open.await;
-                let tries = (0..16).map(|number| {
-                    let store = store.clone();
-                    tokio::spawn(async move {
-                        let customer =
-                            Customer::new(id(&number.to_string()), "", "one@example.com");
-                        store.insert(&customer, Some(&hash("p"))).await.map_err(|e| e.kind())
-                    })
-                });
-                let mut outcomes = Vec::new();
-                for outcome in futures_util::future::join_all(tries).await {
-                    outcomes.push(outcome.unwrap().err());
-                }
-                outcomes.sort_by_key(Option::is_some);
-                assert_eq!(outcomes[0], None);
-                assert_eq!(outcomes[1..], [Some(ChangeErrorKind::DuplicateEmail); 15]);
-            }
-
-            #[tokio::test]
-            async fn debug_shows_no_customer() {
-                let (store, _guard) = $open.await;
-                let password = hash("mysecretpassword");
-                store.insert(&ron(), Some(&password)).await.unwrap();
-                let stored = store.find_by_email("ron@swanson.com").await.unwrap();
-                let record = store.get(&id(RON)).await.unwrap();
-                let shown = format!("{store:?} {stored:?} {record:?}").to_lowercase();
-                for secret in ["argon2", "swanson", &password.expose().to_lowercase()] {
-                    assert!(!shown.contains(secret), "{shown}");
-                }
-            }
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __customer_store_suite {
+    ($name:ident, $open:expr $(,)?) => {
+        $crate::__store_suite! {
+            $name, $open, customers:
+            finds_a_customer_in_any_case_and_shows_the_email_as_given
+            compares_letters_beyond_ascii_in_any_case_too
+            keeps_any_text_as_it_is
+            never_finds_a_customer_without_a_password
+            finds_the_one_with_a_password_among_several_who_share_an_email
+            finds_a_customer_by_the_present_email_and_password
+            replaces_a_hash_only_if_it_still_is_the_old_one
+            replaces_the_hash_of_one_customer_alone
+            replaces_no_hash_of_a_customer_who_is_not_there
+            never_gives_a_password_to_a_customer_who_has_none_by_replacement
+            of_many_replacements_of_one_hash_at_once_one_wins
         }
     };
 }
 
-customer_store_suite!(memory, async {
-    (crate::testing::MemoryCustomers::new().clock(clock()), ())
-});
+pub(crate) fn ron() -> Customer {
+    Customer::new(id(RON), "Ron Swanson", "Ron@Swanson.com")
+}
 
-#[cfg(feature = "sqlite")]
-customer_store_suite!(sqlite_file, async {
-    let file = TempFile::new();
-    let store = crate::store::SqliteCustomers::open(&file.0).await.unwrap();
-    (store.clock(clock()), file)
-});
+/// Returns the customer who logs in with this e-mail, and the PHC string of the password.
+pub(crate) async fn found(store: &impl CustomerStore, email: &str) -> Option<(Customer, String)> {
+    let stored = store.find_by_email(email).await.unwrap()?;
+    let phc = stored.password_hash().unwrap().expose().to_owned();
+    Some((stored.into_customer(), phc))
+}
 
-#[cfg(feature = "sqlite")]
-customer_store_suite!(sqlite_memory, async {
-    let store = crate::store::SqliteCustomers::open(":memory:").await.unwrap();
-    (store.clock(clock()), ())
-});
+pub async fn finds_a_customer_in_any_case_and_shows_the_email_as_given(
+    store: impl CustomerStoreFixture,
+) {
+    let password = hash("mysecretpassword");
+    store.put(&ron(), Some(&password)).await;
+    let expected = Some((ron(), password.expose().to_owned()));
+    for email in ["Ron@Swanson.com", "ron@swanson.com", "RON@SWANSON.COM"] {
+        assert_eq!(found(&store, email).await, expected, "{email}");
+    }
+    for email in ["", "ron", "ron@swanson.com ", "ron@swanson.com\0", "%", "r_n@swanson.com"] {
+        assert_eq!(found(&store, email).await, None, "{email:?}");
+    }
+}
+
+pub async fn compares_letters_beyond_ascii_in_any_case_too(store: impl CustomerStoreFixture) {
+    let elodie = Customer::new(id(RON), "Élodie", "Élodie@Example.fr");
+    store.put(&elodie, Some(&hash("p"))).await;
+    for email in ["ÉLODIE@example.FR", "élodie@example.fr"] {
+        let customer = found(&store, email).await.map(|(customer, _)| customer);
+        assert_eq!(customer.as_ref(), Some(&elodie), "{email}");
+    }
+    assert_eq!(found(&store, "elodie@example.fr").await, None);
+}
+
+/// Without NUL, which PostgreSQL's `text` can't hold.
+pub async fn keeps_any_text_as_it_is(store: impl CustomerStoreFixture) {
+    let text = " a'\"\r\n%_\\;--\u{202e}🦀 ";
+    let odd = Customer::new(id("auth0|';DROP/**/TABLE/**/x;--"), text, text);
+    store.put(&odd, Some(&hash("p"))).await;
+    assert_eq!(found(&store, text).await.map(|(customer, _)| customer), Some(odd));
+}
+
+pub async fn never_finds_a_customer_without_a_password(store: impl CustomerStoreFixture) {
+    store.put(&ron(), None).await;
+    assert_eq!(found(&store, "ron@swanson.com").await, None);
+    let password = hash("p");
+    store.put(&ron(), Some(&password)).await;
+    let expected = Some((ron(), password.expose().to_owned()));
+    assert_eq!(found(&store, "ron@swanson.com").await, expected);
+}
+
+pub async fn finds_the_one_with_a_password_among_several_who_share_an_email(
+    store: impl CustomerStoreFixture,
+) {
+    // One is inserted before the customer with a password and one after, with ids on either side.
+    store.put(&Customer::new(id("0"), "April", "ron@swanson.com"), None).await;
+    store.put(&ron(), Some(&hash("p"))).await;
+    store.put(&Customer::new(id(LESLIE), "Leslie Knope", "RON@swanson.com"), None).await;
+    let customer = found(&store, "ron@swanson.com").await.map(|(customer, _)| customer);
+    assert_eq!(customer, Some(ron()));
+}
+
+pub async fn finds_a_customer_by_the_present_email_and_password(store: impl CustomerStoreFixture) {
+    store.put(&ron(), Some(&hash("p"))).await;
+    let duke = Customer::new(id(RON), "", "Duke@Silver.com");
+    let password = hash("q");
+    store.put(&duke, Some(&password)).await;
+    let expected = Some((duke, password.expose().to_owned()));
+    assert_eq!(found(&store, "duke@silver.com").await, expected);
+    assert_eq!(found(&store, "ron@swanson.com").await, None);
+}
+
+pub async fn replaces_a_hash_only_if_it_still_is_the_old_one(store: impl CustomerStoreFixture) {
+    let (first, second, third) = (hash("p"), hash("p"), hash("changed"));
+    store.put(&ron(), Some(&first)).await;
+    assert!(store.replace_password_hash(&id(RON), &first, &second).await.unwrap());
+    let expected = Some((ron(), second.expose().to_owned()));
+    assert_eq!(found(&store, "ron@swanson.com").await, expected);
+    // The customer has changed the password since.
+    store.put(&ron(), Some(&third)).await;
+    assert!(!store.replace_password_hash(&id(RON), &second, &first).await.unwrap());
+    let expected = Some((ron(), third.expose().to_owned()));
+    assert_eq!(found(&store, "ron@swanson.com").await, expected);
+}
+
+pub async fn replaces_the_hash_of_one_customer_alone(store: impl CustomerStoreFixture) {
+    let leslie = Customer::new(id(LESLIE), "Leslie Knope", "leslie@pawnee.gov");
+    let (old, new) = (hash("p"), hash("p"));
+    store.put(&leslie, Some(&old)).await;
+    store.put(&ron(), Some(&old)).await;
+    assert!(store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
+    let expected = Some((ron(), new.expose().to_owned()));
+    assert_eq!(found(&store, "ron@swanson.com").await, expected);
+    let expected = Some((leslie, old.expose().to_owned()));
+    assert_eq!(found(&store, "leslie@pawnee.gov").await, expected);
+}
+
+pub async fn replaces_no_hash_of_a_customer_who_is_not_there(store: impl CustomerStoreFixture) {
+    let (old, new) = (hash("p"), hash("q"));
+    assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
+    assert_eq!(found(&store, "").await, None);
+}
+
+pub async fn never_gives_a_password_to_a_customer_who_has_none_by_replacement(
+    store: impl CustomerStoreFixture,
+) {
+    store.put(&ron(), None).await;
+    let (old, new) = (hash("p"), hash("q"));
+    assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
+    assert_eq!(found(&store, "ron@swanson.com").await, None);
+}
+
+pub async fn of_many_replacements_of_one_hash_at_once_one_wins(store: impl CustomerStoreFixture) {
+    let store = Arc::new(store);
+    let old = hash("p");
+    store.put(&ron(), Some(&old)).await;
+    let mut replacements = Vec::new();
+    for _ in 0..RIVALS {
+        let (store, old, new) = (Arc::clone(&store), old.clone(), hash("p"));
+        replacements.push(tokio::spawn(async move {
+            let replaced = store.replace_password_hash(&id(RON), &old, &new).await.unwrap();
+            replaced.then(|| new.expose().to_owned())
+        }));
+    }
+    let mut winners = Vec::new();
+    for replacement in replacements {
+        winners.extend(replacement.await.unwrap());
+    }
+    assert_eq!(winners.len(), 1);
+    let phc = found(&store, "ron@swanson.com").await.map(|(_, phc)| phc);
+    assert_eq!(phc, winners.pop());
+}

@@ -1,16 +1,26 @@
-//! What every store must do, whatever it keeps the customers in. A file of tests is instantiated for
-//! each store.
+//! The requirements on every customer store, as tests that a store instantiates.
+//!
+//! `customers` and `identities` have one generic function for each test, and a macro that lists them.
+//! They use the traits alone, so that stores outside of this crate pass them too. `own_customers` and
+//! `own_identities` test what `MemoryCustomers` and `SqliteCustomers` have in common beside that.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
-mod customers;
+pub mod customers;
+mod fixture;
 #[cfg(feature = "oidc")]
-pub(crate) mod identities;
+pub mod identities;
+#[cfg(test)]
+pub(crate) mod own_customers;
+#[cfg(all(test, feature = "oidc"))]
+pub(crate) mod own_identities;
+#[cfg(test)]
+mod tests;
 
-use std::sync::Arc;
-use std::time::Duration;
-use std::time::SystemTime;
+use std::future::Future;
 
-use crate::clock::Clock;
+pub use self::fixture::CustomerStoreFixture;
+#[cfg(feature = "oidc")]
+pub use self::fixture::IdentityStoreFixture;
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
 use crate::password::PasswordParams;
@@ -19,22 +29,8 @@ use crate::secret::Secret;
 pub(crate) const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 pub(crate) const LESLIE: &str = "be076eb9-689e-4cfe-8299-8489f99a14e6";
 
-/// A time with a fraction that stores don't keep.
-pub(crate) const INSERTED: Duration = Duration::from_nanos(1_510_597_800_123_456_789);
-pub(crate) const KEPT: Duration = Duration::from_millis(1_510_597_800_123);
-
-#[derive(Debug)]
-pub(crate) struct Fixed(pub(crate) Duration);
-
-impl Clock for Fixed {
-    fn now(&self) -> SystemTime {
-        SystemTime::UNIX_EPOCH + self.0
-    }
-}
-
-pub(crate) fn clock() -> Arc<dyn Clock> {
-    Arc::new(Fixed(INSERTED))
-}
+/// The number of concurrent calls where one of them must win.
+pub(crate) const RIVALS: usize = 20;
 
 pub(crate) fn id(text: &str) -> CustomerId {
     text.parse().unwrap()
@@ -43,4 +39,33 @@ pub(crate) fn id(text: &str) -> CustomerId {
 pub(crate) fn hash(password: &str) -> PasswordHash {
     let params = PasswordParams::worthless_but_fast();
     PasswordHash::compute(&Secret::from(password), params).unwrap()
+}
+
+/// Runs a test on two threads: a store that looks and writes in two steps must have the chance to fail.
+pub fn run(test: impl Future<Output = ()>) {
+    let mut runtime = tokio::runtime::Builder::new_multi_thread();
+    runtime.worker_threads(2).enable_all().build().unwrap().block_on(test);
+}
+
+/// Expands to a module with a `#[test]` for each function of a suite.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __store_suite {
+    ($name:ident, $open:expr, $suite:ident: $($test:ident)*) => {
+        mod $name {
+            #[allow(unused_imports, clippy::wildcard_imports)]
+            use super::*;
+
+            $(
+                // By its path: `super` may have another attribute called `test`.
+                #[::core::prelude::v1::test]
+                fn $test() {
+                    $crate::testing::store_suite::run(async {
+                        let (store, _guard) = $open.await;
+                        $crate::testing::store_suite::$suite::$test(store).await;
+                    });
+                }
+            )*
+        }
+    };
 }

@@ -1,18 +1,19 @@
-//! What only a store on a disk can do, and the suite of every store.
+//! What only a store on a disk can do, and the suites of every store.
 
 mod customers;
 #[cfg(feature = "oidc")]
 mod identities;
+mod suites;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU32;
 use std::sync::atomic::Ordering;
 
 /// A path where no file is yet, and none will be left.
-pub(crate) struct TempFile(pub(crate) PathBuf);
+struct TempFile(PathBuf);
 
 impl TempFile {
-    pub(crate) fn new() -> Self {
+    fn new() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("customers-{}-{number}.sqlite3", std::process::id());
