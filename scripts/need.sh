@@ -29,3 +29,10 @@ need() {
     if [ "$own_policy" = yes ]; then "${as_root[@]}" rm "$policy"; fi
     return "$status"
 }
+
+# need_cargo <cargo subcommand> <version>: installs exactly that version from the registry, unless it is there.
+need_cargo() {
+    cargo install --list | grep -qx "cargo-$1 v$2:" && return
+    echo "installing cargo-$1 $2"
+    cargo install --quiet --locked "cargo-$1@$2"
+}
