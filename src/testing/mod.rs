@@ -1,6 +1,7 @@
-//! Test kit (feature `test-util`): a clock that is turned by hand, tokens of every kind, identities
-//! without tokens, and with the feature `oidc` an OpenID provider that does what it is told
-//! (`ScriptedProvider`).
+//! Test utilities (feature `test-util`).
+//!
+//! They are a manual clock, tokens with any content, identities without tokens, and with the
+//! feature `oidc` a scriptable OpenID provider (`ScriptedProvider`).
 //!
 //! # Example
 //!
