@@ -29,9 +29,11 @@ use crate::token::UnverifiedToken;
 /// # use std::time::Duration;
 /// # use tower_customer_auth::{ConfigError, KeyRing, SigningKey};
 /// # fn main() -> Result<(), ConfigError> {
-/// # let (secret, next_secret) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+/// # let secret = "0123456789abcdef0123456789abcdef";
+/// # let next_secret = "fedcba9876543210fedcba9876543210";
 /// let keys = KeyRing::hs256(secret)?;
-/// // From now on the next secret signs. Tokens of the old one stay valid for a day, until they expire.
+/// // From now on the next secret signs. Tokens of the old one stay valid for a day, until they
+/// // expire.
 /// keys.rotate(SigningKey::hs256(next_secret)?, Duration::from_secs(24 * 60 * 60));
 /// # Ok(())
 /// # }

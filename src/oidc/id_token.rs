@@ -253,7 +253,7 @@ impl<'a> IdTokenClaims<'a> {
             return Err("the ID token's claims are not one strict JSON object");
         }
         if is_event {
-            return Err("the token is no ID token, but tells of an event");
+            return Err("the token is an event token, not an ID token");
         }
         Ok(Self {
             iss: text(iss).map_err(|()| "the ID token's `iss` is not a string")?,

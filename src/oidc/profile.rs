@@ -275,7 +275,7 @@ impl OidcProfile {
                 return Err(invalid("it has white space, or other than ASCII"));
             }
             if ["javascript", "data", "blob", "file", "about"].contains(&parsed.scheme()) {
-                return Err(invalid("nobody can be redirected there"));
+                return Err(invalid("it is not a redirection target"));
             }
             if parsed.fragment().is_some() {
                 return Err(invalid("it has a fragment"));

@@ -142,9 +142,9 @@ impl PasswordHasherBuilder {
     /// Each thread uses the memory of its hash's parameters, so the pool uses at most threads times
     /// memory.
     ///
-    /// On Linux the niceness of the threads is 10 above the process's: they get a ninth of another
-    /// thread's share of a busy core, and the whole of an idle one. On other systems, and where
-    /// this is forbidden, all threads are equal.
+    /// On Linux the niceness of the threads is 10 above that of the thread that starts them: they
+    /// get a ninth of another thread's share of a busy core, and the whole of an idle one. On other
+    /// systems, and where this is forbidden, all threads are equal.
     pub fn threads(mut self, threads: usize) -> Self {
         self.0.threads = threads;
         self

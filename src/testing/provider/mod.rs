@@ -64,7 +64,8 @@ use crate::testing::provider::state::Shared;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let pem = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())?;
+/// # let random = aws_lc_rs::rand::SystemRandom::new();
+/// # let pem = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&random)?;
 /// # let pem = base64_simd::STANDARD.encode_to_string(pem);
 /// # let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n");
 /// let key = SigningKey::from_pem(jsonwebtoken::Algorithm::EdDSA, pem)?.with_id("2026-11");
