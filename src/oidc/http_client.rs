@@ -56,7 +56,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + 
 /// let service = ServiceBuilder::new().concurrency_limit(32).service_fn(
 ///     |request: Request<Full<Bytes>>| async move {
 ///         # let _ = request;
-/// Send the request.
+///         // Send the request.
 ///         Ok::<_, std::io::Error>(Response::new(Full::<Bytes>::default()))
 ///     },
 /// );

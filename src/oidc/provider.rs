@@ -220,7 +220,7 @@ impl Provider {
         // NB: serde's error would repeat its input.
         let metadata: Metadata = serde_json::from_slice(answer.body())
             .map_err(|_| OidcError::unavailable("the provider's metadata can't be read"))?;
-        // Metadata with another issuer could sign in as that issuer's customers (section 4.3).
+        // A provider that could claim another issuer could sign in as its customers (section 4.3).
         if metadata.issuer != self.issuer {
             return Err(OidcError::unavailable("the provider's metadata names another issuer"));
         }

@@ -71,7 +71,7 @@ use crate::testing::provider::state::Shared;
 /// let key = SigningKey::from_pem(jsonwebtoken::Algorithm::EdDSA, pem)?.with_id("2026-11");
 /// let provider = ScriptedProvider::new("https://id.example", key).public_client("storefront");
 ///
-/// The result of the front end's authorization request; the challenge is that of RFC 7636.
+/// // The result of the front end's authorization request; the challenge is that of RFC 7636.
 /// let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// let consent = Consent::new("storefront", "https://shop.example/signed-in", challenge, "ron")
 ///     .claim("email", "ron@swanson.com")
@@ -79,10 +79,10 @@ use crate::testing::provider::state::Shared;
 /// let code = provider.authorize(consent);
 /// # let _ = code;
 ///
-/// The keys are unavailable once, and wrong from then on.
+/// // The keys are unavailable once, and wrong from then on.
 /// provider.fail_times(Endpoint::Jwks, 1, Fault::Status(StatusCode::BAD_GATEWAY));
 /// provider.rewrite(Endpoint::Jwks, |set| set["keys"][0]["use"] = "enc".into());
-/// All ID tokens are for another audience.
+/// // All ID tokens are for another audience.
 /// provider.spoil_id_tokens(|token| token.claim("aud", "another-shop"));
 ///
 /// let keys = Request::get("https://id.example/jwks").body(Full::<Bytes>::default())?;
