@@ -1,13 +1,15 @@
-//! Bytes that must not be seen.
+//! Secret bytes.
 
 use std::fmt;
 
 use zeroize::Zeroizing;
 
-/// Secret bytes: a password or a key as it came in.
+/// Secret bytes, such as a password or a key.
 ///
 /// `Debug` prints `[redacted]`, there is no `Display`, no `PartialEq` (it would not compare in
 /// constant time) and no `Serialize`, and the bytes are overwritten when the value is dropped.
+///
+/// # Example
 ///
 /// ```
 /// # use tower_customer_auth::Secret;
@@ -19,7 +21,9 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<Box<[u8]>>);
 
 impl Secret {
-    /// Returns the bytes. The name is meant to be found in a review.
+    /// Returns the secret bytes.
+    ///
+    /// The name makes uses easy to find in a review.
     #[must_use]
     pub fn expose(&self) -> &[u8] {
         &self.0
@@ -28,8 +32,8 @@ impl Secret {
 
 impl From<Vec<u8>> for Secret {
     fn from(bytes: Vec<u8>) -> Self {
-        // A vector with spare room would be copied by `into_boxed_slice`, and the copy it leaves
-        // behind would not be overwritten.
+        // `into_boxed_slice` would copy a vector with spare capacity and leave the original bytes
+        // behind, not overwritten.
         let bytes = Zeroizing::new(bytes);
         Self(Zeroizing::new(Box::from(bytes.as_slice())))
     }

@@ -1,4 +1,4 @@
-//! The algorithms that keys are made for: one table, which the rest of the crate asks.
+//! The table of supported algorithms.
 //!
 //! A new algorithm of a known [`KeyType`] is one more row. A new type of key also touches the files
 //! that read, write and use such keys, and the compiler names them: no `match` here or there has a
@@ -42,7 +42,7 @@ pub(crate) struct PublicAlgorithm {
     scheme: Scheme,
 }
 
-/// Type of a key pair, with what `aws-lc-rs` verifies and signs by.
+/// Type of a key pair, with the algorithms of `aws-lc-rs`.
 #[cfg(feature = "asymmetric")]
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Scheme {
@@ -68,8 +68,8 @@ pub(super) enum KeyType {
     Ed25519,
 }
 
-/// A JWK without `alg` is for the first row of its type; for RSA that is RS256, the default of OpenID
-/// Connect.
+/// A JWK without `alg` is for the first row of its type; for RSA that is RS256, the default of
+/// OpenID Connect.
 #[cfg(feature = "asymmetric")]
 static PUBLIC: [PublicAlgorithm; 4] = [
     // RFC 7518 section 3.3.
@@ -105,7 +105,8 @@ static PUBLIC: [PublicAlgorithm; 4] = [
             signing: &signature::ECDSA_P256_SHA256_FIXED_SIGNING,
         },
     },
-    // RFC 8037 section 3.1, with Ed25519 as its only curve. Its hash is that of RFC 8032 section 5.1.
+    // RFC 8037 section 3.1, with Ed25519 as its only curve. Its hash is that of RFC 8032 section
+    // 5.1.
     PublicAlgorithm {
         algorithm: Algorithm::EdDSA,
         name: "EdDSA",
@@ -144,7 +145,7 @@ impl SupportedAlgorithm {
         }
     }
 
-    /// Whether a header's `alg` is one of the algorithm's names, exactly.
+    /// Returns whether a header's `alg` is exactly one of the algorithm's names.
     #[inline]
     pub(super) fn is_named(self, alg: &str) -> bool {
         match self {
@@ -154,7 +155,8 @@ impl SupportedAlgorithm {
         }
     }
 
-    /// Returns the hash whose left half is `at_hash` and `c_hash` (OpenID Connect Core section 3.1.3.6).
+    /// Returns the hash whose left half is `at_hash` and `c_hash` (OpenID Connect Core section
+    /// 3.1.3.6).
     #[cfg(feature = "oidc")]
     pub(crate) fn hash(self) -> &'static digest::Algorithm {
         match self {

@@ -13,14 +13,14 @@ use sha2::Sha256;
 use crate::error::ConfigError;
 use crate::key::key_text;
 
-/// As long as the hash's output: anything shorter is easier to guess than to forge.
+/// The length of the hash's output (RFC 7518 section 3.2).
 const MIN_SECRET_LEN: usize = 32;
 
 /// Blocks of 64 bytes that the signing input of a usual token has at most.
 const USUAL_BLOCKS: usize = 8;
 
 pub(super) struct Hs256 {
-    /// Both pads are hashed here, once, so that a token costs only its own blocks.
+    /// Both pads, hashed once, so that a token costs only its own blocks.
     keyed: HmacCore<Sha256>,
     fingerprint: [u8; 32],
 }
@@ -43,20 +43,20 @@ impl Hs256 {
         Ok(Self { keyed, fingerprint })
     }
 
-    /// Checks in constant time whether a signature is this key's. The signature is asked for in between,
-    /// while the MAC is being made: each step of that waits for the one before, and a processor that finds
-    /// other work among them does it meanwhile.
+    /// Checks in constant time whether a signature is this key's. The signature is decoded while
+    /// the MAC is computed: each step of the hash depends on the one before, so the processor
+    /// decodes in parallel.
     #[inline(always)]
     pub(super) fn verify<S: AsRef<[u8]>, E>(
         &self,
         signing_input: &[u8],
         signature: impl FnOnce() -> Result<S, E>,
     ) -> Result<(S, bool), E> {
-        // The parts of `Hmac`, which itself would be moved about as a whole between its steps.
+        // The parts of `Hmac`, which would itself be copied as a whole between the steps.
         let mut hmac = self.keyed.clone();
         let (blocks, rest) = Block::<HmacCore<Sha256>>::slice_as_chunks(signing_input);
-        // Of a long one nothing is hashed before it has decoded: else whoever sends kilobytes that don't
-        // would have half of a MAC made for them.
+        // A long input is hashed only after the signature has decoded: otherwise malformed
+        // kilobytes would cost half a MAC.
         let before = if blocks.len() > USUAL_BLOCKS { 0 } else { blocks.len() / 2 };
         let (first, second) = blocks.split_at(before);
         hmac.update_blocks(first);
@@ -75,7 +75,7 @@ impl Hs256 {
         mac(&self.keyed, signing_input)
     }
 
-    /// Tells keys apart without keeping the secret.
+    /// Returns what identifies the key without keeping the secret.
     pub(super) const fn fingerprint(&self) -> &[u8; 32] {
         &self.fingerprint
     }
@@ -85,7 +85,7 @@ fn mac(keyed: &HmacCore<Sha256>, input: &[u8]) -> [u8; 32] {
     finalize(&mut keyed.clone(), input).into()
 }
 
-/// The MAC, with what remains of its input.
+/// Returns the MAC after the remaining input.
 #[inline(always)]
 fn finalize(hmac: &mut HmacCore<Sha256>, rest: &[u8]) -> Output<HmacCore<Sha256>> {
     let mut buffer = Buffer::<HmacCore<Sha256>>::default();

@@ -1,4 +1,4 @@
-//! JSON Web Keys (RFC 7517), read and published.
+//! Parsing and publication of JSON Web Keys (RFC 7517).
 
 use std::collections::BTreeMap;
 
@@ -18,31 +18,31 @@ use crate::key::algorithm::PublicAlgorithm;
 use crate::key::public::Numbers;
 use crate::key::public::PublicKey;
 
-/// The most keys a set may have: each token without a `kid` may be tried against all of them.
+/// The most keys in a set: a token without a `kid` may be tried with all of them.
 const MAX_KEYS: usize = 32;
 
-/// Why a key of a set is not taken.
+/// Reason why a key of a set is not used.
 enum Unusable {
-    /// It is none of our business: another use, another kind. The rest of the set is good.
+    /// It has another use or type. The rest of the set is valid.
     PassedOver,
-    /// It is for verifying, and nobody should. That says nothing against the others.
+    /// It is for verification and unsafe. The other keys may still be used.
     Unfit(ConfigError),
     /// The set as a whole can't be trusted.
     Refused(ConfigError),
 }
 
-/// What becomes of a set with a key that is unfit.
+/// How a set with an unfit key is handled.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Unfit {
-    /// It is a mistake in our configuration.
+    /// The set is rejected: it is our own configuration.
     Refused,
-    /// It is a key of somebody else's set, who may have better ones.
+    /// The key is ignored: the set is a provider's, which may have better ones.
     PassedOver,
 }
 
-/// Reads the keys of a JWK Set that are for verifying signatures.
+/// Parses the keys of a JWK Set that are for verifying signatures.
 ///
-/// Keys of other kinds and uses are passed over (RFC 7517 section 5). An RSA key that names no
+/// Keys of other types and uses are ignored (RFC 7517 section 5). An RSA key that names no
 /// algorithm is for RS256, the default of OpenID Connect.
 pub(super) fn read_set(json: &[u8], unfit: Unfit) -> Result<Vec<VerifyingKey>, ConfigError> {
     let invalid = |reason| ConfigError::InvalidKey { reason };
@@ -65,7 +65,7 @@ pub(super) fn read_set(json: &[u8], unfit: Unfit) -> Result<Vec<VerifyingKey>, C
     Ok(usable)
 }
 
-/// Reads one key, which has to be usable.
+/// Parses one key, which must be usable.
 pub(super) fn read_one(json: &[u8]) -> Result<VerifyingKey, ConfigError> {
     let invalid = |reason| ConfigError::InvalidKey { reason };
     let key: Value = serde_json::from_slice(json).map_err(|_| invalid("the JWK is not JSON"))?;
@@ -77,8 +77,8 @@ pub(super) fn read_one(json: &[u8]) -> Result<VerifyingKey, ConfigError> {
 
 fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
     let refused = |reason| Unusable::Refused(ConfigError::InvalidKey { reason });
-    // A secret in a set that is published, or beside public keys, is a secret no more; and whoever
-    // takes one for the other lets everybody sign (RFC 8725 section 3.1).
+    // A symmetric key in a public set is no longer secret, and a confusion of the two types would
+    // let an attacker sign (RFC 8725 section 3.1).
     if value.get("kty").and_then(Value::as_str) == Some("oct") || value.get("k").is_some() {
         return Err(refused("the JWK Set holds a symmetric key"));
     }
@@ -112,7 +112,7 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
     let algorithm = PublicAlgorithm::of_jwk(key_type, alg).ok_or(Unusable::PassedOver)?;
     let key =
         DecodingKey::from_jwk(&jwk).map_err(|_| refused("a number of the JWK is not base64url"))?;
-    // Whoever has read the set can sign by it.
+    // Every reader of the set can sign with it.
     if value.get("d").is_some() {
         return Err(unfit("the JWK is a private key"));
     }
@@ -120,11 +120,11 @@ fn read(value: &Value) -> Result<VerifyingKey, Unusable> {
     let is_rsa = matches!(numbers, Numbers::Rsa { .. });
     let key = PublicKey::new(algorithm, numbers).map_err(|error| match is_rsa {
         true => Unusable::Unfit(error),
-        // A point that is not on its curve is no weakness but an attack (CVE-2015-7940).
+        // A point that is not on its curve is an attack, not a weak key (CVE-2015-7940).
         false => Unusable::Refused(error),
     });
     let key = VerifyingKey::public(key?);
-    // Published again, it says what it said.
+    // Keeps the algorithm's name when the key is published again.
     let key = if alg == Some("Ed25519") { key.fully_specified() } else { key };
     match text("kid")? {
         Some(id) => key.try_with_id(id).map_err(Unusable::Unfit),

@@ -1,12 +1,12 @@
 //! Recognises the text of an asymmetric key where an HMAC secret is expected.
 //!
-//! A *public* key used as an HMAC secret lets everybody sign (CVE-2015-9235, CVE-2022-29217,
+//! A *public* key used as an HMAC secret lets anyone sign (CVE-2015-9235, CVE-2022-29217,
 //! CVE-2024-33663): such a configuration must not start.
 
 use crate::token::Json;
 use crate::token::each_member;
 
-/// The format of the key that `secret` is the text of.
+/// Returns the format of the key whose text `secret` is.
 pub(super) fn format_of(secret: &[u8]) -> Option<&'static str> {
     let text = secret.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(secret).trim_ascii();
     if contains(text, b"-----BEGIN ") || contains(text, b"---- BEGIN ") {
@@ -34,7 +34,7 @@ fn contains(text: &[u8], needle: &[u8]) -> bool {
 
 fn is_jwk(text: &[u8]) -> bool {
     let mut has_key = false;
-    // Read as far as it goes: a JWK with a flaw is no better a secret.
+    // A malformed JWK is rejected too: it is not a better secret.
     each_member(text, 16, |name, _: Json<'_>| {
         has_key |= name == "kty" || name == "keys";
     });
@@ -47,7 +47,8 @@ fn is_base64_der(text: &[u8]) -> bool {
     base64_simd::forgiving_decode_to_vec(&letters).is_ok_and(|bytes| is_der(&bytes))
 }
 
-/// Whether these are a DER `SEQUENCE` of well-formed values, as each public or private key is.
+/// Returns whether these bytes are a DER `SEQUENCE` of well-formed values, as each public or
+/// private key is.
 ///
 /// Requiring that the lengths inside add up too leaves random bytes a chance of less than one in
 /// ten million to be taken for a key.
@@ -65,7 +66,7 @@ fn is_der(bytes: &[u8]) -> bool {
     begins_like_a_key
 }
 
-/// The tag, the content and what follows of the first value in `bytes`.
+/// Returns the tag and the content of the first value, and the bytes after it.
 fn der_value(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
     let (&[tag, first], rest) = bytes.split_first_chunk::<2>()?;
     let (len, rest) = match first {

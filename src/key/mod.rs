@@ -1,8 +1,8 @@
 //! Keys and key rings.
 //!
-//! A [`SigningKey`] signs and verifies, a [`VerifyingKey`] only verifies. Each has exactly one
-//! [`Algorithm`]. A [`KeyRing`] holds several of them: the newest signs, all live ones verify, and
-//! rotation logs no customer out.
+//! A [`SigningKey`] signs and verifies tokens, a [`VerifyingKey`] only verifies them. Each key has
+//! exactly one [`Algorithm`]. A [`KeyRing`] holds several keys: the newest one signs, all live ones
+//! verify, so keys can be rotated without logging customers out.
 //!
 //! # Example
 //!
@@ -13,7 +13,7 @@
 //!
 //! # fn main() -> Result<(), tower_customer_auth::ConfigError> {
 //! let keys = KeyRing::hs256("0123456789abcdef0123456789abcdef")?;
-//! // Tokens of the first secret stay valid for a day, by when they have expired.
+//! // Tokens signed with the first secret stay valid for a day, until they expire.
 //! let next = SigningKey::hs256("fedcba9876543210fedcba9876543210")?;
 //! keys.rotate(next, Duration::from_secs(24 * 60 * 60));
 //! # Ok(())
@@ -42,7 +42,7 @@ mod versioned;
 #[cfg(all(test, feature = "asymmetric"))]
 mod wycheproof;
 
-/// Names of algorithms (RFC 7518 section 3.1).
+/// JWS signature algorithms (RFC 7518 section 3.1).
 pub use jsonwebtoken::Algorithm;
 
 #[cfg(feature = "oidc")]
@@ -56,7 +56,7 @@ pub(crate) use self::ring::SignatureError;
 pub use self::signing::SigningKey;
 pub use self::verifying::VerifyingKey;
 
-/// What `versioned` is shared between threads by; its model has others of the same names.
+/// Synchronization primitives of `versioned`; its model replaces them by types of the same names.
 mod shared {
     use std::sync::Arc;
 

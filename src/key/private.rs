@@ -1,4 +1,4 @@
-//! Private keys, on `aws-lc-rs`, which overwrites them when they are dropped.
+//! Private keys, by `aws-lc-rs`, which overwrites them when they are dropped.
 #![cfg_attr(
     not(any(feature = "issuer", feature = "test-util")),
     expect(dead_code, unused_imports, reason = "a build that issues nothing only reads them")
@@ -28,7 +28,8 @@ pub(super) enum PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads PKCS#8 (RFC 5958), or for RSA PKCS#1 (RFC 8017), from PEM; gives the public half with it.
+    /// Reads PKCS#8 (RFC 5958), or for RSA PKCS#1 (RFC 8017), from PEM; gives the public half with
+    /// it.
     pub(super) fn from_pem(
         algorithm: &'static PublicAlgorithm,
         pem: &[u8],
@@ -41,7 +42,7 @@ impl PrivateKey {
         let der = der.map_err(|_| ConfigError::InvalidKey {
             reason: "it is not PEM of the algorithm's kind",
         })?;
-        // jsonwebtoken has taken the PKCS#1 out of an RSA key's PKCS#8.
+        // jsonwebtoken has extracted the PKCS#1 from an RSA key's PKCS#8.
         Self::read(algorithm, der.as_bytes(), RsaKeyPair::from_der)
     }
 
@@ -72,7 +73,8 @@ impl PrivateKey {
                 (Self::P256(pair), numbers)
             }
             Scheme::Ed25519 { .. } => {
-                // Without a public half inside (PKCS#8 version 1) there is nothing to check it against.
+                // Without a public half inside (PKCS#8 version 1) there is nothing to check it
+                // against.
                 let pair = Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map_err(rejected)?;
                 let numbers = Numbers::Ed25519(pair.public_key().as_ref().to_vec());
                 (Self::Ed25519(pair), numbers)
@@ -81,7 +83,7 @@ impl PrivateKey {
         Ok((key, PublicKey::new(algorithm, numbers)?))
     }
 
-    /// Puts a key together from all its numbers, which have to fit each other.
+    /// Creates a key from all its numbers, which must be consistent.
     pub(super) fn from_rsa_numbers(
         padding: &'static RsaSignatureEncoding,
         numbers: &KeyPairComponents<&[u8]>,
@@ -90,7 +92,7 @@ impl PrivateKey {
         Ok(Self::Rsa { pair, padding })
     }
 
-    /// Puts a key together from its number and its public point, which has to be that number's.
+    /// Creates a key from its number and its public point, which must match.
     pub(super) fn from_p256_numbers(
         signing: &'static EcdsaSigningAlgorithm,
         number: &[u8],
@@ -100,13 +102,13 @@ impl PrivateKey {
         Ok(Self::P256(pair.map_err(|_| UNFIT)?))
     }
 
-    /// Puts a key together from its seed and its public point, which has to be that seed's.
+    /// Creates a key from its seed and its public point, which must match.
     pub(super) fn from_ed25519_seed(seed: &[u8], point: &[u8]) -> Result<Self, ConfigError> {
         let pair = Ed25519KeyPair::from_seed_and_public_key(seed, point);
         Ok(Self::Ed25519(pair.map_err(|_| UNFIT)?))
     }
 
-    /// Signs as RFC 7518 section 3 writes it; `None` when the machine has no randomness for it.
+    /// Signs as RFC 7518 section 3 writes it; `None` when the operating system has no random bytes.
     #[cfg(any(feature = "issuer", feature = "test-util"))]
     pub(super) fn sign(&self, signing_input: &[u8]) -> Option<Vec<u8>> {
         let random = SystemRandom::new();

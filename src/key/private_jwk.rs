@@ -1,4 +1,4 @@
-//! Private JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2), read.
+//! Parser of private JSON Web Keys (RFC 7517, RFC 7518 section 6, RFC 8037 section 2).
 
 use std::borrow::Cow;
 
@@ -20,10 +20,10 @@ use crate::key::public::without_leading_zeros;
 use crate::token::Json;
 use crate::token::each_member;
 
-/// Certificates (`x5c`) and further primes (`oth`) stand in arrays, the latter as objects.
+/// Certificates (`x5c`) and further primes (`oth`) are arrays, the latter of objects.
 const MAX_DEPTH: usize = 3;
 
-/// Reads a private key that is for signing, with its public half.
+/// Parses a private key for signing, and its public half.
 pub(super) fn read(json: &[u8]) -> Result<(PrivateKey, VerifyingKey), ConfigError> {
     let jwk = Members::of(json)?;
     if jwk.get("use")?.is_some_and(|usage| usage != "sig") || !jwk.may_sign {
@@ -63,7 +63,7 @@ fn rsa(
     }
     let [n, e] = [jwk.number("n")?, jwk.number("e")?];
     let [n, e] = [&n, &e].map(|number| without_leading_zeros(number));
-    // First, so that what is wrong with the public half is said as it is everywhere.
+    // First, so that errors of the public half are the same as for a public key.
     let public = PublicKey::new(algorithm, Numbers::Rsa { n: n.to_vec(), e: e.to_vec() })?;
     let [d, p, q] = [jwk.number("d")?, jwk.number("p")?, jwk.number("q")?];
     let [dp, dq, qi] = [jwk.number("dp")?, jwk.number("dq")?, jwk.number("qi")?];
@@ -86,7 +86,8 @@ fn p256(
 ) -> Result<(PrivateKey, PublicKey), ConfigError> {
     let [x, y, d] = [jwk.number("x")?, jwk.number("y")?, jwk.number("d")?];
     let point = [&[4], &x[..], &y[..]].concat();
-    // Each at its full length (RFC 7518 section 6.2.1.2), or two points would have one spelling.
+    // Each at its full length (RFC 7518 section 6.2.1.2): otherwise two points would have one
+    // spelling.
     if x.len() != 32 || y.len() != 32 || d.len() != 32 {
         return Err(invalid("a number of the JWK has not the length of its curve"));
     }
@@ -106,7 +107,7 @@ fn ed25519(
     Ok((PrivateKey::from_ed25519_seed(&d, &x)?, public))
 }
 
-/// The members of a JWK, borrowed where they stand: a private number is not copied but to decode it.
+/// The members of a JWK, borrowed: a private number is copied only to decode it.
 struct Members<'a> {
     members: Vec<(Cow<'a, str>, Json<'a>)>,
     may_sign: bool,

@@ -17,7 +17,7 @@ pub(super) struct PublicKey {
     parsed: ParsedPublicKey,
 }
 
-/// What a public key consists of, as a JWK has it (RFC 7518 section 6, RFC 8037 section 2).
+/// Numbers of a public key, as in a JWK (RFC 7518 section 6, RFC 8037 section 2).
 #[derive(Debug, PartialEq)]
 pub(super) enum Numbers {
     /// Modulus and exponent, big-endian, without leading zeros.
@@ -31,7 +31,7 @@ pub(super) enum Numbers {
 }
 
 impl PublicKey {
-    /// Binds a key to an algorithm, after checking that it is one of that algorithm, and a sound one.
+    /// Creates a key for an algorithm, after checking its type and strength.
     pub(super) fn new(
         algorithm: &'static PublicAlgorithm,
         numbers: Numbers,
@@ -41,7 +41,7 @@ impl PublicKey {
                 rsa::check(n, e)?;
                 RsaPublicKeyComponents { n, e }.to_parsed_public_key(verification)
             }
-            // Refuses a point that is not on the curve.
+            // Rejects a point that is not on the curve.
             (Scheme::P256 { verification, .. }, Numbers::P256(point))
                 if point.len() == P256_POINT_LEN =>
             {
@@ -96,8 +96,8 @@ impl PublicKey {
         &self.numbers
     }
 
-    /// Checks a signature as RFC 7518 section 3 writes it: for ES256 both numbers in 64 bytes, DER is
-    /// refused.
+    /// Checks a signature as RFC 7518 section 3 writes it: for ES256 both numbers in 64 bytes; DER
+    /// is rejected.
     pub(super) fn verify(&self, signing_input: &[u8], signature: &[u8]) -> bool {
         self.parsed.verify_sig(signing_input, signature).is_ok()
     }

@@ -1,4 +1,4 @@
-//! Several keys at once, so that one can follow another without logging anybody out.
+//! A set of keys that can be rotated without logging customers out.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,11 +15,13 @@ use crate::key::versioned::Versioned;
 use crate::token::Decoded;
 use crate::token::UnverifiedToken;
 
-/// Set of keys: the newest signs, all live ones verify.
+/// Set of keys, of which the newest signs and all live ones verify.
 ///
-/// A token with a `kid` is tried against the key with that id alone. One without is tried against
-/// every key without an id, newest first. A clone is a handle: a layer and an issuer that were
-/// given clones of one ring see one rotation, at once, and verifying never waits for it.
+/// A token with a `kid` is verified only with the key of that id. A token without one is tried with
+/// every key that has no id, newest first.
+///
+/// A clone is a handle to the same ring: a rotation takes effect immediately in every layer and
+/// issuer that has a clone, and verification never waits for it.
 ///
 /// # Example
 ///
@@ -27,10 +29,11 @@ use crate::token::UnverifiedToken;
 /// # use std::time::Duration;
 /// # use tower_customer_auth::{ConfigError, KeyRing, SigningKey};
 /// # fn main() -> Result<(), ConfigError> {
-/// # let (secret, next_secret) = ("0123456789abcdef0123456789abcdef", "fedcba9876543210fedcba9876543210");
+/// # let secret = "0123456789abcdef0123456789abcdef";
+/// # let next_secret = "fedcba9876543210fedcba9876543210";
 /// let keys = KeyRing::hs256(secret)?;
-/// // From now on the next secret signs. Tokens of the old one are good for another day, by when
-/// // they have expired.
+/// // From now on the next secret signs. Tokens of the old one stay valid for a day, until they
+/// // expire.
 /// keys.rotate(SigningKey::hs256(next_secret)?, Duration::from_secs(24 * 60 * 60));
 /// # Ok(())
 /// # }
@@ -40,11 +43,11 @@ pub struct KeyRing {
     keys: Arc<Versioned<Keys>>,
 }
 
-/// One consistent set: a reader sees the keys before a rotation or after it, never between.
+/// One consistent set: a reader sees the keys before or after a rotation, never in between.
 #[derive(Clone, Default)]
 struct Keys {
     signing: Option<SigningKey>,
-    /// Newest first, the signing key among them.
+    /// Newest first, including the signing key.
     verifying: Vec<Live>,
 }
 
@@ -73,7 +76,7 @@ pub(crate) struct LiveKeys {
 pub(crate) struct KeyVersion {
     /// How many rotations and retirements there have been.
     changes: u64,
-    /// How many keys of the ring have ended since, as the clock has it.
+    /// How many keys of the ring have expired since, by the clock.
     ended: u64,
 }
 
@@ -88,7 +91,7 @@ impl KeyVersion {
     }
 }
 
-/// Why no key vouches for a token.
+/// Reason why no key verifies a token's signature.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SignatureError {
     DisallowedAlgorithm,
@@ -113,8 +116,9 @@ impl KeyRing {
         Self::of(Keys { signing: Some(key), verifying })
     }
 
-    /// Creates a ring that signs nothing, for a service that only verifies. The first key counts as
-    /// the newest.
+    /// Creates a ring without a signing key, for a service that only verifies.
+    ///
+    /// The first key counts as the newest.
     ///
     /// # Errors
     ///
@@ -129,24 +133,28 @@ impl KeyRing {
         Ok(Self::of(Keys { signing: None, verifying }))
     }
 
-    /// Reads a JWK Set (RFC 7517 section 5), for a service that only verifies (feature `asymmetric`).
-    /// Keys that are not for verifying signatures, or of an unknown kind, are passed over. An RSA key
+    /// Creates a verify-only ring from a JWK Set (RFC 7517 section 5) (feature `asymmetric`).
+    ///
+    /// Keys that are not for verifying signatures, or of an unknown type, are ignored. An RSA key
     /// without `alg` is for RS256.
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::InvalidKey`] for text that is no JWK Set, more than 32 usable keys, a symmetric or private key in
-    ///   the set, or a key that [`VerifyingKey::from_pem`] would refuse,
-    /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry,
+    /// - [`ConfigError::InvalidKey`] for text that is not a JWK Set, more than 32 usable keys, a
+    ///   symmetric or private key in the set, or a key that [`VerifyingKey::from_pem`] would
+    ///   reject,
+    /// - [`ConfigError::InvalidKeyId`] for a `kid` that is not 1 to 128 characters of printable
+    ///   ASCII,
     /// - [`ConfigError::DuplicateKeyId`] for two keys with one id,
-    /// - [`ConfigError::NoKeys`] for a set without any usable key.
+    /// - [`ConfigError::NoKeys`] for a set without usable keys.
     #[cfg(feature = "asymmetric")]
     pub fn from_jwk_set(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Self::verify_only(super::jwk::read_set(json.as_ref(), super::jwk::Unfit::Refused)?)
     }
 
-    /// Writes the public keys of the ring that are live at `now` as a JWK Set (feature `asymmetric`),
-    /// for others to verify by. HMAC keys are secrets and left out.
+    /// Returns the public keys that are live at `now` as a JWK Set (feature `asymmetric`).
+    ///
+    /// HMAC keys are secrets and are left out.
     #[cfg(feature = "asymmetric")]
     #[must_use]
     pub fn to_jwk_set(&self, now: SystemTime) -> String {
@@ -161,17 +169,19 @@ impl KeyRing {
         Self { keys: Arc::new(Versioned::new(keys)) }
     }
 
-    /// Makes `next` the key that signs. The one that signed until now goes on verifying for `grace`;
-    /// a token's lifetime and the clock's error together are enough that nobody is logged out, and
-    /// zero drops it at once.
+    /// Makes `next` the signing key, and keeps the previous one for verification during `grace`.
     ///
-    /// A key of the ring that has `next`'s id is replaced at once, because an id names one key.
+    /// A grace of the token lifetime plus the clock skew logs no customer out. Zero removes the
+    /// previous key immediately.
+    ///
+    /// A key with the same id as `next` is replaced immediately, because an id names one key.
     pub fn rotate(&self, next: SigningKey, grace: Duration) {
         self.rotate_at(next, grace, SystemTime::now());
     }
 
-    /// As [`rotate`](Self::rotate), with the time as an argument: for a verifier with a clock of its
-    /// own.
+    /// Rotates like [`rotate`](Self::rotate), at the given time instead of the system's.
+    ///
+    /// Use it when the verifier has its own [`Clock`](crate::Clock).
     #[expect(clippy::needless_pass_by_value, reason = "the ring owns its keys")]
     pub fn rotate_at(&self, next: SigningKey, grace: Duration, now: SystemTime) {
         let now = since_epoch(now);
@@ -189,7 +199,7 @@ impl KeyRing {
                     .as_ref()
                     .is_some_and(|signing| signing.verifying_key().is(&live.key))
                 {
-                    // A grace past the end of time is for ever.
+                    // A grace past the range of `Duration` never ends.
                     live.until = now.checked_add(grace);
                 }
                 verifying.push(live);
@@ -198,15 +208,17 @@ impl KeyRing {
         });
     }
 
-    /// Drops a key at once: no token of its is accepted any more, in any verifier with this ring.
+    /// Removes a key immediately; tokens signed with it are rejected.
     ///
-    /// Answers whether the ring had the key. For an HS256 key, one made anew from the same secret,
-    /// with the same id, is the same key.
+    /// This applies to every verifier that has this ring.
+    ///
+    /// Returns whether the ring had the key. An HS256 key created again from the same secret, with
+    /// the same id, is the same key.
     ///
     /// # Errors
     ///
-    /// [`ConfigError::RetiresSigningKey`] for the key that signs; [`rotate`](Self::rotate) with a
-    /// grace of zero replaces it at once.
+    /// [`ConfigError::RetiresSigningKey`] for the signing key; [`rotate`](Self::rotate) with a
+    /// grace of zero replaces it immediately.
     pub fn retire(&self, key: &VerifyingKey) -> Result<bool, ConfigError> {
         let mut outcome = Ok(false);
         self.keys.change(|keys| {
@@ -223,13 +235,13 @@ impl KeyRing {
         outcome
     }
 
-    /// Returns the key that signs.
+    /// Returns the signing key, or `None` if the ring only verifies.
     #[must_use]
     pub fn signing_key(&self) -> Option<SigningKey> {
         self.keys.load().value.signing.clone()
     }
 
-    /// Returns the keys that are live at a moment. What is retired later does not change them.
+    /// Returns the keys that are live at `now`. Later changes of the ring do not affect them.
     #[inline(always)]
     pub(crate) fn live_at(&self, now: Duration) -> LiveKeys {
         LiveKeys { keys: self.keys.load(), now }
@@ -237,16 +249,16 @@ impl KeyRing {
 }
 
 impl LiveKeys {
-    /// Returns what these keys are a version of.
+    /// Returns the ring's version that these keys belong to.
     ///
-    /// A signature that they have verified is good for as long as the ring has the same version.
+    /// A signature that they have verified stays valid as long as the ring has this version.
     #[inline(always)]
     pub(crate) fn version(&self) -> KeyVersion {
         let ended = self.keys.value.verifying.iter().filter(|live| !live.is_live(self.now));
         KeyVersion { changes: self.keys.number, ended: ended.count() as u64 }
     }
 
-    /// Looks for a key whose signature the token has, and decodes the token meanwhile.
+    /// Finds the key that has signed the token, and decodes the token meanwhile.
     #[inline(always)]
     pub(crate) fn verify<'r, E: From<SignatureError>>(
         &self,
@@ -255,7 +267,7 @@ impl LiveKeys {
     ) -> Result<Decoded<'r>, E> {
         let live = self.keys.value.verifying.iter().filter(|live| live.is_live(self.now));
 
-        // The algorithms are the keys' own, never the token's choice: no key is touched for another
+        // The key determines the algorithm, never the token: a key is not used with another one
         // (RFC 8725 section 3.1).
         let kid = token.unverified_kid();
         let has_kid = |live: &&Live| live.key.id() == kid;
@@ -263,7 +275,7 @@ impl LiveKeys {
         let mut candidates = live.clone().filter(has_kid).filter(is_for_alg);
         let signing_input = token.signing_input();
         let Some(first) = candidates.next() else {
-            // A malformed token is called so, whatever its key.
+            // A malformed token is reported as malformed even if its key is unknown.
             decode()?;
             return Err(refusal(live, token).into());
         };
@@ -276,8 +288,7 @@ impl LiveKeys {
     }
 }
 
-/// Why none of the keys vouches for a token, which is looked for only when that is so. A `kid` names
-/// one key at most.
+/// Determines why no key verifies a token's signature. A `kid` names one key at most.
 #[cold]
 fn refusal<'k>(
     mut live: impl Iterator<Item = &'k Live> + Clone,
@@ -295,7 +306,7 @@ fn refusal<'k>(
     }
 }
 
-/// Takes keys whose ids each name one of them.
+/// Checks that each id names one key.
 pub(super) fn distinct(
     keys: impl IntoIterator<Item = VerifyingKey>,
 ) -> Result<Vec<VerifyingKey>, ConfigError> {

@@ -1,4 +1,4 @@
-//! What makes an RSA public key unsafe although it is well formed.
+//! Checks for RSA public keys that are well formed and unsafe.
 
 use crate::error::ConfigError;
 
@@ -28,8 +28,8 @@ pub(super) fn check(n: &[u8], e: &[u8]) -> Result<(), ConfigError> {
     Ok(())
 }
 
-/// Whether a modulus is a power of 65537 modulo each small prime, as the ones of ROCA's generator
-/// are. For any other modulus the odds of that are less than one in 2^27.
+/// Returns whether a modulus is a power of 65537 modulo each small prime, as those of the ROCA
+/// generator are. For any other modulus the probability is less than 2^-27.
 fn has_roca_fingerprint(n: &[u8]) -> bool {
     ROCA_PRIMES.iter().all(|prime| {
         let remainder = n.iter().fold(0, |rest, byte| (rest * 256 + u32::from(*byte)) % prime);
@@ -45,7 +45,7 @@ fn has_roca_fingerprint(n: &[u8]) -> bool {
 }
 
 const MIN_BITS: usize = 2048;
-/// As much as a token's signature may have; see `token`.
+/// The longest signature that a token may have; see `token`.
 const MAX_BITS: usize = 4096;
 
 /// The primes up to 167 for which not every number is a power of 65537.
@@ -62,7 +62,7 @@ mod tests {
         check(n, e).err().map(|error| error.to_string())
     }
 
-    /// An odd number of this many bytes that nobody's generator made.
+    /// An odd number of this many bytes, made by no generator.
     fn modulus(bytes: u32) -> Vec<u8> {
         (0..bytes).map(|at| (at.wrapping_mul(2_654_435_761) >> 13) as u8 | 0x81).collect()
     }

@@ -1,4 +1,4 @@
-//! A key that signs.
+//! The signing key.
 
 use std::fmt;
 #[cfg(feature = "asymmetric")]
@@ -15,7 +15,7 @@ use crate::key::private::PrivateKey;
 #[derive(Clone)]
 pub struct SigningKey {
     verifying: VerifyingKey,
-    /// What an HS256 key has no need of: it signs by what it verifies by.
+    /// `None` for HS256, which signs and verifies with the same state.
     #[cfg(feature = "asymmetric")]
     #[cfg_attr(
         not(any(feature = "issuer", feature = "test-util")),
@@ -25,16 +25,20 @@ pub struct SigningKey {
 }
 
 impl SigningKey {
-    /// Creates a key for HS256 (RFC 7518 section 3.2) without an id.
+    /// Creates an HS256 key (RFC 7518 section 3.2) without an id.
     ///
-    /// The secret is random bytes, such as `openssl rand -hex 32` prints: whoever can guess it can
-    /// be any customer, and guessing needs nothing but one token.
+    /// The secret must be random, such as the output of `openssl rand -hex 32`.
     ///
     /// # Errors
     ///
     /// - [`ConfigError::SecretTooShort`] for less than 32 bytes,
     /// - [`ConfigError::SecretRepeatsOneByte`] for a placeholder,
     /// - [`ConfigError::SecretIsKeyText`] for the text of a PEM, DER, SSH or JWK key.
+    ///
+    /// # Security
+    ///
+    /// With a guessable secret, anyone who has one token can search for the secret offline and sign
+    /// tokens for any customer.
     pub fn hs256(secret: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         Ok(Self {
             verifying: VerifyingKey::hs256(secret)?,
@@ -43,12 +47,14 @@ impl SigningKey {
         })
     }
 
-    /// Reads a private key from PEM (feature `asymmetric`), for RS256, PS256, ES256 or EdDSA
-    /// (Ed25519): PKCS#8, or for RSA also PKCS#1.
+    /// Reads a private key from PEM (feature `asymmetric`).
     ///
-    /// `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` makes one for ES256,
-    /// `openssl genpkey -algorithm ed25519 -out key.pem` one for EdDSA. `BEGIN EC PRIVATE KEY` is another
-    /// format (SEC1), which `openssl pkcs8 -topk8 -nocrypt` converts.
+    /// The key is for RS256, PS256, ES256 or EdDSA (Ed25519), in PKCS#8; RSA keys may also be in
+    /// PKCS#1.
+    ///
+    /// `openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key.pem` creates one
+    /// for ES256, `openssl genpkey -algorithm ed25519 -out key.pem` one for EdDSA. `BEGIN EC
+    /// PRIVATE KEY` is SEC1, which `openssl pkcs8 -topk8 -nocrypt` converts to PKCS#8.
     ///
     /// # Errors
     ///
@@ -59,7 +65,7 @@ impl SigningKey {
         Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
     }
 
-    /// Reads a private key from DER (feature `asymmetric`): PKCS#8, RFC 5958.
+    /// Reads a private key in PKCS#8 (RFC 5958) from DER (feature `asymmetric`).
     ///
     /// # Errors
     ///
@@ -70,26 +76,30 @@ impl SigningKey {
         Ok(Self { verifying: VerifyingKey::public(public), private: Some(Arc::new(private)) })
     }
 
-    /// Reads a private key from a JSON Web Key (RFC 7517), with its `kid` as id (feature
-    /// `asymmetric`): RSA with all of its numbers, P-256 or Ed25519. What its `use`, `key_ops`, `alg`
-    /// and `crv` forbid is refused. An RSA key without `alg` is for RS256.
+    /// Reads a private key from a JSON Web Key (RFC 7517) (feature `asymmetric`).
+    ///
+    /// The `kid` becomes the id. RSA keys need all of their numbers; elliptic curve keys are P-256
+    /// or Ed25519. A key whose `use`, `key_ops`, `alg` or `crv` does not allow signing is rejected.
+    /// An RSA key without `alg` is for RS256.
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::InvalidKey`] as [`VerifyingKey::from_pem`], for a public or a symmetric key,
-    ///   and for one whose private part does not fit its public one,
-    /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry.
+    /// - [`ConfigError::InvalidKey`] as [`VerifyingKey::from_pem`], for a public or symmetric key,
+    ///   and for a private part that does not match the public one,
+    /// - [`ConfigError::InvalidKeyId`] for a `kid` that is not 1 to 128 characters of printable
+    ///   ASCII.
     #[cfg(feature = "asymmetric")]
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         let (private, verifying) = super::private_jwk::read(json.as_ref())?;
         Ok(Self { verifying, private: Some(Arc::new(private)) })
     }
 
-    /// Names the algorithm as RFC 9864 does (feature `asymmetric`): an EdDSA key then writes `Ed25519`
-    /// into its tokens and its JWK. Default `EdDSA` (RFC 8037), unless a JWK's `alg` says otherwise.
-    /// The other algorithms have one name, which is fully specified as it is.
+    /// Uses the fully specified algorithm name of RFC 9864 (feature `asymmetric`).
     ///
-    /// Verifiers of this crate take both names; ask the others first.
+    /// An EdDSA key then writes `Ed25519` into its tokens and its JWK. Default: `EdDSA` (RFC 8037),
+    /// or the `alg` of the JWK. The names of the other algorithms are fully specified already.
+    ///
+    /// Verifiers of this crate accept both names. Check your other verifiers first.
     #[cfg(feature = "asymmetric")]
     #[must_use]
     pub fn fully_specified(mut self) -> Self {
@@ -97,7 +107,7 @@ impl SigningKey {
         self
     }
 
-    /// Gives the key an id, which the tokens it signs carry as `kid`.
+    /// Sets the key's id, the `kid` of the tokens it signs. Default: none.
     ///
     /// # Panics
     ///
@@ -108,7 +118,7 @@ impl SigningKey {
         self
     }
 
-    /// Gives the key an id that comes from outside the program, such as a file.
+    /// Sets the key's id from input such as a file, and returns an error if it is invalid.
     ///
     /// # Errors
     ///
@@ -124,25 +134,25 @@ impl SigningKey {
         self.verifying.id()
     }
 
-    /// Returns the one algorithm that the key is for.
+    /// Returns the key's algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.verifying.algorithm()
     }
 
-    /// Returns the key that verifies what this one signs.
+    /// Returns the key that verifies this key's signatures.
     #[must_use]
     pub fn verifying_key(&self) -> VerifyingKey {
         self.verifying.clone()
     }
 
-    /// The algorithm's name in a header.
+    /// Returns the `alg` of a header.
     #[cfg(feature = "issuer")]
     pub(crate) fn alg(&self) -> &'static str {
         self.verifying.alg()
     }
 
-    /// Signs; `None` when the machine has no randomness that the algorithm needs.
+    /// Signs; `None` when the operating system has no random bytes that the algorithm needs.
     #[cfg(any(feature = "issuer", feature = "test-util"))]
     pub(crate) fn sign(&self, signing_input: &[u8]) -> Option<Vec<u8>> {
         #[cfg(feature = "asymmetric")]

@@ -1,4 +1,4 @@
-//! A key that verifies.
+//! The verifying key.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -21,8 +21,8 @@ const MAX_KEY_ID_LEN: usize = 128;
 
 /// Key that verifies tokens.
 ///
-/// It has exactly one algorithm (RFC 8725 section 3.1), and maybe an id, the `kid` of the tokens it
-/// is for. Cloning is cheap. The secret itself is not kept: an HS256 key is two hash states, which
+/// A key has exactly one algorithm (RFC 8725 section 3.1) and optionally an id, the `kid` of its
+/// tokens. Cloning is cheap. The secret itself is not kept: an HS256 key is two hash states, which
 /// are overwritten when the last clone is dropped.
 #[derive(Clone)]
 pub struct VerifyingKey {
@@ -40,7 +40,7 @@ enum Material {
 }
 
 impl VerifyingKey {
-    /// Creates a key for HS256 (RFC 7518 section 3.2) without an id.
+    /// Creates an HS256 key (RFC 7518 section 3.2) without an id.
     ///
     /// # Errors
     ///
@@ -49,22 +49,24 @@ impl VerifyingKey {
         Ok(Self::of(Material::Hs256(Hs256::new(secret.as_ref())?)))
     }
 
-    /// Reads a public key, or the one in a certificate, from PEM (feature `asymmetric`), for RS256,
-    /// PS256, ES256 or EdDSA (Ed25519).
+    /// Reads a public key or a certificate from PEM (feature `asymmetric`).
+    ///
+    /// The key is for RS256, PS256, ES256 or EdDSA (Ed25519).
     ///
     /// # Errors
     ///
     /// - [`ConfigError::UnsupportedAlgorithm`] for another algorithm,
-    /// - [`ConfigError::InvalidKey`] for text that is no public key of the algorithm's kind, an RSA
-    ///   key outside 2048 to 4096 bits, with an even modulus, an exponent below 65537 or the ROCA
-    ///   fingerprint, and a point that is not on its curve.
+    /// - [`ConfigError::InvalidKey`] for text that is not a public key of the algorithm's type, for
+    ///   an RSA key that is not 2048 to 4096 bits long or has an even modulus, an exponent below
+    ///   65537 or the ROCA fingerprint, and for a point that is not on its curve.
     #[cfg(feature = "asymmetric")]
     pub fn from_pem(algorithm: Algorithm, pem: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         PublicKey::from_pem(algorithm.try_into()?, pem.as_ref()).map(Self::public)
     }
 
-    /// Reads a public key from DER: a `SubjectPublicKeyInfo`, RFC 5280 section 4.1 (feature
-    /// `asymmetric`).
+    /// Reads a public key from DER (feature `asymmetric`).
+    ///
+    /// The structure is `SubjectPublicKeyInfo` (RFC 5280 section 4.1).
     ///
     /// # Errors
     ///
@@ -74,14 +76,16 @@ impl VerifyingKey {
         PublicKey::from_der(algorithm.try_into()?, der.as_ref()).map(Self::public)
     }
 
-    /// Reads a public key from a JSON Web Key (RFC 7517), with its `kid` as id (feature `asymmetric`).
-    /// What its `use`, `key_ops`, `alg` and `crv` forbid is refused. An RSA key without `alg` is for
-    /// RS256.
+    /// Reads a public key from a JSON Web Key (RFC 7517) (feature `asymmetric`).
+    ///
+    /// The `kid` becomes the id. A key whose `use`, `key_ops`, `alg` or `crv` does not allow
+    /// verification is rejected. An RSA key without `alg` is for RS256.
     ///
     /// # Errors
     ///
     /// - [`ConfigError::InvalidKey`] as [`from_pem`](Self::from_pem), and for a symmetric key,
-    /// - [`ConfigError::InvalidKeyId`] for a `kid` that no token may carry.
+    /// - [`ConfigError::InvalidKeyId`] for a `kid` that is not 1 to 128 characters of printable
+    ///   ASCII.
     #[cfg(feature = "asymmetric")]
     pub fn from_jwk(json: impl AsRef<[u8]>) -> Result<Self, ConfigError> {
         super::jwk::read_one(json.as_ref())
@@ -107,7 +111,9 @@ impl VerifyingKey {
         self
     }
 
-    /// Gives the key an id: it then verifies the tokens whose `kid` this is, and no others.
+    /// Sets the key's id. Default: none.
+    ///
+    /// The key then verifies only the tokens with this `kid`.
     ///
     /// # Panics
     ///
@@ -117,7 +123,7 @@ impl VerifyingKey {
         self.try_with_id(id).expect("a key id that a token may carry")
     }
 
-    /// Gives the key an id that comes from outside the program, such as a file.
+    /// Sets the key's id from input such as a file, and returns an error if it is invalid.
     ///
     /// # Errors
     ///
@@ -138,7 +144,7 @@ impl VerifyingKey {
         self.id.as_deref()
     }
 
-    /// Returns the one algorithm that the key is for.
+    /// Returns the key's algorithm.
     #[must_use]
     pub fn algorithm(&self) -> Algorithm {
         self.supported_algorithm().into()
@@ -153,15 +159,16 @@ impl VerifyingKey {
         }
     }
 
-    /// Returns the key's thumbprint (RFC 7638, with SHA-256), which names it alone and is a good id
-    /// for it (feature `asymmetric`); `None` for an HMAC key, whose thumbprint would be for guessing.
+    /// Returns the key's SHA-256 thumbprint (RFC 7638), a good key id (feature `asymmetric`).
+    ///
+    /// `None` for an HMAC key: its thumbprint would allow guesses of the secret.
     #[cfg(feature = "asymmetric")]
     #[must_use]
     pub fn thumbprint(&self) -> Option<String> {
         super::jwk::thumbprint(self)
     }
 
-    /// The algorithm's name in a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
+    /// Returns the `alg` of a header (RFC 7518 section 3.1, RFC 8037 section 3.1, RFC 9864).
     #[cfg(any(feature = "issuer", feature = "asymmetric"))]
     pub(super) fn alg(&self) -> &'static str {
         #[cfg(feature = "asymmetric")]
@@ -171,16 +178,16 @@ impl VerifyingKey {
         self.supported_algorithm().name()
     }
 
-    /// Whether a header's `alg` names this key's algorithm, exactly. The two names of Ed25519
-    /// (RFC 8037, RFC 9864) are both its own.
+    /// Returns whether a header's `alg` names this key's algorithm exactly. Ed25519 has two names
+    /// (RFC 8037, RFC 9864).
     #[inline]
     pub(super) fn is_named(&self, alg: &str) -> bool {
         self.supported_algorithm().is_named(alg)
     }
 
-    /// Tells whether the token is signed by this key, with its one algorithm; its `kid` is not looked at.
+    /// Verifies a token's `alg` and signature with this key. The `kid` is ignored.
     #[cfg(feature = "oidc")]
-    pub(crate) fn vouches_for(
+    pub(crate) fn verify_token(
         &self,
         token: &UnverifiedToken<'_>,
         signature: &[u8],
@@ -192,8 +199,9 @@ impl VerifyingKey {
         if fits { Ok(()) } else { Err(SignatureError::InvalidSignature) }
     }
 
-    /// Checks in constant time whether a signature is this key's over `signing_input`. For a MAC it is asked
-    /// for halfway, for the reason that [`Hs256::verify`] gives, for others before the work begins.
+    /// Checks in constant time whether a signature is this key's over `signing_input`. A MAC's
+    /// signature is decoded halfway, for the reason given at [`Hs256::verify`]; others are decoded
+    /// first.
     #[inline(always)]
     pub(super) fn verify<S: AsRef<[u8]>, E>(
         &self,
@@ -211,13 +219,14 @@ impl VerifyingKey {
         }
     }
 
-    /// As [`verify`](Self::verify), of a signature that is at hand.
+    /// Checks a signature that is already decoded; see [`verify`](Self::verify).
     pub(super) fn fits(&self, signing_input: &[u8], signature: &[u8]) -> bool {
         let Ok((_, fits)) = self.verify(signing_input, || Ok::<_, Infallible>(signature));
         fits
     }
 
-    /// Whether both are the same key under the same id, whatever the one calls its algorithm.
+    /// Returns whether both are the same key with the same id. The name of the algorithm is
+    /// ignored.
     pub(super) fn is(&self, other: &Self) -> bool {
         let same_material = match (&*self.material, &*other.material) {
             (Material::Hs256(one), Material::Hs256(other)) => {

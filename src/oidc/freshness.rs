@@ -1,20 +1,20 @@
-//! How long a provider's keys are taken for its present ones (RFC 9111 section 5.2).
+//! The lifetime of a provider's keys (RFC 9111 section 5.2).
 
 use std::time::Duration;
 
 use http::HeaderMap;
 use http::header::CACHE_CONTROL;
 
-/// Where the provider says nothing.
+/// Without `Cache-Control`.
 const DEFAULT: Duration = Duration::from_secs(60 * 60);
 
-/// A provider that says `no-store` is not asked for its keys at every login.
+/// Also for `no-store`: the keys are not fetched at every login.
 const MIN: Duration = Duration::from_secs(5 * 60);
 
-/// And one that says a year is asked once a day, since keys may have to be dropped in a hurry.
+/// Also for a `max-age` of a year: a compromised key must be dropped soon.
 const MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Tells how long an answer is fresh, within our own bounds.
+/// Returns how long an answer is fresh, between `MIN` and `MAX`.
 pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
     let values = headers.get_all(CACHE_CONTROL).iter().filter_map(|value| value.to_str().ok());
     let mut lifetime = None;
@@ -25,7 +25,7 @@ pub(super) fn lifetime(headers: &HeaderMap) -> Duration {
             "max-age" => value.trim().trim_matches('"').parse().ok(),
             _ => None,
         };
-        // Several of them: the shortest, which can't be wrong for long.
+        // With several directives, the shortest lifetime applies.
         lifetime = lifetime.into_iter().chain(seconds).min();
     }
     lifetime.map_or(DEFAULT, Duration::from_secs).clamp(MIN, MAX)

@@ -1,4 +1,4 @@
-//! How providers are reached: any tower service, or ours over hyper and rustls.
+//! The HTTP client for providers: any tower service, or the default over hyper and rustls.
 
 use std::fmt;
 use std::future::Future;
@@ -29,21 +29,21 @@ use crate::oidc::OidcError;
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + Send>>;
 
-/// HTTP client that reaches OpenID providers: any tower service.
+/// HTTP client for OpenID providers, over any tower service.
 ///
-/// A clone is a handle to the same service. Whatever the service is, of an answer at most 1 MiB is
-/// read, and a login waits for all of its requests together no longer than
-/// [`OidcGrantBuilder::timeout`](crate::issuer::OidcGrantBuilder::timeout) says.
+/// A clone is a handle to the same service. At most 1 MiB of a response body is read, and
+/// [`OidcGrantBuilder::timeout`](crate::issuer::OidcGrantBuilder::timeout) limits all requests of a
+/// login together.
 ///
 /// # Security
 ///
-/// A service that follows redirects would carry codes and client secrets to wherever the provider
-/// points; the default one follows none, and takes a redirect as a failure. Only `https` URLs are asked
-/// for, unless a profile says otherwise; that the certificate is checked is up to the service.
+/// The service must not follow redirects: it would send codes and client secrets to the target. The
+/// default one follows none, and treats a redirect as a failure. Only `https` URLs are requested
+/// unless a profile allows `http`; the service has to verify the certificate.
 ///
 /// # Example
 ///
-/// A proxy, retries of safe requests, metrics: whatever a `tower::ServiceBuilder` can stack.
+/// A `tower::ServiceBuilder` can add a proxy, retries of safe requests or metrics.
 ///
 /// ```
 /// use bytes::Bytes;
@@ -56,7 +56,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + 
 /// let service = ServiceBuilder::new().concurrency_limit(32).service_fn(
 ///     |request: Request<Full<Bytes>>| async move {
 ///         # let _ = request;
-///         // Send it.
+///         // Send the request.
 ///         Ok::<_, std::io::Error>(Response::new(Full::<Bytes>::default()))
 ///     },
 /// );
@@ -67,7 +67,7 @@ type Answer = Pin<Box<dyn Future<Output = Result<Response<Bytes>, OidcError>> + 
 pub struct HttpClient(Arc<dyn Transport>);
 
 impl HttpClient {
-    /// Creates a client from a service.
+    /// Creates a client from a tower service.
     pub fn new<S, B>(service: S) -> Self
     where
         S: Service<Request<Full<Bytes>>, Response = Response<B>> + Clone + Send + 'static,
@@ -80,8 +80,8 @@ impl HttpClient {
         Self(Arc::new(Cloned(Mutex::new(service))))
     }
 
-    /// The default client, over hyper: HTTP/1.1, TLS 1.2 and 1.3 by rustls with aws-lc-rs and the
-    /// machine's root certificates, no proxy, no redirects.
+    /// Creates the default client, over hyper: HTTP/1.1, TLS 1.2 and 1.3 by rustls with aws-lc-rs
+    /// and the system's root certificates, no proxy, no redirects.
     pub(crate) fn over_hyper(needs_tls: bool) -> Result<Self, ConfigError> {
         let mut client = Client::builder(TokioExecutor::new());
         client
@@ -91,19 +91,19 @@ impl HttpClient {
         if !needs_tls {
             return Ok(Self::new(client.build::<_, Full<Bytes>>(HttpConnector::new())));
         }
-        // Not the process' default provider: whether there is one, and which, is the application's.
+        // Not the process's default crypto provider: that one is the application's choice.
         let provider = rustls::crypto::aws_lc_rs::default_provider();
         let connector = HttpsConnectorBuilder::new()
             .with_provider_and_native_roots(provider)
             .map_err(|_| ConfigError::NoRootCertificates)?
-            // Whether a provider may be asked by http is its profile's to say.
+            // The profile determines whether `http` is allowed.
             .https_or_http()
             .enable_http1()
             .build();
         Ok(Self::new(client.build::<_, Full<Bytes>>(connector)))
     }
 
-    /// Sends a request, and reads the answer's body up to its cap.
+    /// Sends a request, and reads the response body up to its limit.
     pub(super) fn send(&self, request: Request<Full<Bytes>>) -> Answer {
         self.0.send(request)
     }
@@ -115,12 +115,12 @@ impl fmt::Debug for HttpClient {
     }
 }
 
-/// A service whose type is forgotten.
+/// A type-erased service.
 trait Transport: Send + Sync {
     fn send(&self, request: Request<Full<Bytes>>) -> Answer;
 }
 
-/// The mutex is held only to clone, so that the service needs not be `Sync`.
+/// The mutex is held only to clone, so that the service need not be `Sync`.
 struct Cloned<S>(Mutex<S>);
 
 impl<S, B> Transport for Cloned<S>

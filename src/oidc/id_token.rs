@@ -1,4 +1,4 @@
-//! The ID token: who has signed in, in the provider's signed words (OpenID Connect Core section 2).
+//! Verification of ID tokens (OpenID Connect Core section 2).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,36 +22,36 @@ use crate::token::TokenForm;
 use crate::token::UnverifiedToken;
 use crate::token::each_member;
 
-/// The longest ID token, in bytes: some providers list all groups of a user in it.
+/// The longest ID token, in bytes. Some providers list all groups of a user in it.
 const MAX_ID_TOKEN_LEN: usize = 64 * 1024;
 
 pub(super) const MAX_CLAIMS_DEPTH: usize = 32;
 
-/// How old an ID token may be that is fresh from the token endpoint. It was made for this very request;
-/// more than the ten minutes of a code would be somebody's recording.
+/// The greatest age of an ID token from the token endpoint. It was issued for this request; one
+/// older than a code's ten minutes would be a replay.
 const MAX_AGE: Duration = Duration::from_secs(10 * 60);
 
-/// What an ID token is judged by.
+/// Values that an ID token is verified against.
 pub(super) struct Expectations<'a> {
     pub(super) profile: &'a OidcProfile,
-    /// The client secret as a key, where the client is a confidential one.
+    /// The client secret as a key, if the client is confidential.
     pub(super) client_key: Option<&'a VerifyingKey>,
     pub(super) access_token: &'a str,
     pub(super) code: &'a str,
     pub(super) verifier: &'a str,
-    /// Since 1970.
+    /// Since 1970-01-01T00:00:00Z.
     pub(super) now: Duration,
 }
 
-/// Why an ID token vouches for nobody.
+/// Error of verifying an ID token.
 #[derive(Debug)]
 pub(super) enum IdTokenError {
-    /// No key that is known fits: maybe the provider has rotated, and it is worth another look.
+    /// No cached key matches: the provider may have rotated its keys.
     UnknownKey,
     Refused(OidcError),
 }
 
-/// What a provider says about somebody, none of it needed.
+/// Claims about the user, all optional.
 #[derive(Debug, Default, PartialEq)]
 pub(super) struct Person {
     pub(super) email: Option<String>,
@@ -63,8 +63,8 @@ pub(super) struct Person {
 }
 
 impl Expectations<'_> {
-    /// Judges an ID token (OpenID Connect Core section 3.1.3.7).
-    pub(super) fn judge(
+    /// Verifies an ID token (OpenID Connect Core section 3.1.3.7).
+    pub(super) fn verify(
         &self,
         token: &str,
         keys: &PublicKeys,
@@ -83,18 +83,18 @@ impl Expectations<'_> {
             return Err(refused("the ID token is not in compact form"));
         }
 
-        // 2. The signature, always: that the token came by TLS is no proof of who made it. NB: HS256 is
-        //    for the client's own secret and nothing else; no public key ever becomes a secret.
+        // 2. The signature, always: TLS does not prove who issued the token. NB: HS256 is only for
+        //    the client secret; a public key is never used as a secret.
         let algorithm = SupportedAlgorithm::named(token.unverified_alg())
             .ok_or_else(|| refused("the ID token's algorithm is not allowed"))?;
-        let vouched = match (algorithm, self.client_key) {
-            (SupportedAlgorithm::Hs256, Some(key)) => key.vouches_for(&token, decoded.signature),
+        let verified = match (algorithm, self.client_key) {
+            (SupportedAlgorithm::Hs256, Some(key)) => key.verify_token(&token, decoded.signature),
             (SupportedAlgorithm::Hs256, None) => Err(SignatureError::DisallowedAlgorithm),
             (SupportedAlgorithm::Public(_), _) => keys.verify(&token, decoded.signature),
         };
-        vouched.map_err(|refusal| match (refusal, token.unverified_kid()) {
+        verified.map_err(|refusal| match (refusal, token.unverified_kid()) {
             (SignatureError::UnknownKey, _) => IdTokenError::UnknownKey,
-            // A provider that gives its keys no names rotates as well; our own secret stays what it is.
+            // A provider without key ids rotates its keys too; the client secret does not change.
             (SignatureError::InvalidSignature, None) if algorithm != SupportedAlgorithm::Hs256 => {
                 IdTokenError::UnknownKey
             }
@@ -106,13 +106,13 @@ impl Expectations<'_> {
 
         let claims = IdTokenClaims::parse(decoded.unverified_claims).map_err(refused)?;
 
-        // 3. Who made it, and for whom (Core section 3.1.3.7, steps 2 to 5).
+        // 3. The issuer and the audience (Core section 3.1.3.7, steps 2 to 5).
         self.check_parties(&claims).map_err(refused)?;
 
-        // 4. When (steps 9 and 10).
+        // 4. The times (steps 9 and 10).
         self.check_times(&claims).map_err(refused)?;
 
-        // 5. That it belongs to this very login (step 11), access token (section 3.1.3.8) and code.
+        // 5. The binding to this login (step 11), access token (section 3.1.3.8) and code.
         self.check_bindings(&claims, algorithm).map_err(refused)?;
 
         // 6. The subject: 1 to 255 ASCII characters (section 2).
@@ -144,7 +144,7 @@ impl Expectations<'_> {
         }
     }
 
-    /// Compares in whole durations, saturating: no clock and no claim can overflow.
+    /// Compares durations with saturating arithmetic, so that no clock or claim can overflow.
     fn check_times(&self, claims: &IdTokenClaims<'_>) -> Result<(), &'static str> {
         let Self { now, .. } = *self;
         let skew = self.profile.skew();
@@ -200,7 +200,7 @@ impl Expectations<'_> {
     }
 }
 
-/// The claims that decide, in the types they must have.
+/// The claims that are verified, in their types.
 struct IdTokenClaims<'a> {
     iss: Option<Cow<'a, str>>,
     sub: Option<Cow<'a, str>>,
@@ -216,8 +216,8 @@ struct IdTokenClaims<'a> {
 }
 
 impl<'a> IdTokenClaims<'a> {
-    /// Reads the claims. One of the wrong type is refused where it decides, and taken for none where it
-    /// only describes: `email_verified` is a string at some providers, and no reason to refuse anybody.
+    /// Parses the claims. One of the wrong type is rejected if it is verified, and ignored if it
+    /// only describes the user: `email_verified` is a string at some providers.
     fn parse(json: &'a [u8]) -> Result<Self, &'static str> {
         let mut person = Person::default();
         let [
@@ -244,8 +244,8 @@ impl<'a> IdTokenClaims<'a> {
             "nonce" => nonce = Some(value),
             "at_hash" => at_hash = Some(value),
             "c_hash" => c_hash = Some(value),
-            // Of a logout token, which is signed by the same keys and says that somebody has left
-            // (Back-Channel Logout section 2.4).
+            // In a logout token, which is signed with the same keys (Back-Channel Logout section
+            // 2.4).
             "events" => is_event = true,
             claim => person.read(claim, value),
         });
@@ -253,7 +253,7 @@ impl<'a> IdTokenClaims<'a> {
             return Err("the ID token's claims are not one strict JSON object");
         }
         if is_event {
-            return Err("the token is no ID token, but tells of an event");
+            return Err("the token is an event token, not an ID token");
         }
         Ok(Self {
             iss: text(iss).map_err(|()| "the ID token's `iss` is not a string")?,
@@ -277,9 +277,9 @@ impl<'a> IdTokenClaims<'a> {
 }
 
 impl Person {
-    /// Takes a claim of OpenID Connect Core section 5.1.
+    /// Reads a claim of OpenID Connect Core section 5.1.
     pub(super) fn read(&mut self, claim: &str, value: Json<'_>) {
-        // It will be shown: no line breaks, no escape sequences.
+        // The text will be displayed: no line breaks, no escape sequences.
         let text = |value| match value {
             Json::Text(text) if !text.is_empty() && !text.contains(char::is_control) => {
                 Some(text.into_owned())
@@ -297,12 +297,12 @@ impl Person {
         }
     }
 
-    /// Whether more may be learnt from userinfo.
+    /// Returns whether userinfo may have missing claims.
     pub(super) fn lacks_something(&self) -> bool {
         self.email.is_none() || self.full_name().is_none()
     }
 
-    /// Fills what is lacking from another source. An e-mail and whether it is verified belong together.
+    /// Fills missing claims from another source. The e-mail and `email_verified` belong together.
     pub(super) fn or(self, other: Self) -> Self {
         let (email, email_verified) = match self.email {
             Some(email) => (Some(email), self.email_verified),
@@ -318,7 +318,7 @@ impl Person {
         }
     }
 
-    /// The name to call somebody by, at most 255 characters.
+    /// Returns the user's display name, at most 255 characters.
     pub(super) fn full_name(&self) -> Option<String> {
         let parts: Vec<&str> = [&self.given_name, &self.family_name]
             .into_iter()
@@ -331,7 +331,7 @@ impl Person {
     }
 }
 
-/// Whether a customer can be given this address: one that looks like another's is none.
+/// Returns whether a customer can have this address. Lookalikes of other addresses are rejected.
 fn is_usable(email: &str) -> bool {
     email.len() <= MAX_EMAIL_LEN && !email_has_invisible_characters(email)
 }
@@ -353,6 +353,6 @@ fn seconds(value: Option<Json<'_>>) -> Result<Option<u64>, &'static str> {
     }
 }
 
-/// RFC 5321 section 4.5.3.1.3. A longer one is no address, and nobody could log in by it.
+/// RFC 5321 section 4.5.3.1.3. A longer address is invalid, and could not be used to log in.
 const MAX_EMAIL_LEN: usize = 254;
 const MAX_NAME_LEN: usize = 255;

@@ -1,12 +1,26 @@
-//! An OpenID Connect relying party: an authorization code goes in, a proven identity comes out.
+//! OpenID Connect providers: from an authorization code to a verified identity.
 //!
-//! - [`OidcProfile`] says which provider, as which client; [`HttpClient`] how to reach it.
-//! - `provider` knows the provider's endpoints and keys, and keeps them fresh in the background.
-//! - `exchange` trades the code (the `oauth2` crate), `id_token` judges what comes back by our own
-//!   front end and keys, `user_info` asks for what is lacking in it.
-//! - [`RelyingParty`] is the order of these steps.
+//! - [`OidcProfile`] is the registration of a client at a provider.
+//! - [`HttpClient`] sends the requests to the provider, over any tower service.
+//! - [`OidcError`] is the reason why a login failed.
 //!
-//! Nothing here knows customers: whom an identity belongs to is decided elsewhere.
+//! A login exchanges the code at the token endpoint, verifies the ID token, and reads missing
+//! claims from userinfo. The provider's endpoints and keys are cached and renewed in the
+//! background. [`OidcGrant`](crate::OidcGrant) then maps the verified identity to a customer.
+//!
+//! # Example
+//!
+//! ```
+//! use std::time::Duration;
+//! use tower_customer_auth::oidc::NoncePolicy;
+//! use tower_customer_auth::oidc::OidcProfile;
+//!
+//! let profile = OidcProfile::new("https://id.example", "storefront")
+//!     .redirect_uri("https://shop.example/signed-in")
+//!     .nonce(NoncePolicy::EqualsCodeChallenge)
+//!     .clock_skew(Duration::from_secs(30));
+//! assert_eq!(profile.issuer(), "https://id.example");
+//! ```
 
 mod error;
 mod exchange;

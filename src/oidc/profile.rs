@@ -1,4 +1,4 @@
-//! One registration at one provider.
+//! The registration of a client at a provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,33 +10,36 @@ use crate::error::ConfigError;
 use crate::oidc::url;
 use crate::secret::Secret;
 
-/// How a confidential client proves itself at the token endpoint (OpenID Connect Core section 9).
+/// Client authentication at the token endpoint (OpenID Connect Core section 9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ClientAuthMethod {
-    /// `client_secret_basic`: in `Authorization`, form-encoded first (RFC 6749 section 2.3.1).
+    /// `client_secret_basic`: in the header `Authorization` (RFC 6749 section 2.3.1).
     #[default]
     Basic,
-    /// `client_secret_post`: in the form.
+    /// `client_secret_post`: in the form body.
     Post,
 }
 
-/// What an ID token's `nonce` must be.
+/// Requirement on an ID token's `nonce`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum NoncePolicy {
-    /// Anything, or nothing: the token endpoint's request has no room for a nonce, and PKCE binds the
-    /// code, and with it the ID token that it is exchanged for, to the front end that began the login.
+    /// The `nonce` is ignored.
+    ///
+    /// The token request has no parameter for it, and PKCE binds the code, and so the ID token, to
+    /// the front end that began the login.
     #[default]
     Ignore,
-    /// The code challenge: BASE64URL(SHA-256(verifier)), RFC 7636 section 4.2. A front end that sends
-    /// its code challenge as `nonce` too is bound by both, and no state is needed to check it.
+    /// The `nonce` must be the code challenge: BASE64URL(SHA-256(verifier)), RFC 7636 section 4.2.
+    ///
+    /// The front end sends its code challenge as `nonce` too. Checking it needs no state.
     EqualsCodeChallenge,
 }
 
-/// Registration at an OpenID provider: which provider, as which client, for which redirect URIs.
+/// Registration of a client at an OpenID provider, with its redirect URIs.
 ///
-/// A clone is cheap.
+/// Cloning is cheap.
 ///
 /// # Example
 ///
@@ -69,10 +72,10 @@ struct Settings {
 }
 
 impl OidcProfile {
-    /// Creates the profile of a public client, with all defaults and no redirect URI yet.
+    /// Creates the profile of a public client, without redirect URIs.
     ///
-    /// `issuer` is compared exactly, with the provider's own metadata and with `iss`: a slash at its
-    /// end counts.
+    /// `issuer` must be identical in the provider's metadata and in `iss`, including a trailing
+    /// slash.
     pub fn new(issuer: impl Into<String>, client_id: impl Into<String>) -> Self {
         Self(Arc::new(Settings {
             issuer: issuer.into(),
@@ -90,78 +93,83 @@ impl OidcProfile {
         }))
     }
 
-    /// Makes the client a confidential one. Default: none, a public client.
+    /// Sets the client secret of a confidential client. Default: none, a public client.
     ///
-    /// A secret of 32 bytes and more also verifies ID tokens that are signed with HS256 (OpenID Connect
-    /// Core section 10.1); by a shorter one, or without, none of that algorithm is accepted.
+    /// A secret of at least 32 bytes also verifies ID tokens signed with HS256 (OpenID Connect Core
+    /// section 10.1). With a shorter one, or none, such ID tokens are rejected.
     pub fn client_secret(mut self, secret: impl Into<Secret>) -> Self {
         self.settings().client_secret = Some(secret.into());
         self
     }
 
-    /// Sets how the client proves itself, where it has a secret. Default: [`ClientAuthMethod::Basic`].
+    /// Sets how a confidential client authenticates. Default: [`ClientAuthMethod::Basic`].
     pub fn auth_method(mut self, method: ClientAuthMethod) -> Self {
         self.settings().auth_method = method;
         self
     }
 
-    /// Adds a redirect URI that is registered with the provider. A login names its own, and so chooses
-    /// the profile; it is compared exactly, byte by byte. Default: none, and at least one is needed.
+    /// Adds a redirect URI registered at the provider. Default: none; at least one is required.
+    ///
+    /// The redirect URI of a login selects the profile. It is compared byte by byte.
     pub fn redirect_uri(mut self, uri: impl Into<String>) -> Self {
         self.settings().redirect_uris.push(uri.into());
         self
     }
 
-    /// Sets where the provider's metadata is. Default: the issuer, without a slash at its end, and
+    /// Sets the URL of the provider's metadata.
+    ///
+    /// Default: the issuer without a trailing slash, followed by
     /// `/.well-known/openid-configuration` (OpenID Connect Discovery section 4).
     pub fn discovery_url(mut self, url: impl Into<String>) -> Self {
         self.settings().discovery_url = Some(url.into());
         self
     }
 
-    /// Sets the scopes that a front end asks for, for it to read: nothing here sends them. Default:
-    /// `openid`, `profile`, `email`.
+    /// Sets the scopes that front ends request. Default: `openid`, `profile`, `email`.
+    ///
+    /// Front ends read them from the profile; this crate does not send them.
     pub fn scopes(mut self, scopes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         self.settings().scopes = scopes.into_iter().map(Into::into).collect();
         self
     }
 
-    /// Adds an audience that may stand beside the client id in an ID token's `aud`. Default: none; an
-    /// ID token that is for anybody else too is refused (OpenID Connect Core section 3.1.3.7).
+    /// Adds an audience allowed beside the client id in an ID token's `aud`. Default: none.
+    ///
+    /// ID tokens with any other audience are rejected (OpenID Connect Core section 3.1.3.7).
     pub fn trusted_audience(mut self, audience: impl Into<String>) -> Self {
         self.settings().trusted_audiences.push(audience.into());
         self
     }
 
-    /// Sets what an ID token's `nonce` must be. Default: [`NoncePolicy::Ignore`].
+    /// Sets the requirement on an ID token's `nonce`. Default: [`NoncePolicy::Ignore`].
     pub fn nonce(mut self, policy: NoncePolicy) -> Self {
         self.settings().nonce = policy;
         self
     }
 
-    /// Sets how far the provider's clock may be from ours, for `iat` and `nbf`: at most 5 minutes.
-    /// Default: 60 s.
+    /// Sets the clock skew allowed for `iat` and `nbf`, up to 5 minutes. Default: 60 s.
     pub fn clock_skew(mut self, skew: Duration) -> Self {
         self.settings().clock_skew = skew;
         self
     }
 
-    /// Sets how many logins of this profile may wait for their provider at once, 1 to 10 000; one more is answered with
-    /// 503. Default: 128.
+    /// Sets the maximum number of concurrent logins of this profile, 1 to 10 000. Default: 128.
+    ///
+    /// Further logins are answered with 503.
     pub fn max_in_flight(mut self, logins: usize) -> Self {
         self.settings().max_in_flight = logins;
         self
     }
 
-    /// Allows the provider to be reached by `http`, if it is on this very machine: its URLs then name
-    /// an address such as `127.0.0.1`, or `localhost`. For tests and nothing else. Default: `https`
-    /// alone.
+    /// Allows `http` URLs to this machine, for tests only. Default: only `https`.
+    ///
+    /// The host must be `localhost` or a loopback address such as `127.0.0.1`.
     pub fn dangerously_allow_http_on_loopback(mut self) -> Self {
         self.settings().http_on_loopback = true;
         self
     }
 
-    /// Returns the issuer.
+    /// Returns the issuer URL.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.0.issuer
@@ -179,13 +187,13 @@ impl OidcProfile {
         &self.0.redirect_uris
     }
 
-    /// Returns the scopes that a front end asks for.
+    /// Returns the scopes that front ends request.
     #[must_use]
     pub fn scope_list(&self) -> &[String] {
         &self.0.scopes
     }
 
-    /// Returns where the provider's metadata is.
+    /// Returns the URL of the provider's metadata.
     #[must_use]
     pub fn metadata_url(&self) -> String {
         self.0.discovery_url.clone().unwrap_or_else(|| {
@@ -214,9 +222,8 @@ impl OidcProfile {
         self.0.max_in_flight
     }
 
-    /// Whether the provider's endpoints may be asked by `http`. Not those of a provider that is itself
-    /// reached by `https`: what it says must not send codes and secrets in clear to whatever listens on
-    /// this machine.
+    /// Returns whether the endpoints may have `http` URLs. Not if the issuer's is `https`: metadata
+    /// must not send codes and secrets in clear to another listener on this machine.
     pub(super) fn http_on_loopback(&self) -> bool {
         self.0.http_on_loopback && self.0.issuer.starts_with("http:")
     }
@@ -225,12 +232,12 @@ impl OidcProfile {
         self.0.trusted_audiences.iter().any(|trusted| trusted == audience)
     }
 
-    /// Whether the default HTTP client needs roots of trust to reach this provider.
+    /// Returns whether the default HTTP client needs root certificates for this provider.
     pub(crate) fn needs_tls(&self) -> bool {
         [self.issuer(), &self.metadata_url()].iter().any(|url| !url.starts_with("http:"))
     }
 
-    /// Checks the profile, and gives the URL of the provider's metadata.
+    /// Checks the profile, and returns the URL of the provider's metadata.
     pub(super) fn check(&self) -> Result<Url, ConfigError> {
         let settings = &*self.0;
         ConfigError::check_not_empty("client_id", &settings.client_id)?;
@@ -238,11 +245,11 @@ impl OidcProfile {
             return Err(ConfigError::NotText { setting: "client_id" });
         }
         if let Some(secret) = &settings.client_secret {
-            // As such a secret goes into a header and a form, it has to be text.
+            // The secret is sent in a header or a form, so it must be text.
             if secret.expose().is_empty() {
                 return Err(ConfigError::Empty { setting: "client_secret" });
             }
-            // A line break at its end, as files have it, is no part of any secret.
+            // A trailing line break, as in files, is not a part of a secret.
             let text = std::str::from_utf8(secret.expose());
             if text.map_or(true, |text| text.contains(char::is_control)) {
                 return Err(ConfigError::NotText { setting: "client_secret" });
@@ -262,13 +269,13 @@ impl OidcProfile {
         }
         for uri in &settings.redirect_uris {
             let invalid = |reason| ConfigError::invalid_url("redirect_uri", uri, reason);
-            // Any scheme: an app on a phone has its own (RFC 8252 section 7.1).
+            // Any scheme: native apps have private-use schemes (RFC 8252 section 7.1).
             let parsed = Url::parse(uri).map_err(|_| invalid("it is not an absolute URL"))?;
             if !uri.bytes().all(|byte| byte.is_ascii_graphic()) {
                 return Err(invalid("it has white space, or other than ASCII"));
             }
             if ["javascript", "data", "blob", "file", "about"].contains(&parsed.scheme()) {
-                return Err(invalid("nobody can be redirected there"));
+                return Err(invalid("it is not a redirection target"));
             }
             if parsed.fragment().is_some() {
                 return Err(invalid("it has a fragment"));
@@ -297,7 +304,7 @@ impl fmt::Debug for OidcProfile {
     }
 }
 
-/// What [`Identity`](crate::customer::Identity) takes.
+/// The limit of [`Identity`](crate::customer::Identity).
 const MAX_ISSUER_LEN: usize = 2048;
 const MAX_SKEW: Duration = Duration::from_secs(5 * 60);
 const MAX_IN_FLIGHT: u64 = 10_000;

@@ -1,4 +1,4 @@
-//! What is known of a provider: its endpoints and its keys, fetched when needed and kept fresh.
+//! The cached endpoints and keys of a provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -32,11 +32,11 @@ use crate::oidc::freshness;
 use crate::oidc::url;
 use crate::telemetry;
 
-/// A provider, as one profile sees it.
+/// Cache of a provider's metadata and keys, for one profile.
 ///
-/// The first login fetches the provider's metadata and keys, or a call of `prefetch` does; from then on
-/// a task renews them ahead of their time. Logins are judged by what there is, and wait for the provider
-/// only where there is nothing yet, or not the key that they need.
+/// The first login, or `prefetch`, fetches the metadata and keys; from then on a task renews them
+/// before they expire. Logins use the cache, and wait for the provider only when it is empty or
+/// lacks the key that they need.
 pub(super) struct Provider {
     issuer: String,
     metadata_url: Url,
@@ -47,7 +47,7 @@ pub(super) struct Provider {
     flight: Mutex<Flight>,
 }
 
-/// One consistent state: the keys are those that this metadata points to.
+/// One consistent state: the keys are those of this metadata.
 #[derive(Debug)]
 pub(super) struct Known {
     pub(super) endpoints: Endpoints,
@@ -56,7 +56,7 @@ pub(super) struct Known {
     lifetime: Duration,
 }
 
-/// The endpoints, which were all allowed to be.
+/// The endpoints, whose URLs have been checked.
 #[derive(Clone, Debug)]
 pub(super) struct Endpoints {
     pub(super) authorization: Option<Url>,
@@ -69,19 +69,19 @@ type Outcome = Result<Arc<Known>, OidcError>;
 
 #[derive(Default)]
 struct Flight {
-    /// The fetch that was begun last: `None` in it while it is under way.
+    /// The latest fetch; its value is `None` while it is running.
     outcome: Option<watch::Receiver<Option<Outcome>>>,
-    /// When keys were last fetched because of a key that isn't known, and whether they came.
+    /// When keys were last fetched for an unknown key, and whether that succeeded.
     for_unknown_key: Option<(Instant, bool)>,
     refresher: Option<AbortHandle>,
 }
 
-/// What a fetch is for.
+/// Reason for a fetch.
 #[derive(Clone, Copy, PartialEq)]
 enum Why {
-    /// There is nothing yet, or it is time.
+    /// The cache is empty, or a renewal is due.
     Due,
-    /// A token names a key that isn't known: the provider may have rotated.
+    /// A token has an unknown key: the provider may have rotated its keys.
     UnknownKey,
 }
 
@@ -102,7 +102,7 @@ impl Provider {
         }))
     }
 
-    /// Returns what is known, and fetches it first where nothing is.
+    /// Returns the cached state, and fetches it first if there is none.
     pub(super) async fn known(self: &Arc<Self>) -> Outcome {
         match self.known.load_full() {
             Some(known) if known.fetched_at.elapsed() < known.lifetime + MAX_STALE => Ok(known),
@@ -110,16 +110,15 @@ impl Provider {
         }
     }
 
-    /// Returns what is known now that a key was not found in `missed`; `None` where that is all that
-    /// there is.
+    /// Returns a newer state than `missed`, in which a key was not found; `None` if there is none.
     ///
-    /// A provider is asked so once a minute at most, whatever tokens say. That budget is for unknown
-    /// keys alone, so that a rotation right after a renewal is noticed at once.
+    /// Unknown keys cause one fetch a minute at most. Renewals do not count, so that a rotation
+    /// right after one is noticed immediately.
     pub(super) async fn known_after(
         self: &Arc<Self>,
         missed: &Arc<Known>,
     ) -> Result<Option<Arc<Known>>, OidcError> {
-        // A renewal that is under way may have begun before the rotation, so it doesn't count.
+        // A running renewal may have begun before the rotation, so it doesn't count.
         if let Some(outcome) = self.under_way() {
             let known = landed(outcome).await?;
             if !Arc::ptr_eq(&known, missed) {
@@ -140,7 +139,7 @@ impl Provider {
         }
     }
 
-    /// Begins to fetch what isn't known yet.
+    /// Starts a fetch if the cache is empty.
     pub(super) fn prefetch(self: &Arc<Self>) {
         if self.known.load().is_none() {
             self.begin(Why::Due);
@@ -155,14 +154,14 @@ impl Provider {
         self.lock().under_way()
     }
 
-    /// Begins a fetch, or joins the one that is under way. It is carried out in a task of its own: a
-    /// caller who goes away doesn't end it for the others.
+    /// Starts a fetch, or joins the running one. It runs in a separate task, so a caller that is
+    /// cancelled doesn't end it for the others.
     fn begin(self: &Arc<Self>, why: Why) -> watch::Receiver<Option<Outcome>> {
         let mut flight = self.lock();
         if let Some(outcome) = flight.under_way() {
             return outcome;
         }
-        // One that is finished ended with its runtime.
+        // A finished task ended with its runtime.
         if flight.refresher.as_ref().is_none_or(AbortHandle::is_finished) {
             let refresher = tokio::spawn(refresh(Arc::downgrade(self)));
             flight.refresher = Some(refresher.abort_handle());
@@ -187,7 +186,7 @@ impl Provider {
     async fn fetch_now(&self) -> Outcome {
         let endpoints = match (self.discover().await, self.known.load_full()) {
             (Ok(endpoints), _) => endpoints,
-            // The keys are more urgent, and most likely where they were.
+            // The keys are more urgent, and their URL most likely still valid.
             (Err(error), Some(known)) => {
                 telemetry::fault("an OpenID provider's metadata was not renewed", &error);
                 known.endpoints.clone()
@@ -197,8 +196,8 @@ impl Provider {
         let answer = self.get(&endpoints.keys).await?;
         let keys = PublicKeys::from_jwk_set(answer.body())
             .map_err(|error| OidcError::unavailable_because("the JWK Set is unusable", error))?;
-        // Only where the client's own secret may be the key: else it is a slip of the provider's, and the
-        // keys of before are better.
+        // An empty set is valid only if the client secret may be the key. Otherwise it is the
+        // provider's mistake, and the previous keys are kept.
         if keys.is_empty() && !self.may_have_no_keys {
             return Err(OidcError::unavailable("the JWK Set has no key that may verify ID tokens"));
         }
@@ -206,7 +205,7 @@ impl Provider {
         Ok(Arc::new(Known { endpoints, keys, fetched_at: Instant::now(), lifetime }))
     }
 
-    /// Reads the provider's metadata (OpenID Connect Discovery section 4).
+    /// Fetches the provider's metadata (OpenID Connect Discovery section 4).
     async fn discover(&self) -> Result<Endpoints, OidcError> {
         #[derive(Deserialize)]
         struct Metadata {
@@ -218,10 +217,10 @@ impl Provider {
         }
 
         let answer = self.get(&self.metadata_url).await?;
-        // NB: serde's own words would repeat what it read.
+        // NB: serde's error would repeat its input.
         let metadata: Metadata = serde_json::from_slice(answer.body())
             .map_err(|_| OidcError::unavailable("the provider's metadata can't be read"))?;
-        // Whoever could choose another issuer could vouch for other people's customers (section 4.3).
+        // A provider that could claim another issuer could sign in as its customers (section 4.3).
         if metadata.issuer != self.issuer {
             return Err(OidcError::unavailable("the provider's metadata names another issuer"));
         }
@@ -260,7 +259,7 @@ impl Provider {
 impl Flight {
     fn under_way(&self) -> Option<watch::Receiver<Option<Outcome>>> {
         let outcome = self.outcome.clone()?;
-        // One whose task was dropped, with its runtime, lands never.
+        // A fetch whose task was dropped with its runtime never ends.
         let flies = outcome.borrow().is_none() && outcome.has_changed().is_ok();
         flies.then_some(outcome)
     }
@@ -268,7 +267,7 @@ impl Flight {
 
 impl Drop for Provider {
     fn drop(&mut self) {
-        // It sleeps for hours, and would find out only then.
+        // The task sleeps for hours, and would otherwise end only then.
         if let Some(refresher) = self.lock().refresher.take() {
             refresher.abort();
         }
@@ -289,7 +288,7 @@ async fn landed(mut outcome: watch::Receiver<Option<Outcome>>) -> Outcome {
     }
 }
 
-/// Renews what is known ahead of its time, as long as somebody has the provider.
+/// Renews the cache before it expires, until the provider is dropped.
 async fn refresh(provider: Weak<Provider>) {
     let mut failures = 0;
     loop {
@@ -301,8 +300,7 @@ async fn refresh(provider: Weak<Provider>) {
         let until_due = known.map_or(Duration::ZERO, |known| {
             (known.lifetime * 4 / 5).saturating_sub(known.fetched_at.elapsed())
         });
-        // Nothing yet, or overdue: the provider is asked less and less often, and logins ask it at
-        // once in any case.
+        // The cache is empty or overdue: retries back off, and a login still fetches immediately.
         let pause = RETRY.saturating_mul(1 << failures.min(6)).min(MAX_RETRY);
         if !until_due.is_zero() {
             failures = 0;
@@ -321,15 +319,15 @@ async fn refresh(provider: Weak<Provider>) {
     }
 }
 
-/// How long each request of a fetch may take: less than a login waits by default, so that whoever waits
-/// for one that hangs fails with it, and whoever comes next begins anew.
+/// Timeout of each request of a fetch. It is shorter than a login's default timeout, so that a
+/// login that waits for a hanging fetch fails with it, and the next one starts another.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(4);
 
-/// How long past their lifetime keys are good while the provider doesn't give newer ones.
+/// How long expired keys are used while the provider is unavailable.
 const MAX_STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
 const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(60);
-/// Keys that could not be fetched are nobody's bogus tokens: the next login may try soon.
+/// A failed fetch is not caused by forged tokens, so the next login may retry soon.
 const FAILED_INTERVAL: Duration = Duration::from_secs(1);
 
 const RETRY: Duration = Duration::from_secs(1);

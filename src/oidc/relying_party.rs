@@ -1,4 +1,4 @@
-//! The order of a login's steps at its provider.
+//! The steps of a login at a provider.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,7 +24,7 @@ use crate::oidc::id_token::Person;
 use crate::oidc::provider::Provider;
 use crate::oidc::user_info;
 
-/// One client of one provider.
+/// A client of a provider.
 pub(crate) struct RelyingParty {
     profile: OidcProfile,
     /// The client secret, for ID tokens that are signed with it.
@@ -32,20 +32,20 @@ pub(crate) struct RelyingParty {
     provider: Arc<Provider>,
     http: HttpClient,
     in_flight: Arc<Semaphore>,
-    /// Which client at which provider, in one text.
+    /// Issuer and client id, as one string.
     client: String,
 }
 
-/// Somebody who has proved to be this identity.
+/// A verified identity.
 pub(crate) struct Proof {
     pub(crate) identity: Identity,
     person: Person,
     access_token: Zeroizing<String>,
-    /// Released when the login is over.
+    /// Released at the end of the login.
     _permit: OwnedSemaphorePermit,
 }
 
-/// What the provider says of somebody.
+/// The user's profile at the provider.
 pub(crate) struct Profiled {
     pub(crate) email: String,
     pub(crate) email_verified: bool,
@@ -54,7 +54,7 @@ pub(crate) struct Profiled {
 
 impl RelyingParty {
     pub(crate) fn new(profile: OidcProfile, http: HttpClient) -> Result<Self, ConfigError> {
-        // A secret that is too weak for a key is one for the token endpoint alone.
+        // A secret that is too weak for a key is used only at the token endpoint.
         let client_key =
             profile.secret().and_then(|secret| VerifyingKey::hs256(secret.expose()).ok());
         let provider = Provider::new(&profile, client_key.is_some(), http.clone())?;
@@ -67,19 +67,19 @@ impl RelyingParty {
         &self.profile
     }
 
-    /// Begins to fetch the provider's metadata and keys.
+    /// Starts to fetch the provider's metadata and keys.
     pub(crate) fn prefetch(&self) {
         self.provider.prefetch();
     }
 
-    /// Returns where a front end sends the customer.
+    /// Returns the URL to which front ends send the customer.
     pub(crate) async fn authorization_endpoint(&self) -> Result<String, OidcError> {
         let known = self.provider.known().await?;
         let endpoint = known.endpoints.authorization.as_ref().map(|url| url.as_str().to_owned());
         endpoint.ok_or_else(|| OidcError::unavailable("the provider has no authorization endpoint"))
     }
 
-    /// Trades a code for the identity of whom the provider has issued it for.
+    /// Exchanges a code for the identity of its user.
     pub(crate) async fn redeem(
         &self,
         login: &CodeExchange,
@@ -89,22 +89,23 @@ impl RelyingParty {
         let replayed = || OidcError::new(OidcErrorKind::CodeRefused, "the code was tried before");
         let crowded = |_| OidcError::new(OidcErrorKind::Overloaded, "too many logins are waiting");
 
-        // 1. A replay never costs the provider anything. Nobody queues: a login that can't begin now would
-        //    only use up its customer's patience.
+        // 1. A replay never reaches the provider. There is no queue: a login that cannot begin now
+        //    fails immediately.
         if spent.contains(&self.client, &login.code) {
             return Err(replayed());
         }
         let permit = Arc::clone(&self.in_flight).try_acquire_owned().map_err(crowded)?;
         let mut known = self.provider.known().await?;
 
-        // 2. The code, exactly once. It is spent from here on, whatever comes of it: a provider that saw
-        //    it and didn't answer may have used it up, and one that sees it twice takes it for stolen.
+        // 2. The code, exactly once. It is spent from here on, even if the exchange fails: a
+        //    provider that didn't answer may have consumed it, and one that sees it twice treats it
+        //    as stolen.
         if !spent.spend(&self.client, &login.code) {
             return Err(replayed());
         }
         let tokens = exchange(&self.http, &self.profile, &known.endpoints.token, login).await?;
 
-        // 3. The ID token, by the keys that are known, or by newer ones.
+        // 3. The ID token, with the cached keys or newer ones.
         let expectations = Expectations {
             profile: &self.profile,
             client_key: self.client_key.as_ref(),
@@ -114,7 +115,7 @@ impl RelyingParty {
             now: clock.since_epoch(),
         };
         let (identity, person) = loop {
-            match expectations.judge(&tokens.id_token, &known.keys) {
+            match expectations.verify(&tokens.id_token, &known.keys) {
                 Ok(proven) => break proven,
                 Err(IdTokenError::Refused(error)) => return Err(error),
                 Err(IdTokenError::UnknownKey) => {
@@ -128,7 +129,7 @@ impl RelyingParty {
         Ok(Proof { identity, person, access_token: tokens.access_token, _permit: permit })
     }
 
-    /// Returns what the provider says of somebody, and asks it for what its ID token hasn't said.
+    /// Returns the user's profile, with claims from userinfo that the ID token lacks.
     pub(crate) async fn describe(&self, proof: &mut Proof) -> Result<Profiled, OidcError> {
         let known = self.provider.known().await?;
         if let Some(endpoint) =

@@ -1,4 +1,4 @@
-//! Which authorization codes have been tried: each is tried once.
+//! The authorization codes that have been used: each is used once.
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
@@ -11,11 +11,11 @@ use sha2::Digest;
 use sha2::Sha256;
 use tokio::time::Instant;
 
-/// Codes that were sent to their provider in the last ten minutes, by their hash.
+/// Hashes of the codes sent to their provider in the last ten minutes.
 ///
-/// RFC 6749 section 4.1.2 gives a code ten minutes at most, so that what is forgotten here is refused by
-/// the provider. It does so anyway; but a code that is sent twice is a sign of theft to it, and may cost
-/// the customer the session that the first one made.
+/// RFC 6749 section 4.1.2 limits a code to ten minutes, so the provider rejects older ones. It
+/// rejects any second use too, but treats it as theft, and may then revoke the session of the first
+/// use.
 pub(crate) struct SpentCodes {
     spent: Mutex<Spent>,
     capacity: usize,
@@ -31,13 +31,13 @@ struct Spent {
 type CodeHash = [u8; 32];
 
 impl SpentCodes {
-    /// Remembers `capacity` codes at most. Past that the oldest is forgotten: refusing all logins then
-    /// would serve an attacker more than a replay that the provider refuses.
+    /// Creates a list of at most `capacity` codes. Beyond that the oldest is dropped: rejecting all
+    /// logins would help an attacker more than a replay that the provider rejects.
     pub(crate) fn new(capacity: usize) -> Self {
         Self { spent: Mutex::default(), capacity }
     }
 
-    /// Tells whether a client's code was spent.
+    /// Returns whether a client's code was spent.
     pub(crate) fn contains(&self, client_id: &str, code: &str) -> bool {
         let hash = hash(client_id, code);
         let mut spent = self.spent.lock().unwrap_or_else(PoisonError::into_inner);
@@ -45,7 +45,7 @@ impl SpentCodes {
         spent.codes.contains(&hash)
     }
 
-    /// Spends a client's code. Tells whether this is the first time: of several at once, it is to one.
+    /// Spends a client's code. Returns `true` to exactly one of several callers.
     pub(crate) fn spend(&self, client_id: &str, code: &str) -> bool {
         let hash = hash(client_id, code);
         let now = Instant::now();
@@ -82,7 +82,7 @@ impl fmt::Debug for SpentCodes {
     }
 }
 
-/// Two providers may give out the same code, so the client is a part of what is hashed.
+/// Two providers may issue the same code, so the client is hashed too.
 fn hash(client_id: &str, code: &str) -> CodeHash {
     let mut hash = Sha256::new();
     hash.update((client_id.len() as u64).to_be_bytes());

@@ -1,4 +1,4 @@
-//! Which URLs a provider may have.
+//! Validation of provider URLs.
 
 use std::net::IpAddr;
 
@@ -6,12 +6,12 @@ use http::Uri;
 use url::Host;
 use url::Url;
 
-/// Reads the URL of a provider: absolute, `https`, without credentials or fragment. With
-/// `http_on_loopback` also `http` to an address of this very machine, written as an address or as
-/// `localhost`: no other name, because names resolve to whatever the network says.
+/// Parses the URL of a provider: absolute, `https`, without credentials or fragment. With
+/// `http_on_loopback` also `http` to a loopback address or `localhost`: no other name, because the
+/// network controls what names resolve to.
 pub(super) fn read(text: &str, http_on_loopback: bool) -> Result<Url, &'static str> {
-    // Browsers, and so the parser, forgive white space, backslashes and missing slashes. What is compared
-    // byte by byte later is to be what it looks like.
+    // The parser, like browsers, accepts white space, backslashes and missing slashes. They are
+    // rejected here because the text is compared byte by byte later.
     if !text.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'\\') {
         return Err("it has white space, a backslash, or other than ASCII");
     }
@@ -34,7 +34,7 @@ pub(super) fn read(text: &str, http_on_loopback: bool) -> Result<Url, &'static s
     Ok(url)
 }
 
-/// Invariant: what `read` took is a URI as well; `None` where the two standards differ after all.
+/// Invariant: a URL from `read` is a URI as well; `None` if the two standards differ.
 pub(super) fn to_uri(url: &Url) -> Option<Uri> {
     url.as_str().parse().ok()
 }

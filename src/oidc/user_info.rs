@@ -1,4 +1,4 @@
-//! What the ID token doesn't say (OpenID Connect Core section 5.3).
+//! Claims from the userinfo endpoint (OpenID Connect Core section 5.3).
 
 use ::url::Url;
 use bytes::Bytes;
@@ -17,7 +17,7 @@ use crate::oidc::url;
 use crate::token::Json;
 use crate::token::each_member;
 
-/// Asks for what the provider says of whom the access token is about, who must be `subject`.
+/// Fetches the claims about the access token's user, who must be `subject`.
 pub(super) async fn fetch(
     http: &HttpClient,
     endpoint: &Url,
@@ -45,9 +45,9 @@ pub(super) async fn fetch(
     if !strict {
         return Err(OidcError::unavailable("userinfo's answer is not one strict JSON object"));
     }
-    // Else an access token could be swapped for another one's (Core section 5.3.2).
+    // Otherwise an access token could be substituted by another user's (Core section 5.3.2).
     if about != Some(Json::Text(subject.into())) {
-        return Err(OidcError::identity_refused("userinfo is about somebody else"));
+        return Err(OidcError::identity_refused("userinfo is about another subject"));
     }
     Ok(person)
 }

@@ -3,30 +3,33 @@
 use std::error::Error;
 use std::fmt;
 
-/// Text that is no password hash this crate will compute: not an argon2id PHC string, or one whose
-/// parameters are past the bounds of [`PasswordHash`](super::PasswordHash).
+/// Error of parsing a password hash.
 ///
-/// The text itself is not kept: it may be most of a hash.
+/// The text is not an argon2id PHC string, or its parameters exceed the bounds of
+/// [`PasswordHash`](super::PasswordHash).
+///
+/// The text itself is not kept: it may contain most of a hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("not an argon2id PHC string within bounds")]
 #[non_exhaustive]
 pub struct InvalidPasswordHash;
 
-/// A password that could not be hashed or checked.
+/// Error of hashing or verifying a password.
 #[derive(Debug)]
 pub struct HashError {
     kind: HashErrorKind,
     cause: Option<Box<dyn Error + Send + Sync>>,
 }
 
-/// The kind of a [`HashError`].
+/// Kind of a [`HashError`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HashErrorKind {
-    /// The queue was full, or the wait in it too long. Nothing was computed; a later try may go
-    /// through.
+    /// The queue was full, or the wait too long.
+    ///
+    /// Nothing was computed; a later attempt may succeed.
     Overloaded,
-    /// The machine could not: no memory, no thread, no randomness.
+    /// The system had no memory, thread or random bytes.
     Failed,
 }
 
@@ -37,7 +40,7 @@ impl HashError {
         Self { kind: HashErrorKind::Failed, cause: Some(cause.into()) }
     }
 
-    /// Returns the kind.
+    /// Returns the kind of error.
     #[must_use]
     pub fn kind(&self) -> HashErrorKind {
         self.kind

@@ -1,4 +1,4 @@
-//! Passwords as PHC strings: computing, reading and checking them. Nothing here waits or spawns.
+//! Password hashes as PHC strings. Everything here is synchronous.
 
 use std::fmt;
 
@@ -19,15 +19,15 @@ use crate::password::params::MAX_MEMORY_KIB;
 use crate::password::params::MAX_PASSES;
 use crate::secret::Secret;
 
-/// An argon2id hash of a password, as a PHC string.
+/// Argon2id hash of a password, as a PHC string.
 ///
 /// `Debug` prints `[redacted]`, there is no `PartialEq`, and the text is overwritten when the value
 /// is dropped.
 ///
 /// # Security
 ///
-/// A value of this type has passed the bounds that keep an imported string from being a weapon: at
-/// most 1 GiB, 10 passes and 16 lanes. They are checked before anything is computed.
+/// A value is within the bounds that keep an imported string from exhausting the machine: at most 1
+/// GiB, 10 passes and 16 lanes. They are checked before anything is computed.
 ///
 /// # Example
 ///
@@ -46,12 +46,12 @@ use crate::secret::Secret;
 pub struct PasswordHash(Zeroizing<Box<str>>);
 
 impl PasswordHash {
-    /// Reads a PHC string: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
+    /// Parses a PHC string: `$argon2id$v=19$m=…,t=…,p=…$salt$hash`.
     ///
     /// # Errors
     ///
-    /// Another algorithm, version, parameter or order; a salt of other than 8 to 48 bytes, a hash of
-    /// other than 10 to 64; more than 1 GiB, 10 passes or 16 lanes.
+    /// [`InvalidPasswordHash`] for another algorithm, version, parameter or order; a salt outside 8
+    /// to 48 bytes or a hash outside 10 to 64; more than 1 GiB, 10 passes or 16 lanes.
     pub fn parse(phc: impl Into<String>) -> Result<Self, InvalidPasswordHash> {
         // A `String` may have spare room, and shrinking it would leave a copy behind.
         let phc = Zeroizing::new(phc.into());
@@ -60,17 +60,20 @@ impl PasswordHash {
         Ok(hash)
     }
 
-    /// Hashes a password under a fresh salt. This takes milliseconds of computing: async code asks
-    /// [`PasswordHasher`](crate::password::PasswordHasher) for it.
+    /// Hashes a password with a random salt.
+    ///
+    /// This blocks for milliseconds: use [`PasswordHasher`](crate::password::PasswordHasher) in
+    /// async code.
     ///
     /// # Errors
     ///
-    /// The machine has no memory or no randomness left.
+    /// [`HashErrorKind::Failed`](crate::password::HashErrorKind::Failed) if there is no memory, or
+    /// there are no random bytes.
     pub fn compute(password: &Secret, params: PasswordParams) -> Result<Self, HashError> {
         Self::compute_in(&mut Workspace::default(), password, params)
     }
 
-    /// As [`compute`](Self::compute), in memory that is used again.
+    /// Like [`compute`](Self::compute), in a reused workspace.
     pub(crate) fn compute_in(
         workspace: &mut Workspace,
         password: &Secret,
@@ -83,18 +86,19 @@ impl PasswordHash {
         Ok(Self::write(params, &salt, &output))
     }
 
-    /// Tells whether this is a hash of `password`, compared as bytes and in constant time. This
-    /// takes milliseconds of computing: async code asks
-    /// [`PasswordHasher`](crate::password::PasswordHasher) for it.
+    /// Returns whether this is a hash of `password`, compared in constant time.
+    ///
+    /// This blocks for milliseconds: use [`PasswordHasher`](crate::password::PasswordHasher) in
+    /// async code.
     ///
     /// # Errors
     ///
-    /// The machine has no memory left.
+    /// [`HashErrorKind::Failed`](crate::password::HashErrorKind::Failed) if there is no memory.
     pub fn verify(&self, password: &Secret) -> Result<bool, HashError> {
         self.verify_in(&mut Workspace::default(), password)
     }
 
-    /// As [`verify`](Self::verify), in memory that is used again.
+    /// Like [`verify`](Self::verify), in a reused workspace.
     pub(crate) fn verify_in(
         &self,
         workspace: &mut Workspace,
@@ -106,7 +110,7 @@ impl PasswordHash {
         Ok(bool::from(output.ct_eq(parts.output.as_bytes())))
     }
 
-    /// Tells whether a password hashed today, with `params`, would be hashed differently.
+    /// Returns whether the hash differs in strength from a new one with `params`.
     #[must_use]
     pub fn needs_rehash(&self, params: PasswordParams) -> bool {
         self.parts().map_or(true, |parts| {
@@ -116,16 +120,18 @@ impl PasswordHash {
         })
     }
 
-    /// Returns the PHC string. The name is meant to be found in a review.
+    /// Returns the PHC string.
+    ///
+    /// The name makes uses easy to find in a review.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }
 
-    /// A hash that no password is known for, and that costs what one with `params` costs.
+    /// Returns a hash without a known password, at the cost of `params`.
     ///
-    /// Neither part needs to be random: who finds a password for 32 zero bytes has broken argon2,
-    /// and the issuer ignores the outcome anyway.
+    /// Neither part needs to be random: a password for 32 zero bytes would mean that argon2 is
+    /// broken, and the issuer ignores the result anyway.
     pub(crate) fn decoy(params: PasswordParams) -> Self {
         Self::write(params, &[0; SALT_LEN], &[0; OUTPUT_LEN])
     }
@@ -167,8 +173,8 @@ struct Parts {
 }
 
 fn read_params(text: &phc::ParamsString) -> Option<PasswordParams> {
-    // Exactly m, t and p, in argon2's order. argon2's own reader takes a default for what is missing,
-    // and `keyid` and `data`, which nobody writes.
+    // Exactly m, t and p, in argon2's order. argon2's own parser uses defaults for missing ones,
+    // and accepts the unused `keyid` and `data`.
     let mut decimals = text.iter().map(|(name, value)| Some((name, value.decimal().ok()?)));
     let mut next = |expected: &str, min: u32, max: u32| {
         let (name, value) = decimals.next()??;
@@ -183,8 +189,8 @@ fn read_params(text: &phc::ParamsString) -> Option<PasswordParams> {
     Some(PasswordParams { memory_kib, passes, lanes })
 }
 
-/// What argon2 computes in. A thread that hashes one password after another keeps it: 19 MiB that are
-/// allocated and freed again and again by several threads stay with the allocator many times over.
+/// Memory of argon2. Each thread reuses it: when several threads allocate and free 19 MiB
+/// repeatedly, the allocator keeps many times that.
 #[derive(Default)]
 pub(crate) struct Workspace(Vec<Block>);
 
@@ -195,7 +201,7 @@ impl Workspace {
         Ok(&mut self.0[..count])
     }
 
-    /// Gives back what an unusually large hash has needed.
+    /// Frees the memory of an unusually large hash.
     fn trim(&mut self) {
         if self.0.len() > MAX_KEPT_BLOCKS {
             self.0 = Vec::new();

@@ -12,16 +12,16 @@ use crate::password::PasswordParams;
 use crate::password::pool::Pool;
 use crate::secret::Secret;
 
-/// A bounded pool of threads that hash passwords, and the parameters they hash with.
+/// Bounded thread pool that hashes and verifies passwords.
 ///
-/// Hashing is the most expensive thing this crate does, on purpose: 19 MiB and some 20 ms of one core
-/// with the defaults. So it has threads of its own, as many as the machine has cores, a queue of 16,
-/// and a longest wait of 1 s in it. What finds the queue full or waits too long gets
-/// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. A job whose caller has gone
-/// while it waited is skipped.
+/// A hash is expensive on purpose: 19 MiB and about 20 ms of one core with the defaults. It is
+/// computed on dedicated threads, by default one for each core, with a queue of 16 jobs and a
+/// maximum wait of 1 s. A job that finds the queue full or waits too long fails with
+/// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. A job whose caller
+/// has gone before it began is skipped.
 ///
-/// A clone is a handle to the same pool: give one to everything in the process that hashes. The
-/// threads start when there is work, and end with the last handle.
+/// A clone is a handle to the same pool; use one pool for the whole process. The threads start when
+/// there is work, and end with the last handle.
 ///
 /// # Example
 ///
@@ -48,22 +48,24 @@ pub struct PasswordHasher {
 }
 
 impl PasswordHasher {
-    /// Creates a hasher with all defaults.
+    /// Creates a hasher with the default settings.
     #[must_use]
     pub fn new() -> Self {
         Settings::default().build()
     }
 
-    /// Starts a hasher with other settings.
+    /// Returns a builder with the default settings.
     pub fn builder() -> PasswordHasherBuilder {
         PasswordHasherBuilder(Settings::default())
     }
 
-    /// Hashes a password with today's parameters.
+    /// Hashes a password with the current parameters.
     ///
     /// # Errors
     ///
-    /// The pool is overloaded, or the machine could not compute.
+    /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue is full or the wait
+    /// too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
+    /// bytes are exhausted.
     ///
     /// # Panics
     ///
@@ -75,11 +77,13 @@ impl PasswordHasher {
             .await?
     }
 
-    /// Tells whether `hash` is one of `password`.
+    /// Returns whether `hash` is a hash of `password`.
     ///
     /// # Errors
     ///
-    /// The pool is overloaded, or the machine could not compute.
+    /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue is full or the wait
+    /// too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
+    /// bytes are exhausted.
     ///
     /// # Panics
     ///
@@ -88,14 +92,14 @@ impl PasswordHasher {
         self.pool.run(move |workspace| hash.verify_in(workspace, &password)).await?
     }
 
-    /// Returns today's parameters.
+    /// Returns the parameters of new hashes.
     #[must_use]
     pub fn params(&self) -> PasswordParams {
         self.params
     }
 
-    /// What is hashed against when there is no hash: made once, so that no branch of a login costs
-    /// more than another.
+    /// Returns the hash to verify against when there is none: created once, so that no branch of a
+    /// login costs more than another.
     pub(crate) fn decoy(&self) -> PasswordHash {
         (*self.decoy).clone()
     }
@@ -121,25 +125,26 @@ impl fmt::Debug for PasswordHasher {
     }
 }
 
-/// Builder of a [`PasswordHasher`].
+/// Builder for a [`PasswordHasher`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct PasswordHasherBuilder(Settings);
 
 impl PasswordHasherBuilder {
-    /// Sets the parameters of new hashes. Default: OWASP's, see [`PasswordParams`].
+    /// Sets the parameters of new hashes. Default: [`PasswordParams::default`].
     pub fn params(mut self, params: PasswordParams) -> Self {
         self.0.params = params;
         self
     }
 
-    /// Sets how many hashes are computed at once, 1 to 1024. Default: one for each core.
+    /// Sets the number of threads, 1 to 1024. Default: one for each core.
     ///
-    /// Each takes the memory its parameters say, so threads times memory is the most the pool uses.
+    /// Each thread uses the memory of its hash's parameters, so the pool uses at most threads times
+    /// memory.
     ///
-    /// On Linux they let other threads go first: their niceness is 10 above that of whoever starts them, which
-    /// is a ninth of the share where both want the same core, and the whole of a core that nobody else
-    /// wants. Elsewhere, and where that is forbidden, all threads are equal.
+    /// On Linux the niceness of the threads is 10 above that of the thread that starts them: they
+    /// get a ninth of another thread's share of a busy core, and the whole of an idle one. On other
+    /// systems, and where this is forbidden, all threads are equal.
     pub fn threads(mut self, threads: usize) -> Self {
         self.0.threads = threads;
         self
@@ -151,7 +156,7 @@ impl PasswordHasherBuilder {
         self
     }
 
-    /// Sets how long a job may wait for a thread, up to a minute. Default: 1 s.
+    /// Sets how long a job may wait for a thread, up to 60 s. Default: 1 s.
     pub fn max_wait(mut self, wait: Duration) -> Self {
         self.0.wait = wait;
         self
@@ -161,8 +166,8 @@ impl PasswordHasherBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::NumberOutOfRange`] for a number of threads or waiting jobs out of bounds,
-    /// - [`ConfigError::DurationOutOfRange`] for a wait out of bounds.
+    /// - [`ConfigError::NumberOutOfRange`] for a number of threads or waiting jobs out of range,
+    /// - [`ConfigError::DurationOutOfRange`] for a wait out of range.
     pub fn build(self) -> Result<PasswordHasher, ConfigError> {
         let Settings { threads, waiting, wait, .. } = self.0;
         ConfigError::check_number("threads", threads as u64, 1..=MAX_THREADS as u64)?;
@@ -194,7 +199,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             params: PasswordParams::default(),
-            // A machine that can't tell how many cores it has gets one hash at a time.
+            // If the number of cores is unknown: one hash at a time.
             threads: available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
             waiting: 16,
             wait: Duration::from_secs(1),

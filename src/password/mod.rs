@@ -1,7 +1,7 @@
-//! Password hashes, and hashing that neither blocks the runtime nor takes all memory.
+//! Password hashes, and hashing with bounded threads and memory.
 //!
-//! - [`PasswordHash`] is an argon2id hash as a PHC string, [`PasswordParams`] what it costs.
-//! - [`PasswordHasher`] hashes on a bounded pool of its own threads.
+//! - [`PasswordHash`] is an argon2id hash as a PHC string, [`PasswordParams`] are its costs.
+//! - [`PasswordHasher`] hashes on a bounded thread pool, without blocking the runtime.
 //!
 //! # Example
 //!

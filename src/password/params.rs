@@ -1,11 +1,11 @@
-//! What one password hash costs.
+//! The costs of a password hash.
 
 use crate::error::ConfigError;
 
-/// Memory, passes and lanes of argon2id (RFC 9106).
+/// Parameters of argon2id (RFC 9106): memory, passes and lanes.
 ///
-/// The default is OWASP's: 19 456 KiB, 2 passes, 1 lane. Its equals, by less memory and more passes
-/// or the other way round: `(47104, 1, 1)`, `(12288, 3, 1)`, `(9216, 4, 1)`, `(7168, 5, 1)`.
+/// The default is OWASP's recommendation: 19 456 KiB, 2 passes, 1 lane. OWASP lists these as
+/// equivalent: `(47104, 1, 1)`, `(12288, 3, 1)`, `(9216, 4, 1)`, `(7168, 5, 1)`.
 ///
 /// # Example
 ///
@@ -23,13 +23,15 @@ pub struct PasswordParams {
 }
 
 impl PasswordParams {
-    /// Creates parameters: memory in KiB, passes over it, and lanes it is cut into. The lanes of one
-    /// hash are computed one after the other, on one thread.
+    /// Creates parameters from the memory in KiB, the number of passes and of lanes.
+    ///
+    /// The lanes of a hash are computed one after the other, on one thread.
     ///
     /// # Errors
     ///
-    /// More than 1 GiB, 10 passes or 16 lanes; or less work than the cheapest of OWASP's choices: at
-    /// least 7 168 KiB, and memory times passes at least 35 840 KiB.
+    /// [`ConfigError::NumberOutOfRange`] for more than 1 GiB, 10 passes or 16 lanes, or for less
+    /// work than the cheapest of OWASP's choices: less than 7 168 KiB, or memory times passes below
+    /// 35 840 KiB.
     pub fn new(memory_kib: u32, passes: u32, lanes: u32) -> Result<Self, ConfigError> {
         let check = |setting, value: u32, min: u32, max: u32| {
             ConfigError::check_number(setting, value.into(), min.into()..=max.into())
@@ -42,27 +44,28 @@ impl PasswordParams {
         Ok(Self { memory_kib, passes, lanes })
     }
 
-    /// Returns the cheapest parameters that argon2 has, which protect nothing: for tests that log in
-    /// often.
+    /// Returns the cheapest parameters of argon2, for tests only.
+    ///
+    /// Hashes with these parameters protect nothing.
     #[cfg(any(test, feature = "test-util"))]
     #[must_use]
     pub const fn worthless_but_fast() -> Self {
         Self { memory_kib: 8, passes: 1, lanes: 1 }
     }
 
-    /// Returns the memory, in KiB.
+    /// Returns the memory in KiB.
     #[must_use]
     pub const fn memory_kib(&self) -> u32 {
         self.memory_kib
     }
 
-    /// Returns the passes over the memory.
+    /// Returns the number of passes.
     #[must_use]
     pub const fn passes(&self) -> u32 {
         self.passes
     }
 
-    /// Returns the lanes.
+    /// Returns the number of lanes.
     #[must_use]
     pub const fn lanes(&self) -> u32 {
         self.lanes
@@ -75,7 +78,7 @@ impl Default for PasswordParams {
     }
 }
 
-// The upper bounds hold for stored hashes too: an imported PHC string must be no memory weapon.
+// The upper bounds hold for stored hashes too: an imported PHC string must not exhaust the memory.
 pub(crate) const MAX_MEMORY_KIB: u32 = 1024 * 1024;
 pub(crate) const MAX_PASSES: u32 = 10;
 pub(crate) const MAX_LANES: u32 = 16;

@@ -1,7 +1,7 @@
-//! A bounded pool of threads for work that computes for milliseconds.
+//! A bounded pool of threads for jobs that compute for milliseconds.
 //!
-//! Not the runtime's own blocking threads: those are 512, and 512 hashes of 19 MiB each are 9.5 GiB.
-//! Why it is not built on rayon or on a runtime of its own is in `docs/design.md`.
+//! Not the runtime's own blocking threads: those are 512, and 512 hashes of 19 MiB each are 9.5
+//! GiB. `docs/design.md` says why it is not built on rayon or a second runtime.
 
 use std::any::Any;
 use std::collections::VecDeque;
@@ -24,12 +24,12 @@ use tokio::time::timeout;
 use crate::password::HashError;
 use crate::password::hash::Workspace;
 
-/// A handle. The threads start when there is work for them, and end with the last handle.
+/// Handle to the pool. The threads start when there is work, and end with the last handle.
 #[derive(Clone)]
 pub(crate) struct Pool(Arc<Handle>);
 
 impl Pool {
-    /// A pool of at most `threads`, with room for `waiting` jobs that wait for at most `max_wait`.
+    /// Creates a pool of at most `threads`, with `waiting` jobs that wait for at most `max_wait`.
     pub(crate) fn new(threads: usize, waiting: usize, max_wait: Duration) -> Self {
         let state = State { queue: VecDeque::new(), threads: 0, running: 0, closed: false };
         let shared =
@@ -49,24 +49,24 @@ impl Pool {
         let job = Job {
             stage: ticket.0.clone(),
             work: Box::new(move |workspace| {
-                // A panic is the caller's to see as an error; the thread has other jobs to do. What a
-                // job leaves in its workspace means nothing to the next.
+                // A panic becomes the caller's error, and the thread continues. The next job does
+                // not read what this one leaves in the workspace.
                 let outcome = catch_unwind(AssertUnwindSafe(|| job(workspace)));
                 let outcome = outcome.map_err(panic_message);
                 Box::new(move || {
-                    // Nobody may be waiting any more.
+                    // The caller may have gone.
                     drop(sender.send(outcome));
                 })
             }),
         };
         let outcome = match shared.admit(job)? {
-            // A thread is on its way to this job. It needs no time limit, and in a test whose clock
-            // is paused a limit would pass before the thread has come.
+            // A thread is about to take this job, so that it needs no time limit. In a test with a
+            // paused clock a limit would pass before that.
             Admission::Started => (&mut receiver).await,
             Admission::Waiting => match timeout(shared.max_wait, &mut receiver).await {
                 Ok(outcome) => outcome,
                 Err(_) if ticket.abandon() => return Err(HashError::OVERLOADED),
-                // It has begun in the last moment, and what has begun ends soon.
+                // The job has just begun, and will end soon.
                 Err(_) => (&mut receiver).await,
             },
         };
@@ -113,7 +113,7 @@ impl Drop for Handle {
     fn drop(&mut self) {
         let mut state = self.0.lock();
         state.closed = true;
-        // Every future of `run` borrows a handle, so nobody waits for these any more.
+        // Every future of `run` borrows a handle, so no caller waits for these jobs.
         state.queue.clear();
         drop(state);
         self.0.work.notify_all();
@@ -137,7 +137,7 @@ struct State {
 
 impl State {
     fn live_jobs(&mut self) -> usize {
-        // An abandoned job gives back its place, and what it has captured, at the next look.
+        // Abandoned jobs are removed here, with what they have captured.
         self.queue.retain(|job| job.stage.load(Ordering::Acquire) == QUEUED);
         self.queue.len()
     }
@@ -148,7 +148,7 @@ struct Job {
     work: Work,
 }
 
-/// What computes, and returns what tells the caller.
+/// Computes the job, and returns the closure that sends its result.
 type Work = Box<dyn FnOnce(&mut Workspace) -> Box<dyn FnOnce()> + Send>;
 
 enum Admission {
@@ -175,7 +175,7 @@ impl Shared {
                 .spawn(move || shared.work());
             match spawned {
                 Ok(_detached) => state.threads += 1,
-                // With another thread alive the job gets its turn all the same.
+                // Another thread is alive and will run the job.
                 Err(error) if state.threads == 0 => return Err(HashError::failed(error)),
                 Err(_) => {}
             }
@@ -204,7 +204,8 @@ impl Shared {
                 state.running += 1;
                 drop(state);
                 let deliver = (job.work)(&mut workspace);
-                // First the place, then the outcome: who has it may come back at once.
+                // Frees the place before sending the result: the caller may submit another job
+                // immediately.
                 self.lock().running -= 1;
                 deliver();
                 state = self.lock();
@@ -213,7 +214,7 @@ impl Shared {
     }
 }
 
-/// The caller's end of a job: whoever drops it while the job waits has abandoned the job.
+/// The caller's end of a job. Dropping it while the job waits abandons the job.
 struct Ticket(Arc<AtomicU8>);
 
 impl Ticket {
@@ -228,31 +229,31 @@ impl Drop for Ticket {
     }
 }
 
-/// Takes a job out of the stage `QUEUED`. Of the thread and the caller exactly one succeeds.
+/// Takes a job out of the stage `QUEUED`. Either the thread or the caller succeeds.
 fn advance(stage: &AtomicU8, to: u8) -> bool {
     stage.compare_exchange(QUEUED, to, Ordering::AcqRel, Ordering::Acquire).is_ok()
 }
 
-/// Lets the other threads of the machine go first. A hash takes milliseconds of a core, and whoever waits
-/// for one waits for many of them; whoever has a token verified beside it waits for microseconds.
+/// Lowers the priority of the current thread. A hash takes milliseconds, and its caller expects
+/// that; a token is verified beside it in microseconds.
 fn stand_back() {
-    // On Linux, of the calling thread alone. Where that is forbidden, all threads are equal.
+    // On Linux this affects only the calling thread. Where it is forbidden, all threads are equal.
     #[cfg(target_os = "linux")]
     let _ = rustix::process::nice(NICENESS);
 }
 
 fn panic_message(panic: Box<dyn Any + Send>) -> String {
-    // The hook has shown the panic; its payload might hold anything, and doesn't leave here.
+    // The panic hook has printed the panic. The payload might contain secrets and is dropped.
     drop(panic);
     "panicked".to_owned()
 }
 
-/// A ninth of the share that another thread has, where both want the same core.
+/// A ninth of another thread's share when both compete for a core.
 ///
-/// Deliberately not the policy `SCHED_IDLE`, though any thread that wakes preempts such a one at once. Its share
-/// is a 340th, so that logins are turned away while something else has every core. And validations were
-/// no faster beside it: where two other threads take turns, the scheduler may go back to the hash between
-/// them, until its next tick.
+/// Deliberately not `SCHED_IDLE`, although any waking thread preempts it. Its share is a 340th, so
+/// logins would be rejected while other threads use every core. Validations were not faster beside
+/// it either: when two other threads alternate, the scheduler may return to the hash between them,
+/// until its next tick.
 #[cfg(target_os = "linux")]
 const NICENESS: i32 = 10;
 
@@ -413,7 +414,7 @@ mod tests {
         let before = standing();
         let pool = Pool::new(1, 0, LONG);
         let inside = pool.run(|_| standing()).await.ok();
-        // 19 is the most there is. The policy stays that of whoever runs the process.
+        // 19 is the maximum. The scheduling policy is inherited from the process.
         assert_eq!(inside, Some(((before.0 + NICENESS).min(19), before.1)));
         assert_eq!(standing(), before);
     }

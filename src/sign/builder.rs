@@ -18,7 +18,7 @@ pub(super) const MIN_LIFETIME: Duration = Duration::from_secs(1);
 
 pub(super) const MAX_LIFETIME: Duration = Duration::from_secs(366 * 24 * 60 * 60);
 
-/// Builder of a [`TokenSigner`].
+/// Builder for a [`TokenSigner`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct TokenSignerBuilder {
@@ -46,43 +46,43 @@ impl TokenSignerBuilder {
 
     /// Sets the lifetime of the tokens (`exp - iat`), 1 second to 366 days. Default: 24 hours.
     ///
-    /// It is in whole seconds; a fraction is dropped. A verifier accepts more than 24 hours only with
-    /// a longer [`max_lifetime`](crate::VerifierBuilder::max_lifetime).
+    /// Fractions of a second are dropped. A verifier accepts more than 24 hours only with a longer
+    /// [`max_lifetime`](crate::VerifierBuilder::max_lifetime).
     pub const fn lifetime(mut self, lifetime: Duration) -> Self {
         self.lifetime = lifetime;
         self
     }
 
-    /// Sets the form of the tokens. Default: [`TokenForm::Compact`].
+    /// Sets the token form. Default: [`TokenForm::Compact`].
     pub const fn form(mut self, form: TokenForm) -> Self {
         self.form = form;
         self
     }
 
-    /// Sets the `aud` of the tokens. Default: none.
+    /// Sets the `aud` claim. Default: none.
     pub fn audience(mut self, audience: impl Into<String>) -> Self {
         self.audience = Some(audience.into());
         self
     }
 
-    /// Sets the `iss` of the tokens. Default: none.
+    /// Sets the `iss` claim. Default: none.
     pub fn issuer(mut self, issuer: impl Into<String>) -> Self {
         self.issuer = Some(issuer.into());
         self
     }
 
-    /// Sets the revocation list that the verifiers of the tokens use. Default: none.
+    /// Sets the revocation list shared with the verifiers. Default: none.
     ///
-    /// With it, no token is signed that they would refuse as revoked. A customer whose tokens are
-    /// revoked gets none in the rest of that second
-    /// ([`SignError::NotYet`](super::SignError::NotYet)), and none for what was proved before
+    /// The signer then signs no token that the verifiers would reject as revoked. After a
+    /// revocation, signing fails for the rest of that second
+    /// ([`SignError::NotYet`](super::SignError::NotYet)), and for any earlier proof
     /// ([`SignError::Revoked`](super::SignError::Revoked)).
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self
     }
 
-    /// Sets the clock. Default: [`SystemClock`].
+    /// Sets the clock that `iat` and `exp` are based on. Default: [`SystemClock`].
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
@@ -93,10 +93,10 @@ impl TokenSignerBuilder {
     /// # Errors
     ///
     /// - [`ConfigError::NoSigningKey`] for a ring that only verifies,
-    /// - [`ConfigError::DurationOutOfRange`] for a lifetime out of bounds,
+    /// - [`ConfigError::DurationOutOfRange`] for a lifetime outside 1 second to 366 days,
     /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a key that has an id,
-    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key of another algorithm
-    ///   than HS256,
+    /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a key of another
+    ///   algorithm than HS256,
     /// - [`ConfigError::Empty`] for an empty audience or issuer.
     pub fn build(self) -> Result<TokenSigner, ConfigError> {
         ConfigError::check_duration("lifetime", self.lifetime, MIN_LIFETIME..=MAX_LIFETIME)?;

@@ -1,4 +1,4 @@
-//! What a signer gives: a token, or why there is none.
+//! The result of signing.
 
 use std::fmt;
 use std::time::SystemTime;
@@ -8,7 +8,7 @@ use crate::error::ConfigError;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 
-/// Token that has just been made.
+/// Signed token, with its id and times.
 ///
 /// `Debug` shows everything but the token.
 #[derive(Clone)]
@@ -20,35 +20,38 @@ pub struct IssuedToken {
     pub(super) expires_at: u64,
 }
 
-/// Why no token was made.
+/// Error of signing a token.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignError {
-    /// The customer's tokens were revoked later than the proof was looked at, which may be by what no
-    /// longer counts: a former password, say. The only one that is the customer's to mend.
+    /// The customer's tokens were revoked after the proof was checked.
+    ///
+    /// The proof may be a former password. Only this error can be resolved by the customer, with a
+    /// new login.
     #[error("the customer's tokens were revoked after the proof")]
     Revoked,
-    /// The customer's tokens were revoked earlier in the very second of the proof. `iat` counts whole
-    /// seconds, so that a token of this second is one of those.
+    /// The customer's tokens were revoked earlier in the second of the proof.
+    ///
+    /// `iat` is in whole seconds, so that a token of this second would be revoked too.
     #[error("no token can be signed for this customer before the next second")]
     NotYet {
-        /// When a token can be signed: the end of the second. The proof has to be looked at once more
-        /// then, because it may no longer hold.
+        /// When a token can be signed: the end of the second. Check the proof again then, because
+        /// it may no longer hold.
         valid_from: SystemTime,
     },
-    /// The ring has no key that signs, or one that the token's form can't name.
+    /// The ring has no signing key, or one that the token form does not support.
     #[error("the key ring can't sign tokens of this form")]
     Key(#[source] ConfigError),
-    /// The token would be longer than any verifier takes, because of the customer's name.
+    /// The token would be longer than verifiers accept, because of the customer's name.
     #[error("the token would be {length} bytes long, more than a verifier takes")]
     TooLong {
-        /// Bytes it would have.
+        /// The token's length in bytes.
         length: usize,
     },
-    /// The clock shows a time, millions of years ahead, that no verifier takes as an `exp`.
+    /// The clock is so far ahead that no verifier accepts the `exp`.
     #[error("the clock is out of range")]
     ClockOutOfRange,
-    /// The key could not sign: the machine had no randomness that its algorithm needs.
+    /// The key could not sign: the operating system gave no random bytes.
     #[error("the key could not sign the token")]
     Signature,
     /// The operating system gave no random bytes for the token's id.
@@ -57,7 +60,7 @@ pub enum SignError {
 }
 
 impl IssuedToken {
-    /// Returns the token as the header carries it.
+    /// Returns the token as it is sent in the header.
     #[must_use]
     pub fn token(&self) -> &str {
         &self.token
@@ -69,19 +72,19 @@ impl IssuedToken {
         &self.token_id
     }
 
-    /// Returns the customer the token speaks for (`sub`).
+    /// Returns the customer id (`sub`).
     #[must_use]
     pub const fn customer_id(&self) -> &CustomerId {
         &self.customer_id
     }
 
-    /// Returns when the token was issued (`iat`), a whole second.
+    /// Returns when the token was issued (`iat`), in whole seconds.
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
         from_epoch(self.issued_at)
     }
 
-    /// Returns the first second at which the token is no longer good (`exp`).
+    /// Returns when the token expires (`exp`), the first second at which it is rejected.
     #[must_use]
     pub fn expires_at(&self) -> SystemTime {
         from_epoch(self.expires_at)

@@ -1,4 +1,4 @@
-//! The signer, and what it writes.
+//! The token signer.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -25,10 +25,10 @@ use crate::token::MAX_TOKEN_LEN;
 use crate::token::TokenForm;
 use crate::token::encode;
 
-/// Signs customer tokens with the newest key in the ring.
+/// Signer of customer tokens, with the newest key in the ring.
 ///
-/// [`TokenIssuer`](crate::TokenIssuer) has one inside. Use one directly in a program that issues tokens
-/// in another way.
+/// [`TokenIssuer`](crate::TokenIssuer) contains one. Use it directly to issue tokens without the
+/// HTTP service.
 ///
 /// # Example
 ///
@@ -57,8 +57,10 @@ pub struct TokenSigner {
 }
 
 impl TokenSigner {
-    /// Creates a signer with all defaults: 24 hours, [`TokenForm::Compact`], no audience, no issuer, no
-    /// revocation list, the system's clock.
+    /// Creates a signer with the default settings.
+    ///
+    /// They are: a lifetime of 24 hours, [`TokenForm::Compact`], no audience, no issuer, no
+    /// revocation list, the system clock.
     ///
     /// # Errors
     ///
@@ -67,21 +69,24 @@ impl TokenSigner {
         Self::builder(keys).build()
     }
 
-    /// Starts a configuration from the defaults.
+    /// Returns a builder with the default settings.
     pub fn builder(keys: KeyRing) -> TokenSignerBuilder {
         TokenSignerBuilder::new(keys)
     }
 
-    /// Signs a token for a customer: `sub` and `name` as given, a random `jti` (UUID version 4),
-    /// `iat` now, and `exp` one lifetime later.
+    /// Signs a token for a customer.
+    ///
+    /// `sub` and `name` are as given, `jti` is a random UUID (version 4), `iat` is now, and `exp`
+    /// one lifetime later.
     ///
     /// # Errors
     ///
     /// - [`SignError::NotYet`] in the second in which the customer's tokens were revoked,
-    /// - [`SignError::Revoked`] if they are revoked until later than now,
-    /// - [`SignError::Key`] if a rotation has left no key that signs this form,
+    /// - [`SignError::Revoked`] if they are revoked until a later time,
+    /// - [`SignError::Key`] if a rotation has left no signing key for this form,
     /// - [`SignError::TooLong`] for a name of thousands of characters,
-    /// - [`SignError::Signature`] and [`SignError::Random`] if the machine has no randomness.
+    /// - [`SignError::Signature`] and [`SignError::Random`] if the operating system gives no random
+    ///   bytes.
     pub fn sign(
         &self,
         customer_id: &CustomerId,
@@ -90,22 +95,25 @@ impl TokenSigner {
         self.sign_at(customer_id, name, self.clock.now())
     }
 
-    /// As [`sign`](Self::sign), for a customer who proved themselves a while ago: `iat` is the second
-    /// of `proved_at`, the time *before* the proof was looked at. It is never later than the clock's.
+    /// Signs a token whose `iat` is the second in which the customer was authenticated.
+    ///
+    /// Like [`sign`](Self::sign), for a proof that took time to check. `proved_at` is the time
+    /// *before* the check began. The `iat` is never later than the clock's time.
     ///
     /// # Errors
     ///
-    /// Those of [`sign`](Self::sign), by what was revoked since `proved_at`, or before it in the same
-    /// second.
+    /// As [`sign`](Self::sign), for revocations since `proved_at`, or before it in the same second.
     ///
     /// # Security
     ///
-    /// A password may be changed, and the customer's tokens revoked, while the old one is still being
-    /// hashed. Dated so, a token for the old password is among the revoked.
+    /// A password may be changed, and the customer's tokens revoked, while the old one is still
+    /// being hashed. With this `iat`, a token for the old password is revoked too.
     ///
-    /// After [`SignError::NotYet`], wait until its `valid_from`, take the time anew, look at the proof
-    /// again, and only then sign by that time. A token for the earlier proof with a later `proved_at`
-    /// would outlive a change that was made meanwhile, and whose time lies within the second.
+    /// After [`SignError::NotYet`], wait until its `valid_from`, read the time again, check the
+    /// proof again, and only then sign with that time. A token for the earlier proof with a later
+    /// `proved_at` would survive a change made in between, within the same second.
+    ///
+    /// # Example
     ///
     /// ```
     /// # use std::time::SystemTime;
@@ -159,7 +167,7 @@ impl TokenSigner {
         Ok(IssuedToken { token, token_id, customer_id: customer_id.clone(), issued_at, expires_at })
     }
 
-    /// Returns the key that signs now, if it can sign this form.
+    /// Returns the current signing key, if it supports this form.
     pub(super) fn signing_key(&self) -> Result<SigningKey, ConfigError> {
         let key = self.keys.signing_key().ok_or(ConfigError::NoSigningKey)?;
         match (self.form, key.id(), key.algorithm()) {
@@ -173,10 +181,10 @@ impl TokenSigner {
         }
     }
 
-    /// The `iat` of a token for what was proved then, if no verifier would refuse it as revoked.
+    /// Returns the `iat` for a proof of that time, unless verifiers would reject it as revoked.
     fn issued_at(&self, customer_id: &CustomerId, proved_at: Duration) -> Result<u64, SignError> {
-        // A clock that was set back meanwhile, or a caller's mistake, must not date a token ahead: it
-        // would outlive the revocations of the time between.
+        // A clock that was set back, or a caller's mistake, must not produce a future `iat`: the
+        // token would survive the revocations until then.
         let issued_at = proved_at.min(self.clock.since_epoch()).as_secs();
         match self.cut_off(customer_id) {
             Some(cut_off) if proved_at < cut_off.at => Err(SignError::Revoked),
@@ -191,7 +199,7 @@ impl TokenSigner {
         self.revocations.as_ref()?.customer_cut_off(customer_id)
     }
 
-    /// Tells whether the customer's tokens were revoked later than this.
+    /// Returns whether the customer's tokens were revoked after `proved_at`.
     pub(crate) fn is_revoked_since(&self, customer_id: &CustomerId, proved_at: SystemTime) -> bool {
         self.cut_off(customer_id).is_some_and(|cut_off| since_epoch(proved_at) < cut_off.at)
     }

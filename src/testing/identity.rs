@@ -1,4 +1,4 @@
-//! Identities without tokens.
+//! Identities in requests, without tokens.
 
 use http::Request;
 
@@ -6,11 +6,12 @@ use crate::id::CustomerId;
 use crate::token::Claims;
 use crate::verify::VerifiedToken;
 
-/// Puts the identity of a customer into a request, as the layer does for a good token: for tests of
-/// what stands behind the layer.
+/// Inserts a customer's identity into a request, as the layer does for a valid token.
 ///
-/// The token it seems to come from has the id of the vendor's documented sample, no name, and lives for a day from
-/// 1970-01-01 on.
+/// For tests of handlers behind the layer.
+///
+/// The token of the identity has the id of the vendor's documented sample, no name, and is valid
+/// for a day from 1970-01-01.
 pub fn sign_in<B>(request: &mut Request<B>, customer_id: &CustomerId) {
     let claims = Claims {
         customer_id: customer_id.clone(),

@@ -1,7 +1,10 @@
-//! Test kit (feature `test-util`): a clock that is turned by hand, tokens of every kind, identities
-//! without tokens, and with the feature `oidc` an OpenID provider that does what it is told
-//! (`ScriptedProvider`). With the feature `issuer`, a customer store in memory (`MemoryCustomers`), and
-//! the tests that a store of your own must pass (`customer_store_suite!`, with `oidc` also
+//! Test utilities (feature `test-util`).
+//!
+//! They are a manual clock, tokens with any content, identities without tokens, and with the
+//! feature `oidc` a scriptable OpenID provider (`ScriptedProvider`).
+//!
+//! With the feature `issuer` there are also a customer store in memory (`MemoryCustomers`), and the
+//! tests that a store of your own has to pass (`customer_store_suite!`, and with `oidc`
 //! `identity_store_suite!`).
 //!
 //! # Example

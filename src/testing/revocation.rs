@@ -1,4 +1,4 @@
-//! A look at who is revoked.
+//! A query of revocation lists.
 
 use std::time::SystemTime;
 
@@ -7,8 +7,9 @@ use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::revocation::Revocations;
 
-/// Asks a list whether it refuses an otherwise good token, as a verifier asks it: for tests of what
-/// revokes.
+/// Returns whether a list revokes a token, as a verifier would find.
+///
+/// For tests of code that revokes tokens.
 #[must_use]
 pub fn is_revoked(
     revocations: &Revocations,

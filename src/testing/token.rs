@@ -1,4 +1,4 @@
-//! Tokens of every kind, good and bad.
+//! Tokens with any content.
 
 use serde_json::Map;
 use serde_json::Value;
@@ -7,7 +7,7 @@ use crate::key::SigningKey;
 use crate::token;
 use crate::token::TokenForm;
 
-/// Token with any claims and any header, good ones to begin with.
+/// Builder for tokens with any claims and header, valid by default.
 #[derive(Clone, Debug)]
 pub struct TestToken {
     header: Map<String, Value>,
@@ -15,8 +15,9 @@ pub struct TestToken {
 }
 
 impl TestToken {
-    /// Creates a token as the issuer would make it: the name (Ron Swanson) and token id of the vendor's documented sample, a day to
-    /// live from `iat` (seconds since 1970) on.
+    /// Creates a valid token, issued at `iat` (seconds since 1970-01-01) for a day.
+    ///
+    /// Name (Ron Swanson) and token id are those of the vendor's documented sample.
     #[must_use]
     pub fn new(customer_id: &str, iat: u64) -> Self {
         let mut header = Map::new();
@@ -38,22 +39,25 @@ impl TestToken {
         self
     }
 
-    /// Takes a claim out.
+    /// Removes a claim.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets a member of the header to any JSON value. The legacy form has only its one header.
+    /// Sets a header member to any JSON value.
+    ///
+    /// The legacy form has a fixed header and ignores it.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Writes and signs the token. The key's id, where it has one, is not put in: see
-    /// [`header`](Self::header).
+    /// Serializes and signs the token.
+    ///
+    /// The key's id is not written as `kid`: set it with [`header`](Self::header).
     #[must_use]
     pub fn sign(&self, key: &SigningKey, form: TokenForm) -> String {
         let header = Value::from(self.header.clone()).to_string();
@@ -61,12 +65,13 @@ impl TestToken {
     }
 }
 
-/// Writes and signs a token of any text. The legacy form has only its one header, whatever
-/// `header` says.
+/// Signs a token of any header and claims text.
+///
+/// The legacy form has a fixed header and ignores `header`.
 ///
 /// # Panics
 ///
-/// If the machine has no randomness that the key's algorithm needs.
+/// If the operating system gives no random bytes that the key's algorithm needs.
 #[must_use]
 pub fn sign_raw(
     key: &SigningKey,

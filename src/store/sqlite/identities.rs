@@ -1,4 +1,4 @@
-//! Customers who sign in at a provider.
+//! Customers that sign in at an OpenID provider.
 
 use sqlx::Executor;
 use sqlx::Row;
@@ -60,7 +60,7 @@ impl IdentityStore for SqliteCustomers {
     }
 }
 
-/// From here on nobody else writes, not even another process.
+/// Begins a transaction. From here on no other connection writes, even in another process.
 async fn begin(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
     pool.begin_with("BEGIN IMMEDIATE").await
 }
@@ -71,7 +71,7 @@ async fn end(
 ) -> Result<Admission, sqlx::Error> {
     match admission {
         Admission::Admitted(_) => transaction.commit().await?,
-        // Not left to its drop: that would still hold the file when it is the next one's turn.
+        // Not left to the drop, which would still hold the lock when the next write begins.
         Admission::Stale => transaction.rollback().await?,
     }
     Ok(admission)
@@ -118,12 +118,13 @@ async fn link(
     }
     let mut rows =
         sqlx::query(TAKE_PASSWORD).bind(id.to_string()).bind(now).fetch_all(connection).await?;
-    // Invariant: the holder of the e-mail was there a moment ago, and nobody else has written since.
+    // Invariant: the e-mail's holder was read in this transaction, so no other writer has deleted
+    // it.
     let row = rows.pop().ok_or(sqlx::Error::RowNotFound)?;
     Ok(Admission::Admitted(customer(&row)?))
 }
 
-/// Tells whether the identity was nobody's.
+/// Adds an identity. Returns `false` if it belongs to a customer already.
 async fn add_identity(
     connection: &mut SqliteConnection,
     newcomer: &Newcomer,
@@ -151,7 +152,7 @@ async fn holder(
     let Some(first) = rows.first() else {
         return Ok(EmailHolder::Free);
     };
-    // The best claim is first. Of two that are equally good nobody can tell whose it is.
+    // The best claim is first. Two equally good claims are ambiguous.
     let best: i64 = first.try_get("claim")?;
     let next = rows.get(1).map_or(Ok(0), |second| second.try_get("claim"))?;
     if best <= next {
@@ -166,10 +167,10 @@ const FIND_BY_IDENTITY: &str = "\
     SELECT id, name, email FROM customer_auth_identities \
     JOIN customer_auth_customers ON id = customer_id WHERE issuer = ?1 AND subject = ?2";
 
-// Two are enough to tell. How good a customer's claim to the address is: 3 by identities, 2 by a password,
-// 1 by being there, 0 for whom it may not be linked to. To be linked, an address must be the same but for the case of ASCII letters,
-// which is all that NOCASE knows: under the key foreign letters become ASCII ones. `IS NOT` is true of
-// a NULL too: that identity came with no verified address.
+// Two rows are enough to detect ambiguity. A customer's claim to the address is 3 with identities,
+// 2 with a password, 1 otherwise, and 0 if it must not be linked. To be linked, the address must be
+// equal except for the case of ASCII letters, which is what NOCASE compares: the key maps other
+// letters to ASCII. `IS NOT` is true for NULL too: that identity has no verified address.
 const EMAIL_HOLDER: &str = "\
     SELECT id, CASE \
         WHEN email <> ?2 COLLATE NOCASE OR EXISTS ( \
@@ -183,8 +184,8 @@ const EMAIL_HOLDER: &str = "\
     FROM customer_auth_customers WHERE email_key = ?1 AND ?1 <> '' \
     ORDER BY claim DESC LIMIT 2";
 
-// An identity that is somebody's writes nothing, so that it is told first where the id is taken as well:
-// this very create may have succeeded before, unheard.
+// A known identity writes nothing, so that it is reported even if the id is a duplicate too: an
+// earlier attempt of this create may have succeeded without an answer.
 const CREATE: &str = "\
     INSERT INTO customer_auth_customers \
     (id, name, email, email_key, password_hash, created_at, updated_at) \
@@ -200,7 +201,7 @@ const ADD_IDENTITY: &str = "\
     (issuer, subject, customer_id, verified_email, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
     ON CONFLICT (issuer, subject) DO NOTHING";
 
-// Nothing has changed for a customer who had no password.
+// `updated_at` stays the same for a customer without a password.
 const TAKE_PASSWORD: &str = "\
     UPDATE customer_auth_customers SET \
     updated_at = iif(password_hash IS NULL, updated_at, ?2), \

@@ -1,4 +1,4 @@
-//! Customers in a SQLite file.
+//! The store of customers in SQLite.
 
 #[cfg(feature = "oidc")]
 mod identities;
@@ -36,19 +36,18 @@ use crate::store::sqlite::rows::change_error;
 use crate::store::sqlite::rows::customer;
 use crate::store::sqlite::rows::record;
 
-/// Customers in a SQLite file, embedded in the process.
+/// Store of customers in an embedded SQLite database.
 ///
-/// What a method has acknowledged is on the disk: the file is in WAL mode with `synchronous=FULL`. The
-/// writers before are waited for 1 s, a connection of the pool 1 s, a locked file 2 s; past that the
-/// answer is a [`StoreError`]. A clone is a handle to the same pool.
+/// A write is on the disk when its method returns: the file is in WAL mode with `synchronous=FULL`.
+/// A call waits up to 1 s for earlier writers, 1 s for a connection of the pool and 2 s for a
+/// locked file, and then fails with a [`StoreError`]. A clone is a handle to the same pool.
 ///
-/// The crate brings its own tables (`customer_auth_…`) and notes them in a migrations table of its
-/// own, so that an application can keep its tables and its migrations in the same file, through
-/// [`pool`](Self::pool).
+/// The store has separate tables (`customer_auth_…`), including one for its migrations. An
+/// application can keep its tables and migrations in the same file, through [`pool`](Self::pool).
 ///
-/// Every look-up is a single statement. A write is carried out in a task of its own, after those before
-/// it: a caller who goes away while it waits doesn't stop it, and it never overtakes or is overtaken, so
-/// that a change which was given up can't undo a later one.
+/// Every look-up is a single statement. Writes run one after the other, each in a separate task.
+/// Cancelling the caller doesn't stop a write, and writes keep their order, so that a cancelled
+/// change can't undo a later one.
 ///
 /// # Example
 ///
@@ -79,25 +78,26 @@ pub struct SqliteCustomers {
 }
 
 impl SqliteCustomers {
-    /// Opens a file, makes it if there is none, and brings its tables up to date. `:memory:` is a
-    /// database of this store alone, which ends with the last handle.
+    /// Opens or creates a SQLite file, and migrates the store's tables.
+    ///
+    /// `:memory:` is a private in-memory database, which ends with the last handle.
     ///
     /// # Errors
     ///
-    /// The file can't be opened, is no database, or was written by a later version of this crate. A
-    /// path that is empty or begins with `file:` is refused: SQLite takes the one for a temporary
-    /// database and the other for a URI, so that the data would be elsewhere than the path says.
+    /// The file can't be opened, is not a database, or was written by a later version of this
+    /// crate. A path that is empty or begins with `file:` is rejected: SQLite treats the former as
+    /// a temporary database and the latter as a URI, so that the data would not be at the path.
     ///
     /// # Security
     ///
-    /// The file holds e-mail addresses and password hashes. It is made with the rights that the
-    /// process' umask leaves.
+    /// The file holds e-mail addresses and password hashes. It is created with the permissions of
+    /// the process's umask.
     pub async fn open(path: impl AsRef<Path>) -> Result<Self, StoreError> {
         let database = SqliteDatabase::open(path).await.map_err(StoreError::new)?;
         Self::new(database).await
     }
 
-    /// Keeps the customers in a database, and brings the crate's tables there up to date.
+    /// Creates a store in an open database, and migrates the store's tables.
     ///
     /// # Errors
     ///
@@ -107,14 +107,14 @@ impl SqliteCustomers {
         Ok(Self { database, clock: SystemClock::shared() })
     }
 
-    /// Sets the clock that tells when a customer was inserted and changed.
+    /// Sets the clock for insertion and change times. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
         self
     }
 
-    /// Returns the pool, for an application's own tables in the same file.
+    /// Returns the connection pool, for other tables in the same file.
     #[must_use]
     pub fn pool(&self) -> &SqlitePool {
         self.database.pool()
@@ -124,9 +124,10 @@ impl SqliteCustomers {
     ///
     /// # Errors
     ///
-    /// [`DuplicateId`](crate::customer::ChangeErrorKind::DuplicateId), told first;
-    /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) where both have a password; or the
-    /// store could not tell.
+    /// [`DuplicateId`](crate::customer::ChangeErrorKind::DuplicateId) if the id exists, checked
+    /// first; [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) if another
+    /// customer with a password has the e-mail and this one has a password too; or the store is
+    /// unavailable.
     pub async fn insert(
         &self,
         customer: &Customer,
@@ -144,11 +145,11 @@ impl SqliteCustomers {
         record(&row).map_err(ChangeError::store)
     }
 
-    /// Returns a customer.
+    /// Returns a customer, or `None` if there is none with this id.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store is unavailable.
     pub async fn get(&self, id: &CustomerId) -> Result<Option<CustomerRecord>, StoreError> {
         let row = sqlx::query(statements::GET)
             .bind(id.to_string())
@@ -158,11 +159,11 @@ impl SqliteCustomers {
         row.as_ref().map(record).transpose().map_err(StoreError::new)
     }
 
-    /// Returns a part of all customers, in the order in which they were inserted.
+    /// Returns a page of customers, in insertion order.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store is unavailable.
     pub async fn list(&self, limit: u32, offset: u32) -> Result<Vec<CustomerRecord>, StoreError> {
         let rows = sqlx::query(statements::LIST)
             .bind(limit)
@@ -174,11 +175,11 @@ impl SqliteCustomers {
         records.map_err(StoreError::new)
     }
 
-    /// Returns how many customers there are.
+    /// Returns the number of customers.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store is unavailable.
     pub async fn count(&self) -> Result<u64, StoreError> {
         let count: i64 = sqlx::query_scalar(statements::COUNT)
             .fetch_one(self.pool())
@@ -187,27 +188,27 @@ impl SqliteCustomers {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Deletes a customer and the customer's identities. Tells whether there was one.
+    /// Deletes a customer with all identities. Returns whether the customer existed.
     ///
     /// # Errors
     ///
-    /// The store could not tell.
+    /// The store is unavailable.
     ///
     /// # Security
     ///
-    /// Tokens are verified without a look into the store: revoke the customer's, or they go on being
-    /// good until they expire.
+    /// Tokens are verified without the store: revoke the customer's tokens, or they stay valid
+    /// until they expire.
     pub async fn delete(&self, id: &CustomerId) -> Result<bool, StoreError> {
         let delete = sqlx::query(statements::DELETE).bind(id.to_string());
         Ok(self.write(delete).await.map_err(StoreError::new)?.is_some())
     }
 
-    /// Changes some of a customer's attributes. `None` says that there is no such customer.
+    /// Changes attributes of a customer. Returns `None` if the customer does not exist.
     ///
     /// # Errors
     ///
-    /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) where both have a password, or the
-    /// store could not tell.
+    /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) if another customer
+    /// with a password has the e-mail and this one has a password too; or the store is unavailable.
     pub async fn update(
         &self,
         id: &CustomerId,
@@ -225,13 +226,12 @@ impl SqliteCustomers {
         row.as_ref().map(record).transpose().map_err(ChangeError::store)
     }
 
-    /// Sets a customer's password, whatever the present one is. Tells whether there is such a
-    /// customer.
+    /// Replaces a customer's password. Returns whether the customer exists.
     ///
     /// # Errors
     ///
-    /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail): the customer had no password so
-    /// far, and another one who has shares the e-mail. Or the store could not tell.
+    /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) if the customer had no
+    /// password, and another customer with a password has the e-mail; or the store is unavailable.
     ///
     /// # Security
     ///
@@ -245,15 +245,15 @@ impl SqliteCustomers {
         Ok(self.update(id, &update).await?.is_some())
     }
 
-    /// Carries out a statement that writes at most one row, and returns what it wrote.
+    /// Runs a statement that writes at most one row, and returns that row.
     async fn write(
         &self,
         statement: Query<'static, Sqlite, SqliteArguments>,
     ) -> Result<Option<SqliteRow>, sqlx::Error> {
         let pool = self.pool().clone();
-        // NB: not `fetch_one` or `fetch_optional`. SQLite hands out the row that `RETURNING` asks for
-        // before it commits, and those two don't wait for what comes after the row: the change would
-        // be acknowledged before it is on the disk, and other connections would not see it yet.
+        // NB: not `fetch_one` or `fetch_optional`. SQLite returns the row of `RETURNING` before it
+        // commits, and these two don't wait for the commit: the change would be acknowledged before
+        // it is on the disk and visible to other connections.
         let written = self.database.in_turn(async move { statement.fetch_all(&pool).await });
         Ok(written.await?.pop())
     }

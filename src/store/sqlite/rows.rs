@@ -1,4 +1,4 @@
-//! What rows and result codes mean.
+//! Conversions of rows and result codes.
 
 use std::time::Duration;
 use std::time::SystemTime;
@@ -38,6 +38,6 @@ pub(super) fn change_error(error: sqlx::Error) -> ChangeError {
     }
 }
 
-// A result code of SQLite. Of the customers, the only unique index is the one over the e-mails of
-// logins.
+// Extended result code of SQLite. The only unique index of the customers is the one on login
+// e-mails.
 const SQLITE_CONSTRAINT_UNIQUE: &str = "2067";

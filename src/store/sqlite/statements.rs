@@ -1,4 +1,4 @@
-//! The statements. Parameters are numbered in the order in which they are bound.
+//! SQL statements. Parameters are numbered in the order of their binding.
 
 pub(super) const FIND: &str = "\
     SELECT id, name, email, password_hash FROM customer_auth_customers \
@@ -8,7 +8,7 @@ pub(super) const GET: &str = "\
     SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
     FROM customer_auth_customers WHERE id = ?1";
 
-// By the row's number, and not by the time, which the clock may turn back.
+// Ordered by row number, not by time: the clock may be set back.
 pub(super) const LIST: &str = "\
     SELECT id, name, email, password_hash IS NOT NULL AS has_password, created_at, updated_at \
     FROM customer_auth_customers ORDER BY rowid LIMIT ?1 OFFSET ?2";
@@ -17,7 +17,7 @@ pub(super) const COUNT: &str = "SELECT count(*) FROM customer_auth_customers";
 
 pub(super) const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1 RETURNING id";
 
-// An id that is taken writes nothing, so that it is told first where the e-mail is taken as well.
+// A duplicate id writes nothing, so that it is reported even if the e-mail is a duplicate too.
 pub(super) const INSERT: &str = "\
     INSERT INTO customer_auth_customers \
     (id, name, email, email_key, password_hash, created_at, updated_at) \

@@ -1,4 +1,4 @@
-//! An answer before anything happens to it.
+//! A response before any fault.
 
 use http::HeaderValue;
 use http::Response;
@@ -46,7 +46,7 @@ impl Answer {
 
     /// Adds a header.
     pub(super) fn header(mut self, name: &'static str, value: &str) -> Self {
-        // What no header can hold is a mistake of the test's.
+        // An invalid header value is a mistake in the test.
         let value = HeaderValue::from_str(value).expect("a header's value");
         self.headers.push((name, value));
         self

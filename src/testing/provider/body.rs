@@ -1,4 +1,4 @@
-//! The body of an answer, and how it comes to grief.
+//! The response body and its faults.
 
 use std::fmt;
 use std::future::Future;
@@ -25,20 +25,20 @@ pub struct ScriptedBody {
     visit: Visit,
 }
 
-/// How the bytes come.
+/// How the bytes are sent.
 pub(super) enum Manner {
     AtOnce,
-    /// All that is there, and then an error.
+    /// All bytes, and then an error.
     Breaking,
-    /// That many bytes of white space, and then what is there.
+    /// This many bytes of white space, and then all bytes.
     Huge {
         padding: u64,
     },
-    /// A byte whenever the time is up.
+    /// One byte at each interval.
     Dripping(Pin<Box<Sleep>>),
-    /// All that is there, which is less than the head of the answer says.
+    /// All bytes, which are fewer than `Content-Length`.
     CutShort,
-    /// Nothing any more.
+    /// No more bytes.
     Ended,
 }
 
@@ -47,7 +47,7 @@ impl ScriptedBody {
         Self { rest: bytes, manner, visit }
     }
 
-    /// The next piece; `None` at the end.
+    /// Returns the next chunk, or `None` at the end.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<io::Result<Bytes>>> {
         match &mut self.manner {
             Manner::Huge { padding } if *padding > 0 => {
@@ -107,7 +107,7 @@ impl Body for ScriptedBody {
     fn size_hint(&self) -> SizeHint {
         match self.manner {
             Manner::AtOnce => SizeHint::with_exact(self.rest.len() as u64),
-            // Not even a lower bound: whoever trusts one would refuse the answer by its head.
+            // Not even a lower bound: a client could reject the response by it.
             _ => SizeHint::new(),
         }
     }
@@ -121,7 +121,7 @@ impl fmt::Debug for ScriptedBody {
 
 const HUGE: u64 = 64 << 20;
 
-/// Legal before any JSON document, so that only a bound stops whoever reads it.
+/// Valid before any JSON document, so that only a size limit stops the reader.
 static WHITE_SPACE: [u8; 16 << 10] = [b' '; 16 << 10];
 
 const DRIP: Duration = Duration::from_secs(1);

@@ -1,13 +1,13 @@
-//! What the browser and the user have done before there is a code.
+//! The authorization request and the user's consent.
 
 use std::fmt;
 
 use serde_json::Map;
 use serde_json::Value;
 
-/// User's consent at the authorization endpoint: who asked for it, bound to what, and who gave it.
+/// User's consent at the authorization endpoint, from which a code is issued.
 ///
-/// `Debug` shows client and redirect URI alone.
+/// `Debug` shows only the client and the redirect URI.
 #[derive(Clone)]
 pub struct Consent {
     pub(super) client_id: String,
@@ -19,9 +19,9 @@ pub struct Consent {
 }
 
 impl Consent {
-    /// Creates the consent of `subject`, for what a front end has put into its authorization request.
+    /// Creates the consent of the user `subject` to an authorization request.
     ///
-    /// `code_challenge` is of the method S256: base64url of the verifier's SHA-256 (RFC 7636 section
+    /// `code_challenge` uses the method S256: base64url of the verifier's SHA-256 (RFC 7636 section
     /// 4.2).
     #[must_use]
     pub fn new(client_id: &str, redirect_uri: &str, code_challenge: &str, subject: &str) -> Self {
@@ -36,28 +36,28 @@ impl Consent {
         .claim("sub", subject)
     }
 
-    /// Sets the `nonce` of the authorization request, which the ID token repeats. Default none.
+    /// Sets the `nonce` of the authorization request and ID token. Default: none.
     #[must_use]
     pub fn nonce(mut self, nonce: &str) -> Self {
         self.nonce = Some(nonce.to_owned());
         self
     }
 
-    /// Sets what the provider says of the user, in the ID token and as userinfo.
+    /// Sets a claim about the user in the ID token and userinfo. Default: none.
     #[must_use]
     pub fn claim(self, name: &str, value: impl Into<Value>) -> Self {
         let value = value.into();
         self.id_token_claim(name, value.clone()).userinfo_claim(name, value)
     }
 
-    /// Sets what the provider says of the user in the ID token alone.
+    /// Sets a claim about the user in the ID token only. Default: none.
     #[must_use]
     pub fn id_token_claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.id_token_claims.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Sets what the provider says of the user as userinfo alone.
+    /// Sets a claim about the user in userinfo only. Default: none.
     #[must_use]
     pub fn userinfo_claim(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.userinfo_claims.insert(name.to_owned(), value.into());

@@ -1,11 +1,11 @@
-//! Where something goes wrong, and what.
+//! Endpoints and their faults.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use http::StatusCode;
 
-/// Place of a [`ScriptedProvider`](crate::testing::ScriptedProvider) that is asked.
+/// Endpoint of a [`ScriptedProvider`](crate::testing::ScriptedProvider).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Endpoint {
@@ -13,7 +13,7 @@ pub enum Endpoint {
     Discovery,
     /// `/jwks`: the public keys.
     Jwks,
-    /// `/token`: codes for tokens.
+    /// `/token`: exchanges codes for tokens.
     Token,
     /// `/userinfo` (OpenID Connect Core section 5.3).
     Userinfo,
@@ -21,28 +21,27 @@ pub enum Endpoint {
     Elsewhere,
 }
 
-/// What an [`Endpoint`] does in place of its duty.
+/// Misbehaviour of an [`Endpoint`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Fault {
-    /// No connection: the service fails, and the request reaches nobody.
+    /// The connection is refused: the service fails, and no endpoint sees the request.
     Refused,
-    /// The request is taken and never answered.
+    /// The request is accepted and never answered.
     Hang,
-    /// The right answer of the moment in which the request came, sent after this time.
+    /// The correct response, computed on arrival and sent after this delay.
     Slow(Duration),
-    /// This status with a short text, and nothing is done.
+    /// This status with a short text; the request has no effect.
     Status(StatusCode),
-    /// This status (302, 307, 308 …), to [`Endpoint::Elsewhere`] of the same provider, and nothing is
-    /// done here.
+    /// A redirect with this status to [`Endpoint::Elsewhere`]; the request has no effect.
     Redirect(StatusCode),
-    /// 200 and `application/json`, with bytes that are not even text; nothing is done.
+    /// 200 and `application/json`, with bytes that are not UTF-8; the request has no effect.
     Garbage,
-    /// 200 with a web page, as a proxy that wants a log-in answers; nothing is done.
+    /// 200 with a web page, like a captive portal's; the request has no effect.
     Html,
-    /// 200 and JSON of a shape that no endpoint has; nothing is done.
+    /// 200 and JSON of an unexpected structure; the request has no effect.
     WrongShape,
-    /// An answer of one's own; nothing is done.
+    /// A custom response; the request has no effect.
     Answer {
         /// The status.
         status: StatusCode,
@@ -51,16 +50,19 @@ pub enum Fault {
         /// The body.
         body: Bytes,
     },
-    /// The right answer under this `Content-Type`.
+    /// The correct response with this `Content-Type`.
     ContentType(&'static str),
-    /// The right answer with its full `Content-Length`, of which half arrives before an orderly end.
+    /// The correct response, of which half arrives before an orderly end.
+    ///
+    /// `Content-Length` is the full length.
     CutShort,
-    /// The right answer with its full `Content-Length`, of which half arrives before the connection
-    /// breaks.
+    /// The correct response, of which half arrives before the connection breaks.
+    ///
+    /// `Content-Length` is the full length.
     Broken,
-    /// The right answer behind 64 MiB of white space, which are made as they are read.
+    /// The correct response after 64 MiB of white space, generated as it is read.
     Huge,
-    /// The right answer, a byte a second.
+    /// The correct response, at one byte a second.
     Drip,
 }
 
@@ -68,7 +70,7 @@ impl Endpoint {
     pub(super) const ALL: [Self; 5] =
         [Self::Discovery, Self::Jwks, Self::Token, Self::Userinfo, Self::Elsewhere];
 
-    /// The endpoint of a path below the issuer's.
+    /// Returns the endpoint of a path below the issuer's.
     pub(super) fn at(path: &str) -> Self {
         let named = Self::ALL.into_iter().find(|endpoint| endpoint.path() == path);
         named.unwrap_or(Self::Elsewhere)

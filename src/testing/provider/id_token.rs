@@ -1,6 +1,6 @@
-//! An ID token, right to begin with.
+//! An ID token that tests can modify.
 //!
-//! It is written here and not by `token`: what reads it must not be what wrote it.
+//! It is serialized here and not by `token`: the code under test must not write its own input.
 
 use std::fmt;
 
@@ -17,9 +17,9 @@ use sha2::Sha512;
 
 use crate::key::SigningKey;
 
-/// ID token before it is signed, right in every way until it is changed.
+/// ID token before it is signed, valid until it is modified.
 ///
-/// `Debug` shows the header alone.
+/// `Debug` shows only the header.
 #[derive(Clone)]
 pub struct IdToken {
     header: Map<String, Value>,
@@ -49,7 +49,7 @@ impl IdToken {
         Self { header, claims, payload: None, issued_at, protection: Protection::Key(key) }
     }
 
-    /// Returns the provider's time, in seconds since 1970: the `iat` of a right token.
+    /// Returns the provider's time in seconds since 1970-01-01, the default `iat`.
     #[must_use]
     pub fn issued_at(&self) -> u64 {
         self.issued_at
@@ -62,29 +62,30 @@ impl IdToken {
         self
     }
 
-    /// Takes a claim out.
+    /// Removes a claim.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {
         self.claims.remove(name);
         self
     }
 
-    /// Sets a member of the header to any JSON value.
+    /// Sets a header member to any JSON value.
     #[must_use]
     pub fn header(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.header.insert(name.to_owned(), value.into());
         self
     }
 
-    /// Takes a member of the header out.
+    /// Removes a header member.
     #[must_use]
     pub fn without_header(mut self, name: &str) -> Self {
         self.header.remove(name);
         self
     }
 
-    /// Puts any bytes in the place of the claims. What they would have been is
-    /// [`claims`](Self::claims).
+    /// Replaces the claims with any bytes.
+    ///
+    /// [`claims`](Self::claims) returns the claims.
     #[must_use]
     pub fn payload(mut self, bytes: impl Into<Vec<u8>>) -> Self {
         self.payload = Some(bytes.into());
@@ -97,28 +98,28 @@ impl IdToken {
         Value::from(self.claims.clone()).to_string()
     }
 
-    /// Signs with this key, whatever the header says.
+    /// Signs with this key, without changing the header.
     #[must_use]
     pub fn signed_by(mut self, key: SigningKey) -> Self {
         self.protection = Protection::Key(key);
         self
     }
 
-    /// Says `HS256` and signs with this secret, of any length.
+    /// Sets `alg` to `HS256` and signs with this secret, of any length.
     #[must_use]
     pub fn signed_by_secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.protection = Protection::Hs256(secret.as_ref().to_vec());
         self.header("alg", "HS256")
     }
 
-    /// Says `none`, and has an empty signature.
+    /// Sets `alg` to `none` and leaves the signature empty.
     #[must_use]
     pub fn unsigned(mut self) -> Self {
         self.protection = Protection::Nothing;
         self.header("alg", "none")
     }
 
-    /// Changes one bit of the signature.
+    /// Flips one bit of the signature.
     #[must_use]
     pub fn forged(mut self) -> Self {
         if let Protection::Key(key) = self.protection {
@@ -127,7 +128,7 @@ impl IdToken {
         self
     }
 
-    /// Makes five parts of it, as encryption does (RFC 7516 section 7.1).
+    /// Splits the token into five parts, like an encrypted one (RFC 7516 section 7.1).
     #[must_use]
     pub fn encrypted(mut self) -> Self {
         self.protection = Protection::Encryption;
@@ -164,8 +165,8 @@ impl fmt::Debug for IdToken {
     }
 }
 
-/// The left half of the access token's hash, by the hash of the signature's algorithm (OpenID Connect
-/// Core section 3.1.3.6); for Ed25519 that is SHA-512.
+/// Returns the left half of the access token's hash, by the hash of the signature algorithm (OpenID
+/// Connect Core section 3.1.3.6); for Ed25519 that is SHA-512.
 pub(super) fn at_hash(key: &SigningKey, access_token: &str) -> Value {
     if key.algorithm() == Algorithm::EdDSA {
         json!(base64url(&Sha512::digest(access_token)[..32]))

@@ -1,7 +1,7 @@
-//! An OpenID provider that does what it is told, right or wrong.
+//! A scriptable OpenID provider for tests.
 //!
-//! It shares with the relying party that it tests nothing but [`SigningKey`]: it has PKCE, client
-//! authentication and ID tokens of its own.
+//! It shares only [`SigningKey`] with the relying party under test. PKCE, client authentication and
+//! ID tokens are implemented separately.
 
 mod answer;
 mod body;
@@ -33,20 +33,20 @@ use crate::key::SigningKey;
 use crate::testing::provider::state::Client;
 use crate::testing::provider::state::Shared;
 
-/// OpenID provider for tests: it plays discovery, keys, token endpoint and userinfo, and can be told
-/// to do each of them wrong (features `test-util` and `oidc`).
+/// OpenID provider for tests, with scriptable faults (features `test-util` and `oidc`).
 ///
-/// It is a service: hand a clone to the HTTP client under test, or serve one on a loopback socket. A
-/// clone is a handle to the same provider. Nothing in it is random, and it waits by tokio's timers
-/// alone, so that a paused clock turns it.
+/// It serves discovery, keys, the token endpoint and userinfo.
 ///
-/// To begin with it is right, and as strict as a provider has to be: a code is good for one exchange,
-/// by the client, with the redirect URI and with the PKCE verifier (S256) that it was made for. An
-/// exchange that is refused doesn't spend the code, so that whoever must not repeat one is seen doing
-/// it. Codes hold characters that a form has to encode.
+/// It is a tower service: pass a clone to the HTTP client under test, or serve one on a loopback
+/// socket. A clone is a handle to the same provider. It is deterministic, and waits only with tokio
+/// timers, so that it works with a paused clock.
 ///
-/// Then each [`Endpoint`] can be given a [`Fault`], its documents can be [rewritten](Self::rewrite),
-/// and ID tokens [spoiled](Self::spoil_id_tokens) before they are signed, until [`mend`](Self::mend).
+/// By default it is correct and strict: a code is valid for one exchange, by its client, with its
+/// redirect URI and its PKCE verifier (S256). A rejected exchange doesn't spend the code, so that
+/// tests can detect a client that repeats it. Codes contain characters that a form must encode.
+///
+/// Each [`Endpoint`] can have a [`Fault`], its documents can be [rewritten](Self::rewrite), and ID
+/// tokens [modified](Self::spoil_id_tokens) before they are signed, until [`mend`](Self::mend).
 ///
 /// # Example
 ///
@@ -64,13 +64,14 @@ use crate::testing::provider::state::Shared;
 ///
 /// # #[tokio::main(flavor = "current_thread")]
 /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-/// # let pem = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&aws_lc_rs::rand::SystemRandom::new())?;
+/// # let random = aws_lc_rs::rand::SystemRandom::new();
+/// # let pem = aws_lc_rs::signature::Ed25519KeyPair::generate_pkcs8(&random)?;
 /// # let pem = base64_simd::STANDARD.encode_to_string(pem);
 /// # let pem = format!("-----BEGIN PRIVATE KEY-----\n{pem}\n-----END PRIVATE KEY-----\n");
 /// let key = SigningKey::from_pem(jsonwebtoken::Algorithm::EdDSA, pem)?.with_id("2026-11");
 /// let provider = ScriptedProvider::new("https://id.example", key).public_client("storefront");
 ///
-/// // What the front end's authorization request has led to; the challenge is RFC 7636's own.
+/// // The result of the front end's authorization request; the challenge is that of RFC 7636.
 /// let challenge = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 /// let consent = Consent::new("storefront", "https://shop.example/signed-in", challenge, "ron")
 ///     .claim("email", "ron@swanson.com")
@@ -78,10 +79,10 @@ use crate::testing::provider::state::Shared;
 /// let code = provider.authorize(consent);
 /// # let _ = code;
 ///
-/// // The keys are unavailable, and wrong from then on.
+/// // The keys are unavailable once, and wrong from then on.
 /// provider.fail_times(Endpoint::Jwks, 1, Fault::Status(StatusCode::BAD_GATEWAY));
 /// provider.rewrite(Endpoint::Jwks, |set| set["keys"][0]["use"] = "enc".into());
-/// // All ID tokens are somebody else's.
+/// // All ID tokens are for another audience.
 /// provider.spoil_id_tokens(|token| token.claim("aud", "another-shop"));
 ///
 /// let keys = Request::get("https://id.example/jwks").body(Full::<Bytes>::default())?;
@@ -97,35 +98,35 @@ pub struct ScriptedProvider {
 }
 
 impl ScriptedProvider {
-    /// Creates a provider that signs with this key and publishes it, and has no clients yet.
+    /// Creates a provider without clients, which signs with `key` and publishes it.
     ///
-    /// Its endpoints are below `issuer`, such as `https://id.example` or `http://127.0.0.1:4321/realm`.
-    /// An HMAC key signs and is not published.
+    /// Its endpoints are below `issuer`, such as `https://id.example` or
+    /// `http://127.0.0.1:4321/realm`. An HMAC key is not published.
     #[must_use]
     pub fn new(issuer: &str, key: SigningKey) -> Self {
         Self { shared: Arc::new(Shared::new(issuer.to_owned(), key)) }
     }
 
-    /// Sets the clock that dates ID tokens. Default [`SystemClock`](crate::clock::SystemClock).
+    /// Sets the clock of ID tokens. Default: [`SystemClock`](crate::clock::SystemClock).
     #[must_use]
     pub fn clock(self, clock: Arc<dyn Clock>) -> Self {
         self.shared.lock().clock = clock;
         self
     }
 
-    /// Registers a client that authenticates by `client_secret_basic`, and in no other way.
+    /// Registers a client that authenticates only with `client_secret_basic`.
     #[must_use]
     pub fn basic_client(self, id: &str, secret: &str) -> Self {
         self.client(id, Client::Basic { secret: secret.to_owned() })
     }
 
-    /// Registers a client that authenticates by `client_secret_post`, and in no other way.
+    /// Registers a client that authenticates only with `client_secret_post`.
     #[must_use]
     pub fn post_client(self, id: &str, secret: &str) -> Self {
         self.client(id, Client::Post { secret: secret.to_owned() })
     }
 
-    /// Registers a client that has no secret, and must not send one.
+    /// Registers a public client, which must not send a secret.
     #[must_use]
     pub fn public_client(self, id: &str) -> Self {
         self.client(id, Client::Public)
@@ -136,13 +137,13 @@ impl ScriptedProvider {
         self
     }
 
-    /// Returns the issuer, as it was given.
+    /// Returns the issuer URL.
     #[must_use]
     pub fn issuer(&self) -> &str {
         &self.shared.issuer
     }
 
-    /// Makes a code, as if a browser had come with this consent.
+    /// Issues a code, as the authorization endpoint does after this consent.
     #[must_use]
     pub fn authorize(&self, consent: Consent) -> String {
         let mut state = self.shared.lock();
@@ -152,66 +153,74 @@ impl ScriptedProvider {
         code
     }
 
-    /// Publishes a key that doesn't sign yet.
+    /// Publishes a key without signing with it.
     pub fn publish(&self, key: SigningKey) {
         self.shared.lock().published.push(key);
     }
 
-    /// Makes a key sign from now on, and publishes it beside the others.
+    /// Makes a key the signing key, and publishes it beside the others.
     pub fn rotate(&self, key: SigningKey) {
         self.shared.lock().rotate(key);
     }
 
-    /// Makes a key sign from the next ID token on, at the last moment: until that token is signed the
-    /// set has the present keys, and from then on the new one alone.
+    /// Makes a key the signing key at the next ID token.
+    ///
+    /// Until that token is signed, the set has the current keys, and from then on only the new one.
     pub fn rotate_just_before_signing(&self, key: SigningKey) {
         self.shared.lock().key_of_next_signing = Some(key);
     }
 
-    /// Takes every key but the one that signs out of the set.
+    /// Removes every key but the signing key from the set.
     pub fn drop_old_keys(&self) {
         let mut state = self.shared.lock();
         state.published = vec![state.key.clone()];
     }
 
-    /// Sets the `Cache-Control` of the JWK Set. Default none.
+    /// Sets the `Cache-Control` of the JWK Set. Default: none.
     ///
     /// # Panics
     ///
-    /// The request for the set, if no header can hold it.
+    /// The request for the set panics if the value is not a valid header value.
     pub fn cache_keys(&self, cache_control: &str) {
         self.shared.lock().jwks_cache_control = Some(cache_control.to_owned());
     }
 
-    /// Changes every ID token before it is signed. A later script takes the place of an earlier one.
+    /// Sets a script that modifies every ID token before it is signed. Default: none.
+    ///
+    /// It replaces an earlier script.
     pub fn spoil_id_tokens(&self, script: impl Fn(IdToken) -> IdToken + Send + Sync + 'static) {
         self.shared.lock().id_token = Some(Arc::new(script));
     }
 
-    /// Changes every document that an endpoint answers with 200, before it is sent. A later script
-    /// takes the place of an earlier one.
+    /// Sets a script that modifies every 200 response of an endpoint. Default: none.
+    ///
+    /// It replaces an earlier script of the endpoint.
     pub fn rewrite(&self, endpoint: Endpoint, script: impl Fn(&mut Value) + Send + Sync + 'static) {
         self.shared.lock().script(endpoint).rewrite = Some(Arc::new(script));
     }
 
-    /// Gives an endpoint a fault until it is mended, in the place of one that it has.
+    /// Sets the fault of an endpoint until [`mend`](Self::mend). Default: none.
+    ///
+    /// It replaces an earlier fault.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
         self.shared.lock().script(endpoint).fail(fault, None);
     }
 
-    /// Gives an endpoint a fault for that many requests, in the place of one that it has.
+    /// Sets the fault of an endpoint for a number of requests.
+    ///
+    /// It replaces an earlier fault.
     pub fn fail_times(&self, endpoint: Endpoint, times: usize, fault: Fault) {
         self.shared.lock().script(endpoint).fail(fault, Some(times));
     }
 
-    /// Gives every endpoint a fault until it is mended: the whole provider is down.
+    /// Sets the fault of every endpoint until [`mend`](Self::mend).
     pub fn fail_everywhere(&self, fault: &Fault) {
         for endpoint in Endpoint::ALL {
             self.fail(endpoint, fault.clone());
         }
     }
 
-    /// Takes every fault and every script back. Requests that hang go on hanging.
+    /// Removes every fault and script. Requests that hang keep hanging.
     pub fn mend(&self) {
         let mut state = self.shared.lock();
         state.id_token = None;
@@ -220,36 +229,36 @@ impl ScriptedProvider {
         }
     }
 
-    /// Counts the requests that have come to an endpoint, those that met a fault among them.
+    /// Returns the number of requests to an endpoint, including those with a fault.
     #[must_use]
     pub fn requests(&self, endpoint: Endpoint) -> usize {
         self.shared.lock().script(endpoint).requests
     }
 
-    /// Counts the requests of an endpoint whose answer has not been read to its end or dropped.
+    /// Returns the number of requests whose response was not fully read or dropped.
     #[must_use]
     pub fn in_flight(&self, endpoint: Endpoint) -> usize {
         self.shared.lock().script(endpoint).in_flight
     }
 
-    /// Returns the most requests that have been [in flight](Self::in_flight) at once.
+    /// Returns the maximum number of requests [in flight](Self::in_flight) at once.
     #[must_use]
     pub fn peak_in_flight(&self, endpoint: Endpoint) -> usize {
         self.shared.lock().script(endpoint).peak
     }
 
-    /// Counts the bytes of bodies that have been read from an endpoint.
+    /// Returns the number of body bytes read from an endpoint.
     #[must_use]
     pub fn bytes_sent(&self, endpoint: Endpoint) -> u64 {
         self.shared.lock().script(endpoint).bytes_sent
     }
 
-    /// Waits until that many requests have come to an endpoint.
+    /// Waits until an endpoint has received a number of requests.
     pub async fn reached(&self, endpoint: Endpoint, requests: usize) {
         self.until(|| self.requests(endpoint) >= requests).await;
     }
 
-    /// Waits until no request of an endpoint is in flight.
+    /// Waits until an endpoint has no requests in flight.
     pub async fn idle(&self, endpoint: Endpoint) {
         self.until(|| self.in_flight(endpoint) == 0).await;
     }

@@ -1,4 +1,4 @@
-//! What is kept of each endpoint: how often it was asked, and what it is told to do.
+//! The counters and scripts of an endpoint.
 
 use std::sync::Arc;
 
@@ -6,10 +6,10 @@ use serde_json::Value;
 
 use crate::testing::provider::Fault;
 
-/// Changes a document before it is sent.
+/// Script that modifies a document before it is sent.
 pub(super) type Rewrite = Arc<dyn Fn(&mut Value) + Send + Sync>;
 
-/// One endpoint's figures and script.
+/// Counters and script of one endpoint.
 #[derive(Default)]
 pub(super) struct Script {
     pub(super) requests: usize,
@@ -18,7 +18,7 @@ pub(super) struct Script {
     pub(super) bytes_sent: u64,
     pub(super) rewrite: Option<Rewrite>,
     fault: Option<Fault>,
-    /// How many requests the fault is still for; `None` for all until it is mended.
+    /// How many requests the fault still applies to; `None` for all.
     left: Option<usize>,
 }
 
@@ -31,7 +31,7 @@ impl Script {
         (self.fault, self.left, self.rewrite) = (None, None, None);
     }
 
-    /// The fault that the request which has just come meets.
+    /// Returns the fault of the current request.
     pub(super) fn next_fault(&mut self) -> Option<Fault> {
         match &mut self.left {
             Some(0) => None,

@@ -1,4 +1,4 @@
-//! The provider as a service: which endpoint, which fault, which answer.
+//! The tower service of the provider.
 
 use std::future::Future;
 use std::future::pending;
@@ -65,7 +65,7 @@ where
     }
 }
 
-/// A request that is all there.
+/// A request whose body has arrived.
 struct Arrived {
     method: Method,
     headers: HeaderMap,
@@ -73,7 +73,7 @@ struct Arrived {
 }
 
 impl Shared {
-    /// The endpoint at a path, below that of the issuer.
+    /// Returns the endpoint of a path below the issuer's.
     fn endpoint(&self, path: &str) -> Endpoint {
         let issuer = self.issuer.trim_end_matches('/');
         let own = issuer.split_once("://").map_or(issuer, |(_, rest)| rest);

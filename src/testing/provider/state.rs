@@ -1,4 +1,4 @@
-//! What all handles of one provider share.
+//! The state shared by all handles of a provider.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -24,18 +24,18 @@ use crate::testing::provider::script::Script;
 pub(super) struct Shared {
     pub(super) issuer: String,
     state: Mutex<State>,
-    /// Rings whenever a request comes or is done with.
+    /// Notified when a request begins or ends.
     pub(super) arrivals: Notify,
 }
 
 pub(super) struct State {
     pub(super) clock: Arc<dyn Clock>,
     pub(super) clients: BTreeMap<String, Client>,
-    /// The key that signs.
+    /// The signing key.
     pub(super) key: SigningKey,
     /// The keys of the set, oldest first.
     pub(super) published: Vec<SigningKey>,
-    /// What `key` becomes when the next ID token is about to be signed.
+    /// The value of `key` from the next ID token on.
     pub(super) key_of_next_signing: Option<SigningKey>,
     pub(super) jwks_cache_control: Option<String>,
     pub(super) codes: BTreeMap<String, Consent>,
@@ -47,7 +47,7 @@ pub(super) struct State {
     scripts: [Script; Endpoint::ALL.len()],
 }
 
-/// How a client proves who it is (OpenID Connect Core section 9).
+/// Client authentication (OpenID Connect Core section 9).
 #[derive(Clone)]
 pub(super) enum Client {
     Basic { secret: String },
@@ -119,7 +119,7 @@ impl Shared {
 }
 
 impl State {
-    /// Seconds since 1970.
+    /// Returns the time in seconds since 1970-01-01.
     pub(super) fn now(&self) -> u64 {
         self.clock.since_epoch().as_secs()
     }
@@ -129,7 +129,7 @@ impl State {
         &mut self.scripts[endpoint as usize]
     }
 
-    /// Makes a key sign from now on, and publishes it.
+    /// Makes a key the signing key, and publishes it.
     pub(super) fn rotate(&mut self, key: SigningKey) {
         self.published.push(key.clone());
         self.key = key;

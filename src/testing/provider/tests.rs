@@ -1,4 +1,4 @@
-//! The provider itself: a test kit that takes anything proves nothing.
+//! Tests of the provider itself: a lenient provider would prove nothing.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn post(
     (response.status().as_u16(), json(response).await)
 }
 
-/// Exchanges a code as the public client, rightly but for what `change` makes of the form.
+/// Exchanges a code as the public client, with a form modified by `change`.
 async fn exchange(
     provider: &ScriptedProvider,
     code: &str,

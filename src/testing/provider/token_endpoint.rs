@@ -1,5 +1,4 @@
-//! Codes for tokens, as a provider that takes its duty seriously (RFC 6749 section 4.1.3, RFC 7636,
-//! OpenID Connect Core section 3.1.3).
+//! The token endpoint (RFC 6749 section 4.1.3, RFC 7636, OpenID Connect Core section 3.1.3).
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -23,7 +22,7 @@ use crate::testing::provider::state::Client;
 use crate::testing::provider::state::Shared;
 use crate::testing::provider::state::State;
 
-/// Request to the token endpoint, as it came.
+/// Request received by the token endpoint.
 ///
 /// `Debug` shows no values, because they are secrets and codes.
 #[derive(Clone)]
@@ -43,19 +42,19 @@ impl TokenRequest {
         }
     }
 
-    /// Returns the header `Authorization`.
+    /// Returns the `Authorization` header.
     #[must_use]
     pub fn authorization(&self) -> Option<&str> {
         self.authorization.as_deref()
     }
 
-    /// Returns the parameters of the form in their order.
+    /// Returns the form parameters in order.
     #[must_use]
     pub fn form(&self) -> &[(String, String)] {
         &self.form
     }
 
-    /// Returns one parameter of the form.
+    /// Returns the value of a form parameter.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<&str> {
         self.form.iter().find_map(|(key, value)| (key == name).then_some(value.as_str()))
@@ -72,14 +71,14 @@ impl fmt::Debug for TokenRequest {
     }
 }
 
-/// What a right request has earned.
+/// The grant for a correct request.
 struct Granted {
     access_token: String,
     id_token: IdToken,
 }
 
 pub(super) fn answer(shared: &Shared, request: &TokenRequest) -> Answer {
-    // The guard is gone by the next line: the script may ask the provider.
+    // The lock is released before the script runs, which may use the provider.
     let granted = exchange(&mut shared.lock(), &shared.issuer, request);
     let Granted { access_token, id_token } = match granted {
         Ok(granted) => granted,
@@ -147,7 +146,7 @@ fn id_token(state: &State, issuer: &str, consent: &Consent, access_token: &str) 
     IdToken::new(state.key.clone(), claims, now)
 }
 
-/// The client that the request comes from; it must use its one way to say so (RFC 6749 section 2.3).
+/// Returns the authenticated client, which must use its one method (RFC 6749 section 2.3).
 fn authenticate(state: &State, request: &TokenRequest) -> Result<String, Answer> {
     let in_form = (request.parameter("client_id"), request.parameter("client_secret"));
     let (id, secret) = match (request.authorization(), in_form) {
@@ -173,7 +172,7 @@ fn authenticate(state: &State, request: &TokenRequest) -> Result<String, Answer>
     if proved { Ok(id) } else { Err(invalid_client()) }
 }
 
-/// Id and secret, each form-encoded before they were joined (RFC 6749 section 2.3.1).
+/// Returns id and secret, each form-encoded before they were joined (RFC 6749 section 2.3.1).
 fn basic(header: &str) -> Option<(String, String)> {
     let (scheme, credentials) = header.split_once(' ')?;
     if !scheme.eq_ignore_ascii_case("basic") {
@@ -186,7 +185,7 @@ fn basic(header: &str) -> Option<(String, String)> {
 }
 
 fn form_decoded(text: &str) -> Option<String> {
-    // What would split a form in two stands encoded in a value.
+    // Form separators must be encoded in a value.
     if text.contains(['&', '=']) {
         return None;
     }
@@ -194,7 +193,8 @@ fn form_decoded(text: &str) -> Option<String> {
     Some(pairs.next().map(|(name, _)| name.into_owned()).unwrap_or_default())
 }
 
-/// Whether a verifier is well-formed and the challenge's own (RFC 7636 sections 4.1 and 4.6).
+/// Returns whether a verifier is well formed and matches the challenge (RFC 7636 sections 4.1 and
+/// 4.6).
 fn proves(verifier: Option<&str>, challenge: &str) -> bool {
     let unreserved = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     verifier.is_some_and(|verifier| {

@@ -1,4 +1,4 @@
-//! One request under way.
+//! A request in flight.
 
 use std::sync::Arc;
 
@@ -6,14 +6,14 @@ use crate::testing::provider::Endpoint;
 use crate::testing::provider::Fault;
 use crate::testing::provider::state::Shared;
 
-/// A request under way, from its arrival until its answer has been read or dropped.
+/// A request from its arrival until its response is read or dropped.
 pub(super) struct Visit {
     shared: Arc<Shared>,
     endpoint: Endpoint,
 }
 
 impl Visit {
-    /// Counts a request in, and gives the fault that it meets.
+    /// Counts a request, and returns its fault.
     pub(super) fn begin(shared: &Arc<Shared>, endpoint: Endpoint) -> (Self, Option<Fault>) {
         let fault = {
             let mut state = shared.lock();

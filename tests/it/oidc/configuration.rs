@@ -77,8 +77,8 @@ fn a_redirect_uri_is_absolute_somewhere_and_one_profiles_alone() {
         ("https://shop.example/#a", "it has a fragment"),
         (" https://shop.example/", "it has white space, or other than ASCII"),
         ("https://shop.example/\n", "it has white space, or other than ASCII"),
-        ("javascript:alert(1)", "nobody can be redirected there"),
-        ("data:text/html,x", "nobody can be redirected there"),
+        ("javascript:alert(1)", "it is not a redirection target"),
+        ("data:text/html,x", "it is not a redirection target"),
     ] {
         let expected = format!("redirect_uri {uri:?} is not usable: {why}");
         assert_eq!(refused(OidcProfile::new(ISSUER, CLIENT).redirect_uri(uri)), expected);

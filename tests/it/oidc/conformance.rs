@@ -147,7 +147,7 @@ async fn userinfo_invalid_sub() {
     for subject in [json!("leslie"), json!("Ron"), json!(7), json!(["ron"]), Value::Null] {
         let answer = shop.sign_in_by(sparse().userinfo_claim("sub", subject.clone())).await;
         assert_eq!(answer, Answer::Refused, "{subject}");
-        shop.assert_reason("userinfo is about somebody else", "userinfo_invalid_sub");
+        shop.assert_reason("userinfo is about another subject", "userinfo_invalid_sub");
     }
     shop.provider.rewrite(Endpoint::Userinfo, |answer| {
         answer.as_object_mut().unwrap().remove("sub");
