@@ -1,8 +1,10 @@
 //! Test kit (feature `test-util`): a clock that is turned by hand, tokens of every kind, identities
 //! without tokens, and with the feature `oidc` an OpenID provider that does what it is told
-//! (`ScriptedProvider`). With the feature `issuer`, a customer store in memory (`MemoryCustomers`), and
-//! the tests that a store of your own must pass (`customer_store_suite!`, with `oidc` also
-//! `identity_store_suite!`).
+//! (`ScriptedProvider`).
+//!
+//! With the feature `issuer` there is a customer store in memory (`MemoryCustomers`), and there are
+//! the tests that a store of your own must pass: `customer_store_suite!`, with `oidc` also
+//! `identity_store_suite!`.
 //!
 //! # Example
 //!
@@ -68,11 +70,11 @@ pub use self::revocation::is_revoked;
 pub use self::store_suite::CustomerStoreFixture;
 #[cfg(feature = "oidc")]
 pub use self::store_suite::IdentityStoreFixture;
-pub use self::token::TestToken;
-pub use self::token::sign_raw;
 #[cfg(feature = "issuer")]
 #[doc(inline)]
-pub use crate::__customer_store_suite as customer_store_suite;
+pub use self::store_suite::customer_store_suite;
 #[cfg(feature = "oidc")]
 #[doc(inline)]
-pub use crate::__identity_store_suite as identity_store_suite;
+pub use self::store_suite::identity_store_suite;
+pub use self::token::TestToken;
+pub use self::token::sign_raw;
