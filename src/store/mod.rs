@@ -1,9 +1,9 @@
 //! Stores of customers.
 //!
-//! [`SqliteCustomers`] keeps customers in a SQLite file. To write a store for another database, implement
-//! [`CustomerStore`](crate::CustomerStore), for logins by OpenID Connect
-//! [`IdentityStore`](crate::customer::IdentityStore) too, and instantiate `testing::customer_store_suite!`
-//! and `testing::identity_store_suite!` in its tests (feature `test-util`).
+//! [`SqliteCustomers`] keeps customers in a SQLite file. To write a store for another database,
+//! implement [`CustomerStore`](crate::CustomerStore), for logins by OpenID Connect also
+//! `customer::IdentityStore`, and instantiate `testing::customer_store_suite!` and
+//! `testing::identity_store_suite!` in its tests (feature `test-util`).
 //!
 //! # Example
 //!

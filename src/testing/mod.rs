@@ -71,11 +71,11 @@ pub use self::revocation::is_revoked;
 pub use self::store_suite::CustomerStoreFixture;
 #[cfg(feature = "oidc")]
 pub use self::store_suite::IdentityStoreFixture;
-pub use self::token::TestToken;
-pub use self::token::sign_raw;
 #[cfg(feature = "issuer")]
 #[doc(inline)]
-pub use crate::__customer_store_suite as customer_store_suite;
+pub use self::store_suite::customer_store_suite;
 #[cfg(feature = "oidc")]
 #[doc(inline)]
-pub use crate::__identity_store_suite as identity_store_suite;
+pub use self::store_suite::identity_store_suite;
+pub use self::token::TestToken;
+pub use self::token::sign_raw;

@@ -11,11 +11,87 @@ use crate::testing::store_suite::RON;
 use crate::testing::store_suite::hash;
 use crate::testing::store_suite::id;
 
+/// Expands to a module with the tests that every [`CustomerStore`](crate::CustomerStore) must pass.
+///
+/// The arguments are the name of the module, and an expression for a future that opens an empty
+/// store. The expression is evaluated for each test. Its output is the store, and a guard that is
+/// dropped after it, for example a temporary folder; `()` if there is none. The store implements
+/// [`CustomerStoreFixture`](crate::testing::CustomerStoreFixture), which has the one method that
+/// the tests need beside the trait. The module sees the names of the one around it.
+///
+/// A test is a `#[test]` of its own, on a new Tokio runtime with two threads and with all drivers.
+/// No dependency beside this crate is needed.
+///
+/// The tests are the contract of [`CustomerStore`](crate::CustomerStore): comparison and spelling
+/// of e-mails, customers without passwords, replacement of hashes, also at the same time. They
+/// write no NUL, which some databases don't keep, but look one up: that is no error.
+///
+/// # Example
+///
+/// The features `issuer` and `test-util` are on in the `dev-dependencies`.
+///
+/// ```
+/// use std::collections::HashMap;
+/// use std::sync::Mutex;
+///
+/// use tower_customer_auth::Customer;
+/// use tower_customer_auth::CustomerId;
+/// use tower_customer_auth::CustomerStore;
+/// use tower_customer_auth::customer::StoreError;
+/// use tower_customer_auth::customer::StoredCustomer;
+/// use tower_customer_auth::customer::email_key;
+/// use tower_customer_auth::password::PasswordHash;
+///
+/// #[derive(Default)]
+/// struct Shop(Mutex<HashMap<CustomerId, (Customer, Option<PasswordHash>)>>);
+///
+/// impl CustomerStore for Shop {
+///     async fn find_by_email(&self, email: &str) -> Result<Option<StoredCustomer>, StoreError> {
+///         let rows = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         let key = email_key(email);
+///         Ok(rows.values().find_map(|(customer, password)| {
+///             let found = password.is_some() && email_key(customer.email()) == key;
+///             let password = password.clone().filter(|_| found)?;
+///             Some(StoredCustomer::new(customer.clone(), password))
+///         }))
+///     }
+///
+///     async fn replace_password_hash(
+///         &self,
+///         id: &CustomerId,
+///         old: &PasswordHash,
+///         new: &PasswordHash,
+///     ) -> Result<bool, StoreError> {
+///         let mut rows = self.0.lock().map_err(|_| StoreError::new("poisoned"))?;
+///         let password = rows.get_mut(id).and_then(|(_, password)| password.as_mut());
+///         let password = password.filter(|password| password.expose() == old.expose());
+///         Ok(password.map(|password| *password = new.clone()).is_some())
+///     }
+/// }
+///
+/// // With `#[cfg(test)]` in your crate.
+/// mod tests {
+///     use tower_customer_auth::testing::CustomerStoreFixture;
+///     use tower_customer_auth::testing::customer_store_suite;
+///
+///     use super::*;
+///
+///     impl CustomerStoreFixture for Shop {
+///         async fn put(&self, customer: &Customer, password: Option<&PasswordHash>) {
+///             let row = (customer.clone(), password.cloned());
+///             self.0.lock().unwrap().insert(customer.id().clone(), row);
+///         }
+///     }
+///
+///     customer_store_suite!(shop, async { (Shop::default(), ()) });
+/// }
+/// # fn main() {}
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __customer_store_suite {
     ($name:ident, $open:expr $(,)?) => {
-        $crate::__store_suite! {
+        $crate::testing::store_suite::tests_of! {
             $name, $open, customers:
             finds_a_customer_in_any_case_and_shows_the_email_as_given
             compares_letters_beyond_ascii_in_any_case_too
@@ -31,6 +107,8 @@ macro_rules! __customer_store_suite {
         }
     };
 }
+#[doc(inline)]
+pub use __customer_store_suite as customer_store_suite;
 
 pub(crate) fn ron() -> Customer {
     Customer::new(id(RON), "Ron Swanson", "Ron@Swanson.com")

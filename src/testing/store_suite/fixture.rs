@@ -16,9 +16,9 @@ use crate::password::PasswordHash;
 pub trait CustomerStoreFixture: CustomerStore {
     /// Inserts a customer, or changes the one who has this identifier.
     ///
-    /// The customer has then this name, this e-mail and this password hash. `None` means no password;
-    /// the suites give `None` only for customers who have none, so that a store without a way to take
-    /// a password away passes too. The customer's identities stay as they are.
+    /// The customer has then this name, this e-mail and this password hash. `None` means no
+    /// password; the suites give `None` only for customers who have none, so that a store without a
+    /// way to take a password away passes too. The customer's identities stay as they are.
     ///
     /// # Panics
     ///
@@ -32,8 +32,8 @@ pub trait CustomerStoreFixture: CustomerStore {
 
 /// Identity store that [`identity_store_suite!`](crate::testing::identity_store_suite) can fill.
 ///
-/// The suite needs both traits of a store, because a link takes the customer's password away. A method
-/// that fails panics.
+/// The suite needs both traits of a store, because a link takes the customer's password away. A
+/// method that fails panics.
 #[cfg(feature = "oidc")]
 pub trait IdentityStoreFixture: CustomerStoreFixture + IdentityStore {
     /// Deletes a customer, in the way your application does it.

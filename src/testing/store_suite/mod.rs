@@ -1,8 +1,9 @@
 //! The requirements on every customer store, as tests that a store instantiates.
 //!
-//! `customers` and `identities` have one generic function for each test, and a macro that lists them.
-//! They use the traits alone, so that stores outside of this crate pass them too. `own_customers` and
-//! `own_identities` test what `MemoryCustomers` and `SqliteCustomers` have in common beside that.
+//! `customers` and `identities` have one generic function for each test, and a macro that lists
+//! them. They use the traits alone, so that stores outside of this crate pass them too.
+//! `own_customers` and `own_identities` test what `MemoryCustomers` and `SqliteCustomers` have in
+//! common beside that.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 pub mod customers;
@@ -18,9 +19,12 @@ mod tests;
 
 use std::future::Future;
 
+pub use self::customers::customer_store_suite;
 pub use self::fixture::CustomerStoreFixture;
 #[cfg(feature = "oidc")]
 pub use self::fixture::IdentityStoreFixture;
+#[cfg(feature = "oidc")]
+pub use self::identities::identity_store_suite;
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
 use crate::password::PasswordParams;
@@ -41,7 +45,8 @@ pub(crate) fn hash(password: &str) -> PasswordHash {
     PasswordHash::compute(&Secret::from(password), params).unwrap()
 }
 
-/// Runs a test on two threads: a store that looks and writes in two steps must have the chance to fail.
+/// Runs a test on two threads: a store that looks and writes in two steps must have the chance to
+/// fail.
 pub fn run(test: impl Future<Output = ()>) {
     let mut runtime = tokio::runtime::Builder::new_multi_thread();
     runtime.worker_threads(2).enable_all().build().unwrap().block_on(test);
@@ -69,3 +74,4 @@ macro_rules! __store_suite {
         }
     };
 }
+pub use __store_suite as tests_of;

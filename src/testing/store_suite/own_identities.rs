@@ -1,5 +1,5 @@
-//! What `MemoryCustomers` and `SqliteCustomers` have in common beside the traits: their records, and
-//! that a write which has begun goes on.
+//! What `MemoryCustomers` and `SqliteCustomers` have in common beside the traits: their records,
+//! and that a write which has begun goes on.
 
 macro_rules! own_identity_store_suite {
     ($name:ident, $open:expr) => {

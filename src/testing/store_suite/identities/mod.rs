@@ -18,11 +18,30 @@ use crate::customer::StoredCustomer;
 use crate::testing::store_suite::RON;
 use crate::testing::store_suite::id;
 
+/// Expands to a module with the tests that every
+/// [`IdentityStore`](crate::customer::IdentityStore) must pass.
+///
+/// The arguments are those of
+/// [`customer_store_suite!`](crate::testing::customer_store_suite). The store implements
+/// [`IdentityStoreFixture`](crate::testing::IdentityStoreFixture), and
+/// [`CustomerStore`](crate::CustomerStore) too: a link takes the customer's password away.
+///
+/// The tests are the contract of [`IdentityStore`](crate::customer::IdentityStore): comparison of
+/// identities, writes that happen whole or not at all and of which one wins, and who may be linked
+/// to.
+///
+/// # Example
+///
+/// A whole store in memory, with both suites:
+///
+/// ```
+#[doc = include_str!("../example.rs")]
+/// ```
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __identity_store_suite {
     ($name:ident, $open:expr $(,)?) => {
-        $crate::__store_suite! {
+        $crate::testing::store_suite::tests_of! {
             $name, $open, identities:
             creates_a_customer_without_a_password_whom_the_identity_finds
             two_issuers_with_one_subject_are_two_identities
@@ -56,6 +75,8 @@ macro_rules! __identity_store_suite {
         }
     };
 }
+#[doc(inline)]
+pub use __identity_store_suite as identity_store_suite;
 
 pub(crate) const ISSUER: &str = "https://login.example";
 pub(crate) const EMAIL: &str = "ron@swanson.com";

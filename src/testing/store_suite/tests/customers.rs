@@ -4,7 +4,8 @@ use crate::testing::store_suite::tests::fails;
 
 fails! {
     customers:
-    finds_a_customer_in_any_case_and_shows_the_email_as_given on CaseSensitive, ShowsTheEmailAsAsked;
+    finds_a_customer_in_any_case_and_shows_the_email_as_given on CaseSensitive,
+        ShowsTheEmailAsAsked;
     compares_letters_beyond_ascii_in_any_case_too on AsciiCaseAlone;
     keeps_any_text_as_it_is on TrimsText;
     never_finds_a_customer_without_a_password on FindsWithoutPassword;

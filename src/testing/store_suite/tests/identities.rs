@@ -19,9 +19,11 @@ fails! {
     no_email_is_nobodys on NoEmailIsAnEmail;
     a_customer_with_a_password_is_linkable_in_any_ascii_case on NeverLinkable, CaseSensitive;
     a_foreign_spelling_of_an_email_has_a_holder_but_links_to_nobody on AnybodyLinkable;
-    a_customer_without_password_or_identity_is_linkable_if_the_only_one on AnybodyLinkable, NeverLinkable;
+    a_customer_without_password_or_identity_is_linkable_if_the_only_one on AnybodyLinkable,
+        NeverLinkable;
     a_customer_who_came_with_a_verified_email_is_linkable_by_it on AnybodyLinkable, NeverLinkable;
-    a_customer_who_came_with_an_unverified_email_is_never_linkable on AnybodyLinkable, TrustsUnverified;
+    a_customer_who_came_with_an_unverified_email_is_never_linkable on AnybodyLinkable,
+        TrustsUnverified;
     a_customer_who_changed_the_email_is_linkable_by_the_verified_one_alone on AnybodyLinkable;
     one_identity_with_another_email_among_several_is_enough_against_linking on AnybodyLinkable;
     of_several_the_one_with_a_proven_claim_comes_before_the_one_with_a_password on AnybodyLinkable;
@@ -29,8 +31,10 @@ fails! {
     those_who_may_not_be_linked_do_not_count_among_several on AnybodyLinkable, NeverLinkable;
     linking_adds_the_identity_and_takes_the_password_away on LinkKeepsPassword, LinkRenames;
     linking_changes_nothing_of_a_customer_without_a_password on LinkRenames;
-    linking_looks_again_at_the_customer_and_writes_nothing_if_that_has_changed on AdmitsStale, StaleLinkTakesThePassword;
+    linking_looks_again_at_the_customer_and_writes_nothing_if_that_has_changed on AdmitsStale,
+        StaleLinkTakesThePassword;
     linking_refuses_a_customer_before_whom_another_comes on AdmitsStale, StaleLinkTakesThePassword;
-    linking_refuses_an_unverified_email_and_an_identity_that_is_somebodys on AdmitsStale, TrustsUnverified;
+    linking_refuses_an_unverified_email_and_an_identity_that_is_somebodys on AdmitsStale,
+        TrustsUnverified;
     of_many_links_of_one_identity_at_once_one_wins on AdmitsStale;
 }
