@@ -28,8 +28,8 @@ pub(super) enum PrivateKey {
 }
 
 impl PrivateKey {
-    /// Reads PKCS#8 (RFC 5958), or for RSA PKCS#1 (RFC 8017), from PEM; gives the public half with
-    /// it.
+    /// Reads PKCS#8 (RFC 5958), or for RSA PKCS#1 (RFC 8017), from PEM, and returns the public half
+    /// too.
     pub(super) fn from_pem(
         algorithm: &'static PublicAlgorithm,
         pem: &[u8],
@@ -46,7 +46,7 @@ impl PrivateKey {
         Self::read(algorithm, der.as_bytes(), RsaKeyPair::from_der)
     }
 
-    /// Reads PKCS#8 (RFC 5958); gives the public half with it.
+    /// Reads PKCS#8 (RFC 5958), and returns the public half too.
     pub(super) fn from_der(
         algorithm: &'static PublicAlgorithm,
         pkcs8: &[u8],
