@@ -62,7 +62,7 @@ fn holder(rows: &[Row], email: &str) -> EmailHolder {
         rows.iter().filter(same).map(|row| (row.claim(email), row.customer.id())).collect();
     claims.sort();
     match claims[..] {
-        [] => EmailHolder::Nobody,
+        [] => EmailHolder::Free,
         [.., (None, _)] => EmailHolder::NotLinkable,
         [.., (next, _), (best, _)] if next == best => EmailHolder::NotLinkable,
         [.., (_, id)] => EmailHolder::Linkable(id.clone()),
@@ -116,7 +116,7 @@ impl IdentityStore for Shop {
     ) -> Result<Admission, StoreError> {
         let mut rows = self.rows();
         let customer = newcomer.customer();
-        let taken = email_must_be_free && holder(&rows, customer.email()) != EmailHolder::Nobody;
+        let taken = email_must_be_free && holder(&rows, customer.email()) != EmailHolder::Free;
         if taken || rows.iter().any(|row| row.has(newcomer.identity())) {
             return Ok(Admission::Stale);
         }

@@ -11,11 +11,7 @@ mod fixture;
 #[cfg(feature = "oidc")]
 pub mod identities;
 #[cfg(test)]
-pub(crate) mod own_customers;
-#[cfg(all(test, feature = "oidc"))]
-pub(crate) mod own_identities;
-#[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::future::Future;
 

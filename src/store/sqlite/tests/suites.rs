@@ -12,11 +12,11 @@ use crate::testing::IdentityStoreFixture;
 use crate::testing::customer_store_suite;
 #[cfg(feature = "oidc")]
 use crate::testing::identity_store_suite;
-use crate::testing::store_suite::own_customers::clock;
-use crate::testing::store_suite::own_customers::own_customer_store_suite;
-use crate::testing::store_suite::own_customers::update_to;
+use crate::testing::store_suite::tests::own_customers::clock;
+use crate::testing::store_suite::tests::own_customers::own_customer_store_suite;
+use crate::testing::store_suite::tests::own_customers::update_to;
 #[cfg(feature = "oidc")]
-use crate::testing::store_suite::own_identities::own_identity_store_suite;
+use crate::testing::store_suite::tests::own_identities::own_identity_store_suite;
 
 impl CustomerStoreFixture for SqliteCustomers {
     async fn put(&self, customer: &Customer, password: Option<&PasswordHash>) {

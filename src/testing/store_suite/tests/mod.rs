@@ -4,6 +4,9 @@ mod broken;
 mod customers;
 #[cfg(feature = "oidc")]
 mod identities;
+pub(crate) mod own_customers;
+#[cfg(feature = "oidc")]
+pub(crate) mod own_identities;
 
 /// Runs a test of a suite on stores that must not pass it.
 macro_rules! fails {

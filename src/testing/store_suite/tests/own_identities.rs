@@ -32,8 +32,8 @@ macro_rules! own_identity_store_suite {
             use crate::testing::store_suite::identities::ron;
             use crate::testing::store_suite::identities::unverified;
             use crate::testing::store_suite::identities::verified;
-            use crate::testing::store_suite::own_customers::KEPT;
-            use crate::testing::store_suite::own_customers::clock;
+            use crate::testing::store_suite::tests::own_customers::KEPT;
+            use crate::testing::store_suite::tests::own_customers::clock;
 
             #[tokio::test]
             async fn creates_a_customer_without_a_password_whom_the_identity_finds() {

@@ -53,8 +53,8 @@ macro_rules! own_customer_store_suite {
             use crate::testing::store_suite::customers::ron;
             use crate::testing::store_suite::hash;
             use crate::testing::store_suite::id;
-            use crate::testing::store_suite::own_customers::KEPT;
-            use crate::testing::store_suite::own_customers::leslie;
+            use crate::testing::store_suite::tests::own_customers::KEPT;
+            use crate::testing::store_suite::tests::own_customers::leslie;
 
             #[tokio::test]
             async fn keeps_any_text_as_it_is() {
