@@ -86,7 +86,7 @@ macro_rules! own_identity_store_suite {
                 let (store, _guard) = $open.await;
                 let before = store.insert(&ron(), Some(&hash("p"))).await.unwrap();
                 let fault = store.create(&unverified("ron", RON, "x@y"), false).await.unwrap_err();
-                assert_eq!(fault.to_string(), "the store could not tell");
+                assert_eq!(fault.to_string(), "the store is unavailable");
                 assert_eq!(found(&store, "ron").await, None);
                 assert_eq!(store.get(&id(RON)).await.unwrap(), Some(before));
             }
