@@ -21,14 +21,14 @@ use tower_customer_auth::Customer;
 use tower_customer_auth::CustomerAuthLayer;
 use tower_customer_auth::CustomerId;
 use tower_customer_auth::KeyRing;
-use tower_customer_auth::testing::MemoryCustomers;
 use tower_customer_auth::PasswordGrant;
-use tower_customer_auth::password::PasswordHasher;
 use tower_customer_auth::Secret;
 use tower_customer_auth::StaticBearer;
 use tower_customer_auth::TokenForm;
 use tower_customer_auth::TokenIssuer;
 use tower_customer_auth::Verifier;
+use tower_customer_auth::password::PasswordHasher;
+use tower_customer_auth::testing::MemoryCustomers;
 
 const BEARER: &str = "a12b34c56d78e90f";
 const CUSTOMER: &str = "/v2/customers/{customer}";
