@@ -83,12 +83,10 @@ pub(super) enum Rank {
     Kept,
 }
 
-/// The slot of a line that is reused first. The lesser of two is the better choice.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// The slot of a line that is reused first.
+#[derive(Clone, Copy)]
 pub(super) struct Vacancy {
     pub(super) rank: Rank,
-    /// Slots of the line that must be kept, so that lines fill evenly.
-    kept: usize,
     slot: usize,
 }
 
@@ -118,14 +116,13 @@ impl Line {
     /// Returns the slot that is reused first; of equal ones, the first from `start` on.
     pub(super) fn vacancy(&self, now: Minute, start: usize) -> Vacancy {
         let ranks = self.heads.each_ref().map(|head| now.rank(State::of(head.load(Relaxed))));
-        let kept = ranks.iter().filter(|rank| **rank == Rank::Kept).count();
         let mut first = start % SLOTS;
         for slot in (1..SLOTS).map(|at| (start + at) % SLOTS) {
             if ranks[slot] < ranks[first] {
                 first = slot;
             }
         }
-        Vacancy { rank: ranks[first], kept, slot: first }
+        Vacancy { rank: ranks[first], slot: first }
     }
 
     /// Stores a fingerprint in a slot, unless another thread is changing the slot.

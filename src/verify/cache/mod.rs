@@ -163,7 +163,9 @@ impl Place<'_> {
         self.cache.clear_outdated(version);
         let start = self.cache.insertions.fetch_add(1, Relaxed);
         let [one, other] = self.lines.map(|line| line.vacancy(Minute::of(now), start));
-        let (line, vacancy) = if other < one { (1, other) } else { (0, one) };
+        // The first line if both are alike: a look-up that finds the token there does not wait for the
+        // second.
+        let (line, vacancy) = if other.rank < one.rank { (1, other) } else { (0, one) };
         if vacancy.rank != Rank::Kept {
             self.lines[line].put(vacancy, fingerprint);
         }
