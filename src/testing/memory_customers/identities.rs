@@ -82,7 +82,7 @@ enum Claim {
     None,
     /// The customer is there.
     Bare,
-    /// Somebody has registered with it.
+    /// A customer has registered with it.
     Password,
     /// A provider has verified it.
     Proven,
@@ -101,7 +101,7 @@ impl Tables {
         match *claims {
             [] => EmailHolder::Free,
             [.., (Claim::None, _)] => EmailHolder::NotLinkable,
-            // Of two that are equally good nobody can tell whose it is.
+            // Of two that are equally good, neither is known to be the owner.
             [.., (next, _), (best, _)] if next == best => EmailHolder::NotLinkable,
             [.., (_, id)] => EmailHolder::Linkable(id.clone()),
         }

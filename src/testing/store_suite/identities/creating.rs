@@ -221,7 +221,7 @@ pub async fn a_customers_identities_go_with_the_customer(store: impl IdentitySto
     assert_eq!(linked, Admission::Admitted(newcomer(RON, EMAIL)));
     create(&store, &verified("other", "other", EMAIL)).await;
     store.delete(&id(RON)).await;
-    // Nobody inherits them, and they are free.
+    // No customer inherits them, and they are free.
     store.put(&ron(), None).await;
     for subject in ["first", "second"] {
         assert_eq!(found(&store, subject).await, None);

@@ -182,7 +182,7 @@ macro_rules! own_identity_store_suite {
                 create(&store, &verified("other", "other", EMAIL)).await;
                 assert!(store.delete(&id(RON)).await.unwrap());
                 assert!(!store.delete(&id(RON)).await.unwrap());
-                // Nobody inherits them, and they are free.
+                // No customer inherits them, and they are free.
                 store.insert(&ron(), None).await.unwrap();
                 for subject in ["first", "second"] {
                     assert_eq!(found(&store, subject).await, None);
