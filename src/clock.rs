@@ -67,7 +67,7 @@ pub trait Clock: fmt::Debug + Send + Sync + 'static {
 #[non_exhaustive]
 pub struct SystemClock;
 
-#[cfg(any(feature = "issuer", feature = "asymmetric"))]
+#[cfg(any(feature = "asymmetric", feature = "revocation-log"))]
 impl SystemClock {
     pub(crate) fn shared() -> Arc<dyn Clock> {
         Arc::new(Self)

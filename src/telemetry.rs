@@ -70,11 +70,44 @@ pub(crate) fn token_request(outcome: TokenOutcome) {
 }
 
 /// Reports a fault to the operator that is hidden from clients, with the error and its sources.
-#[cfg(feature = "issuer")]
+#[cfg(feature = "revocation-log")]
 pub(crate) fn fault(what: &'static str, error: &(dyn std::error::Error + 'static)) {
     #[cfg(feature = "tracing")]
     tracing::warn!(target: "tower_customer_auth", what, error, "customer authentication fault");
     #[cfg(feature = "metrics")]
     metrics::counter!("customer_auth_faults_total", "what" => what).increment(1);
     let _ = (what, error);
+}
+
+/// Reports a change in how a revocation log is followed.
+#[cfg(feature = "revocation-log")]
+pub(crate) fn revocation_log(what: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::info!(target: "tower_customer_auth", what, "revocation log");
+    let _ = what;
+}
+
+/// Records how long ago the revocation log was read.
+#[cfg(feature = "revocation-log")]
+pub(crate) fn staleness(age: std::time::Duration) {
+    #[cfg(feature = "metrics")]
+    metrics::gauge!("customer_auth_revocation_staleness_seconds").set(age.as_secs_f64());
+    let _ = age;
+}
+
+/// Reports a comparison of the whole revocation log with the list; `added` entries were missing.
+#[cfg(feature = "revocation-log")]
+pub(crate) fn reconciled(entries: u64, added: u64) {
+    #[cfg(feature = "tracing")]
+    if added > 0 {
+        tracing::warn!(
+            target: "tower_customer_auth",
+            entries,
+            added,
+            "the revocation list lacked entries of the log"
+        );
+    }
+    #[cfg(feature = "metrics")]
+    metrics::counter!("customer_auth_revocations_repaired_total").increment(added);
+    let _ = (entries, added);
 }

@@ -73,6 +73,13 @@ impl ChangeError {
     }
 }
 
+#[cfg(feature = "sqlite")]
+impl From<StoreError> for ChangeError {
+    fn from(StoreError(cause): StoreError) -> Self {
+        Self::store(cause)
+    }
+}
+
 impl fmt::Display for ChangeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self.kind {

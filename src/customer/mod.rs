@@ -35,6 +35,7 @@ mod identity;
 mod identity_store;
 #[cfg(feature = "oidc")]
 mod link;
+mod lookup;
 mod model;
 mod store;
 
@@ -61,6 +62,7 @@ pub use self::link::EmailHolder;
 pub use self::link::LinkDecision;
 #[cfg(feature = "oidc")]
 pub use self::link::LinkRefusal;
+pub use self::lookup::CustomerLookup;
 pub use self::model::Customer;
 pub use self::model::CustomerRecord;
 pub use self::model::CustomerUpdate;

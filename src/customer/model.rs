@@ -26,13 +26,21 @@ pub struct Customer {
     id: CustomerId,
     name: String,
     email: String,
+    is_enabled: bool,
 }
 
 impl Customer {
-    /// Creates a customer.
+    /// Creates a customer, who is enabled.
     #[must_use]
     pub fn new(id: CustomerId, name: impl Into<String>, email: impl Into<String>) -> Self {
-        Self { id, name: name.into(), email: email.into() }
+        Self { id, name: name.into(), email: email.into(), is_enabled: true }
+    }
+
+    /// Sets whether the customer is enabled. A disabled customer gets no tokens.
+    #[must_use]
+    pub fn enabled(mut self, is_enabled: bool) -> Self {
+        self.is_enabled = is_enabled;
+        self
     }
 
     /// Returns the identifier: the `sub` of this customer's tokens.
@@ -51,6 +59,12 @@ impl Customer {
     #[must_use]
     pub fn email(&self) -> &str {
         &self.email
+    }
+
+    /// Returns whether the customer is enabled: may log in, and refresh tokens.
+    #[must_use]
+    pub fn is_enabled(&self) -> bool {
+        self.is_enabled
     }
 }
 
@@ -173,6 +187,7 @@ pub struct CustomerUpdate {
     pub(crate) name: Option<String>,
     pub(crate) email: Option<String>,
     pub(crate) password: Option<PasswordHash>,
+    pub(crate) enabled: Option<bool>,
 }
 
 impl CustomerUpdate {
@@ -202,11 +217,19 @@ impl CustomerUpdate {
     ///
     /// # Security
     ///
-    /// Revoke the customer's tokens as well
-    /// ([`Revocations::revoke_customer`](crate::Revocations::revoke_customer)): a password is often
-    /// changed because it has leaked.
+    /// A password is often changed because it has leaked: `SqliteCustomers` revokes the customer's
+    /// tokens in the same transaction. Another store revokes them as well
+    /// ([`Revocations::revoke_customer`](crate::Revocations::revoke_customer)).
     pub fn password(mut self, password: PasswordHash) -> Self {
         self.password = Some(password);
+        self
+    }
+
+    /// Sets whether the customer is enabled. Default: unchanged.
+    ///
+    /// Disabling revokes the customer's tokens, as a new [`password`](Self::password) does.
+    pub fn enabled(mut self, is_enabled: bool) -> Self {
+        self.enabled = Some(is_enabled);
         self
     }
 }
@@ -217,6 +240,7 @@ impl fmt::Debug for CustomerUpdate {
             .field("name", &self.name.is_some())
             .field("email", &self.email.is_some())
             .field("password", &self.password.is_some())
+            .field("enabled", &self.enabled)
             .finish()
     }
 }

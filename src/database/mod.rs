@@ -14,9 +14,10 @@
 //! let customers = SqliteCustomers::new(database.clone()).await?;
 //!
 //! // The application's own tables are in the same database.
-//! let pool = database.pool().clone();
+//! let mut transaction = database.begin().await?;
 //! let create = sqlx::query("CREATE TABLE orders (id INTEGER PRIMARY KEY)");
-//! database.in_turn(async move { create.execute(&pool).await }).await?;
+//! create.execute(transaction.connection()).await?;
+//! transaction.commit().await?;
 //! # let _ = customers;
 //! # Ok(())
 //! # }
@@ -29,12 +30,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Transaction;
+use sqlx::sqlite::Sqlite;
 use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::SqliteConnection;
 use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::sqlite::SqliteSynchronous;
 use tokio::sync::Mutex;
+use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
 
 pub(crate) use self::migrations::Migrations;
@@ -48,6 +53,17 @@ pub(crate) use self::migrations::Migrations;
 pub struct SqliteDatabase {
     pool: SqlitePool,
     turn: Arc<Mutex<()>>,
+}
+
+/// Transaction that may write, created by [`SqliteDatabase::begin`].
+///
+/// While it exists, other writers wait.
+#[derive(Debug)]
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct WriteTransaction {
+    // First, because fields are dropped in this order: the next writer must find it rolled back.
+    transaction: Transaction<'static, Sqlite>,
+    _turn: OwnedMutexGuard<()>,
 }
 
 impl SqliteDatabase {
@@ -112,26 +128,46 @@ impl SqliteDatabase {
         &self.pool
     }
 
-    /// Runs a write in its turn; it runs to its end even if the caller is dropped.
+    /// Begins a transaction that writes, in the caller's turn.
+    ///
+    /// Until it ends, no other connection writes, in this process or another. Dropping it rolls it
+    /// back.
     ///
     /// # Errors
     ///
-    /// The error of the write; [`sqlx::Error::PoolTimedOut`] if its turn does not come within 1 s;
-    /// [`sqlx::Error::WorkerCrashed`] if it panics or the runtime shuts down.
-    pub async fn in_turn<T: Send + 'static>(
-        &self,
-        work: impl Future<Output = Result<T, sqlx::Error>> + Send + 'static,
-    ) -> Result<T, sqlx::Error> {
-        let turn = self.turn.clone();
-        // Dropping a future does not cancel its statement: the thread of sqlx executes it when the
-        // file is unlocked, possibly after a later write has been acknowledged.
-        let done = tokio::spawn(async move {
-            let turn = timeout(ACQUIRE_TIMEOUT, turn.lock()).await;
-            let _turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
-            work.await
-        });
-        // The write panicked, or the runtime is shutting down.
-        done.await.map_err(|_| sqlx::Error::WorkerCrashed)?
+    /// [`sqlx::Error::PoolTimedOut`] if the caller's turn or a connection does not come within 1 s
+    /// each; or the file is locked by another process, or can't be written.
+    pub async fn begin(&self) -> Result<WriteTransaction, sqlx::Error> {
+        let turn = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.turn).lock_owned()).await;
+        let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
+        // Not a deferred transaction, which may have read what another has changed since.
+        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
+        Ok(WriteTransaction { transaction, _turn: turn })
+    }
+}
+
+impl WriteTransaction {
+    /// Returns the connection, to read and write with.
+    pub fn connection(&mut self) -> &mut SqliteConnection {
+        &mut self.transaction
+    }
+
+    /// Commits. What was written is on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The database failed. What was written is rolled back, or in rare cases committed.
+    pub async fn commit(self) -> Result<(), sqlx::Error> {
+        self.transaction.commit().await
+    }
+
+    /// Rolls back, and waits for it. Dropping the transaction does not wait.
+    ///
+    /// # Errors
+    ///
+    /// The database failed. What was written is rolled back in any case.
+    pub async fn rollback(self) -> Result<(), sqlx::Error> {
+        self.transaction.rollback().await
     }
 }
 

@@ -1,8 +1,10 @@
-//! Revocation of tokens: of a single one, or of all tokens of a customer.
+//! Revocation of tokens: of one, of a session, of a customer, or of all.
 //!
-//! [`Revocations`] is a list in memory, which verification reads without I/O and without waiting
-//! for writers. It is not durable and not shared between processes: an application that needs
-//! either keeps its own log of revocations and replays it at start.
+//! [`Revocations`] is a list in memory, which verification reads without I/O and without waiting for
+//! writers. [`Revocations::in_memory`] ends with the process. With the feature `revocation-log`,
+//! `Revocations::durable` follows a [`RevocationLog`]: a revocation that was acknowledged survives a
+//! crash, and reaches all processes that follow the log. `SqliteRevocationLog` (feature `sqlite`)
+//! keeps it in the file of the customers.
 //!
 //! # Example
 //!
@@ -30,10 +32,21 @@
 
 mod buckets;
 mod cut_off;
+#[cfg(feature = "revocation-log")]
+mod durable;
+mod entry;
+mod error;
+#[cfg(feature = "revocation-log")]
+mod follower;
+mod freshness;
+mod list;
+mod log;
 mod replica;
 mod reservation;
 mod scramble;
 mod shards;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 mod sync;
 mod tag;
 #[cfg(test)]
@@ -42,265 +55,19 @@ mod texts;
 mod tokens;
 mod uuids;
 
-use std::fmt;
-use std::sync::Arc;
-use std::time::Duration;
-use std::time::SystemTime;
-
-#[cfg(feature = "issuer")]
-pub(crate) use self::cut_off::CutOff;
+pub use self::cut_off::CutOff;
+#[cfg(feature = "revocation-log")]
+pub use self::durable::DurableBuilder;
+pub use self::entry::RevocationEntry;
+pub use self::error::LogError;
+pub use self::error::LogErrorKind;
+pub use self::error::RevokeError;
+pub use self::error::RevokeErrorKind;
+pub use self::list::Revocations;
+pub use self::log::LogPosition;
+pub use self::log::LogRead;
+pub use self::log::RevocationLog;
 pub(crate) use self::replica::MAX_LEEWAY;
-use self::replica::Replica;
 pub use self::reservation::Reservation;
-use crate::clock::Clock;
-use crate::clock::ceil_seconds;
-use crate::clock::since_epoch;
-use crate::id::CustomerId;
-use crate::id::TokenId;
-
-/// Default capacity of [`Revocations::in_memory`], in token ids and in customers each.
-const DEFAULT_CAPACITY: usize = 10_000_000;
-
-/// List of revoked tokens.
-///
-/// The list is exact: a revoked token is rejected until it has expired, and no other token is. A
-/// clone is a handle to the same list: the application revokes through one and gives another to the
-/// [`Verifier`].
-///
-/// Reads never wait for a writer, even while the list grows or expires. A read takes as many steps
-/// among 10 million ids as among 10 and allocates nothing; it can only be delayed by memory
-/// latency. 10 million UUIDs take about 215 MB, at most 22 bytes each, and a lookup touches one or
-/// two places of them. Other token ids take about 70 bytes each plus their text.
-///
-/// Writers wait for each other. The longest writes copy a 256th of the list, or drop expired
-/// customer revocations, once in six hours.
-///
-/// Expired entries stop counting at the next revocation, a bucket of six hours at a time, and their
-/// memory is freed by the following revocations. Expiry is decided by the clock of the first
-/// [`Verifier`] built with the list; before there is one, nothing is dropped.
-///
-/// [`Verifier`]: crate::Verifier
-///
-/// # Security
-///
-/// If the clock is set ahead by more than a token's remaining lifetime and then back, revocations
-/// have expired meanwhile: the tokens are accepted again.
-///
-/// A revocation compares the time it is given with the `iat` of tokens, so both must come from clocks
-/// that agree and tell fractions of a second. A token that was issued while the clock was ahead has a
-/// later `iat`, and is not revoked by a time before it: revoke it by its id, or revoke the customer
-/// up to the time that the clock showed. A customer who was revoked up to a time in the future gets
-/// no valid token before it.
-///
-/// [`in_memory`](Self::in_memory) loses everything when the process ends and is not shared with
-/// other processes. An application that needs more keeps its own log and replays it at start. The
-/// log must have the exact times that were passed to [`revoke_customer`](Self::revoke_customer),
-/// not the whole seconds they were rounded to: otherwise logins in the rest of that second would
-/// count as earlier ones.
-///
-/// # Example
-///
-/// ```
-/// # use std::time::{Duration, SystemTime};
-/// # use tower_customer_auth::{CustomerId, KeyRing, Revocations, Verifier};
-/// # async fn log_out_everywhere(keys: KeyRing) -> Result<(), Box<dyn std::error::Error>> {
-/// let revocations = Revocations::in_memory();
-/// let verifier = Verifier::builder(keys).revocations(revocations.clone()).build()?;
-///
-/// let customer: CustomerId = "79cc0486-bbdf-491b-a0a2-722383b6288b".parse()?;
-/// revocations.revoke_customer(&customer, SystemTime::now()).await?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct Revocations {
-    replica: Arc<Replica>,
-}
-
-/// Error of a revocation that was not recorded. The token is still accepted.
-#[derive(Clone, Debug, thiserror::Error)]
-#[error("the revocation was not recorded")]
-pub struct RevokeError {
-    #[source]
-    source: Cause,
-}
-
-/// Kind of a [`RevokeError`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum RevokeErrorKind {
-    /// The list is full. Existing entries are never dropped to make room.
-    Full,
-}
-
-#[derive(Clone, Copy, Debug, thiserror::Error)]
-enum Cause {
-    #[error("the list is full at {capacity} entries")]
-    Full { capacity: usize },
-}
-
-impl RevokeError {
-    fn full(capacity: usize) -> Self {
-        Self { source: Cause::Full { capacity } }
-    }
-
-    /// Returns the kind of the error.
-    #[must_use]
-    pub const fn kind(&self) -> RevokeErrorKind {
-        match self.source {
-            Cause::Full { .. } => RevokeErrorKind::Full,
-        }
-    }
-}
-
-impl Revocations {
-    /// Creates a list for 10 million token ids and 10 million customers, local to this process.
-    #[must_use]
-    pub fn in_memory() -> Self {
-        Self::in_memory_with_capacity(DEFAULT_CAPACITY)
-    }
-
-    /// Creates a list for `capacity` token ids and `capacity` customers, local to this process.
-    ///
-    /// Nothing is allocated in advance.
-    #[must_use]
-    pub fn in_memory_with_capacity(capacity: usize) -> Self {
-        Self { replica: Arc::new(Replica::new(capacity)) }
-    }
-
-    /// Revokes a single token until `expires_at`, which is rounded up to a whole second.
-    ///
-    /// When the future completes, every verifier with this list rejects the token. `expires_at` is
-    /// the token's `exp`, or any later time if the exact one is unknown.
-    ///
-    /// # Errors
-    ///
-    /// [`RevokeErrorKind::Full`] if the list is full; the token is still accepted.
-    pub async fn revoke(
-        &self,
-        token_id: &TokenId,
-        expires_at: SystemTime,
-    ) -> Result<(), RevokeError> {
-        self.replica.revoke(token_id.clone(), ceil_seconds(since_epoch(expires_at)))
-    }
-
-    /// Revokes all tokens of a customer that were issued before `issued_before`.
-    ///
-    /// `issued_before` is rounded up to the next whole second, because `iat` is in whole seconds.
-    /// When the future completes, every verifier with this list rejects those tokens. Of several
-    /// calls, the latest time counts. However many revocations there are within a second, tokens of
-    /// the next second are accepted.
-    ///
-    /// A `TokenSigner` with this list signs no token for the customer in the rest of the second,
-    /// and a login at a `TokenIssuer` waits until it has ended (feature `issuer`).
-    ///
-    /// # Errors
-    ///
-    /// [`RevokeErrorKind::Full`] if the list is full; the tokens are still accepted. This cannot
-    /// happen while a [`Reservation`] for the customer exists.
-    ///
-    /// # Security
-    ///
-    /// When revoking because of a change (of a password, for example): apply the change, then read
-    /// the time, then revoke, and only then acknowledge the change. With a time read before the
-    /// change, logins with the old password between the two would stay valid.
-    pub async fn revoke_customer(
-        &self,
-        customer_id: &CustomerId,
-        issued_before: SystemTime,
-    ) -> Result<(), RevokeError> {
-        self.replica.revoke_customer(customer_id.clone(), since_epoch(issued_before))
-    }
-
-    /// Reserves an entry for a later [`revoke_customer`](Self::revoke_customer) of this customer.
-    ///
-    /// Reserve before a change that must revoke the customer's tokens: if the list is full, the
-    /// change can be rejected, instead of leaving the tokens valid after it. Until the reservation
-    /// is dropped, the revocation cannot fail for lack of capacity, whatever else is revoked or
-    /// expires meanwhile. Several reservations for one customer take one entry.
-    ///
-    /// # Errors
-    ///
-    /// [`RevokeErrorKind::Full`] if the list is full; nothing is reserved.
-    ///
-    /// # Example
-    ///
-    /// ```
-    /// # use std::time::SystemTime;
-    /// # use tower_customer_auth::{CustomerId, Revocations};
-    /// # async fn set_password(_: &CustomerId) -> Result<(), Box<dyn std::error::Error>> { Ok(()) }
-    /// # async fn change_password(
-    /// #     revocations: Revocations,
-    /// #     customer: CustomerId,
-    /// # ) -> Result<(), Box<dyn std::error::Error>> {
-    /// let _reservation = revocations.reserve_customer(&customer)?;
-    /// set_password(&customer).await?;
-    /// revocations.revoke_customer(&customer, SystemTime::now()).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    pub fn reserve_customer(&self, customer_id: &CustomerId) -> Result<Reservation, RevokeError> {
-        self.replica.reserve_customer(customer_id)?;
-        Ok(Reservation::new(Arc::clone(&self.replica), customer_id.clone()))
-    }
-
-    /// Sets the clock that expires entries, and the maximum time from `iat` to expiry of a token.
-    /// The first clock is kept, and the longest `lifetime`.
-    pub(crate) fn attach(&self, clock: &Arc<dyn Clock>, lifetime: Duration) {
-        self.replica.attach(clock, lifetime);
-    }
-
-    /// Returns whether both are handles to the same list.
-    #[cfg(feature = "oidc")]
-    pub(crate) fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.replica, &other.replica)
-    }
-
-    /// Returns whether anything was ever revoked.
-    #[inline]
-    pub(crate) fn has_any(&self) -> bool {
-        self.replica.has_any()
-    }
-
-    /// Returns whether the list is large enough for [`prefetch`](Self::prefetch) to pay off.
-    #[inline]
-    pub(crate) fn is_large(&self) -> bool {
-        self.replica.is_large()
-    }
-
-    /// Prefetches the memory that [`is_revoked`](Self::is_revoked) will read, without waiting for
-    /// it.
-    pub(crate) fn prefetch(&self, uuid: [u8; 16]) {
-        self.replica.prefetch(uuid);
-    }
-
-    pub(crate) fn is_revoked(
-        &self,
-        token_id: &TokenId,
-        customer_id: &CustomerId,
-        iat: u64,
-    ) -> bool {
-        self.replica.is_revoked(token_id, customer_id, iat)
-    }
-
-    /// Returns the time before which this customer's tokens are revoked.
-    #[cfg(feature = "issuer")]
-    pub(crate) fn customer_cut_off(&self, customer_id: &CustomerId) -> Option<CutOff> {
-        self.replica.cut_off(customer_id)
-    }
-}
-
-impl Default for Revocations {
-    fn default() -> Self {
-        Self::in_memory()
-    }
-}
-
-impl fmt::Debug for Revocations {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Revocations")
-            .field("tokens", &self.replica.token_count())
-            .field("customers", &self.replica.customer_count())
-            .finish()
-    }
-}
+#[cfg(feature = "sqlite")]
+pub use self::sqlite::SqliteRevocationLog;

@@ -12,14 +12,19 @@ use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use papaya::HashMap;
 
 use crate::clock::Clock;
+use crate::clock::ceil_seconds;
+use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
+use crate::revocation::CutOff;
+use crate::revocation::RevocationEntry;
 use crate::revocation::RevokeError;
 use crate::revocation::buckets::BUCKET_SECONDS;
-use crate::revocation::cut_off::CutOff;
+use crate::revocation::freshness::Freshness;
 use crate::revocation::tokens::Books;
 use crate::revocation::tokens::Tokens;
 
@@ -31,12 +36,16 @@ pub(crate) const MAX_LEEWAY: Duration = Duration::from_secs(60);
 /// hundreds of microseconds each.
 const SWEEP_PLACES: usize = 8192;
 
-/// Revoked tokens and customers.
+/// Revoked tokens, sessions and customers.
 pub(super) struct Replica {
     /// Bit set of what there is. While it is zero, a verification looks no further.
     known: AtomicU8,
     tokens: Tokens,
+    sessions: Tokens,
     cut_offs: HashMap<CustomerId, CutOff>,
+    everyone: ArcSwapOption<CutOff>,
+    /// Of a list that follows a log.
+    freshness: Option<Freshness>,
     capacity: usize,
     clock: OnceLock<Arc<dyn Clock>>,
     /// Seconds from a token's `iat` to the moment no attached verifier takes it any more.
@@ -55,6 +64,7 @@ struct Writing {
 
 struct Writer {
     books: Books,
+    session_books: Books,
     /// The bucket number at which expired entries were last dropped.
     dropped_at: u64,
     /// How many reservations there are for a customer. Each of these has an entry among the cut-offs,
@@ -66,17 +76,39 @@ struct Writer {
 const TOKENS: u8 = 1;
 const CUT_OFFS: u8 = 2;
 const LARGE: u8 = 4;
+const SESSIONS: u8 = 8;
+const EVERYONE: u8 = 16;
+/// The list follows a log, so that a question may have no answer.
+const FOLLOWS: u8 = 32;
 
 /// Token ids of which the filter alone no longer fits into a processor's nearest caches.
 const LARGE_TOKENS: usize = 100_000;
 
 impl Replica {
     pub(super) fn new(capacity: usize) -> Self {
-        let writer = Writer { books: Books::new(), dropped_at: 0, reserved: BTreeMap::new() };
+        Self::with_freshness(capacity, None)
+    }
+
+    /// Creates the list of a follower.
+    #[cfg(feature = "revocation-log")]
+    pub(super) fn following(capacity: usize, freshness: Freshness) -> Self {
+        Self::with_freshness(capacity, Some(freshness))
+    }
+
+    fn with_freshness(capacity: usize, freshness: Option<Freshness>) -> Self {
+        let writer = Writer {
+            books: Books::new(),
+            session_books: Books::new(),
+            dropped_at: 0,
+            reserved: BTreeMap::new(),
+        };
         Self {
-            known: AtomicU8::new(0),
+            known: AtomicU8::new(if freshness.is_some() { FOLLOWS } else { 0 }),
             tokens: Tokens::new(),
+            sessions: Tokens::new(),
             cut_offs: HashMap::new(),
+            everyone: ArcSwapOption::empty(),
+            freshness,
             capacity,
             clock: OnceLock::new(),
             lifetime: AtomicU64::new(0),
@@ -112,19 +144,66 @@ impl Replica {
         self.tokens.prefetch(uuid);
     }
 
-    pub(super) fn is_revoked(&self, token: &TokenId, customer: &CustomerId, iat: u64) -> bool {
-        let known = self.known();
-        let is_known = |what: u8| known & what != 0;
-        is_known(TOKENS) && self.tokens.contains(token)
-            || is_known(CUT_OFFS)
-                && self.cut_off(customer).is_some_and(|cut_off| iat < cut_off.valid_from)
+    /// Whether the list knows all revocations of the log, as far as a verifier may demand it.
+    #[inline]
+    pub(super) fn is_complete(&self, now: Duration) -> bool {
+        self.known() & FOLLOWS == 0
+            || self.freshness.as_ref().is_none_or(|freshness| freshness.is_fresh(now))
     }
 
+    #[cfg(feature = "revocation-log")]
+    pub(super) fn freshness(&self) -> Option<&Freshness> {
+        self.freshness.as_ref()
+    }
+
+    pub(super) fn is_revoked(
+        &self,
+        token: &TokenId,
+        session: &TokenId,
+        customer: &CustomerId,
+        login_at: u64,
+    ) -> bool {
+        let known = self.known();
+        let is_known = |what: u8| known & what != 0;
+        let is_before = |cut_off: CutOff| login_at < cut_off.valid_from;
+        is_known(TOKENS) && self.tokens.contains(token)
+            || is_known(SESSIONS) && self.sessions.contains(session)
+            || is_known(CUT_OFFS) && self.customer_cut_off(customer).is_some_and(is_before)
+            || is_known(EVERYONE) && self.everyone().is_some_and(is_before)
+    }
+
+    /// The cut-off of a customer, their own or everyone's.
+    #[cfg(any(test, feature = "issuer"))]
     pub(super) fn cut_off(&self, customer: &CustomerId) -> Option<CutOff> {
+        match (self.customer_cut_off(customer), self.everyone()) {
+            (Some(own), Some(everyone)) => Some(own.and(everyone)),
+            (own, everyone) => own.or(everyone),
+        }
+    }
+
+    fn customer_cut_off(&self, customer: &CustomerId) -> Option<CutOff> {
         self.cut_offs.pin().get(customer).copied()
     }
 
-    pub(super) fn revoke(&self, token: TokenId, exp: u64) -> Result<(), RevokeError> {
+    fn everyone(&self) -> Option<CutOff> {
+        self.everyone.load().as_deref().copied()
+    }
+
+    /// Applies an entry. Returns whether the list has changed.
+    pub(super) fn apply(&self, entry: &RevocationEntry) -> Result<bool, RevokeError> {
+        match entry {
+            RevocationEntry::Token { id, expires_at } => {
+                self.revoke(id.clone(), ceil_seconds(since_epoch(*expires_at)))
+            }
+            RevocationEntry::Session { id, ends_at } => {
+                self.revoke_session(id.clone(), ceil_seconds(since_epoch(*ends_at)))
+            }
+            RevocationEntry::Customer { id, cut_off } => self.revoke_customer(id.clone(), *cut_off),
+            RevocationEntry::Everyone { cut_off } => Ok(self.revoke_everyone(*cut_off)),
+        }
+    }
+
+    pub(super) fn revoke(&self, token: TokenId, exp: u64) -> Result<bool, RevokeError> {
         let mut writer = self.turn();
         let books = &mut writer.books;
         let added = self.tokens.add(books, token, exp / BUCKET_SECONDS, self.capacity);
@@ -133,20 +212,41 @@ impl Replica {
         added.map_err(|_| RevokeError::full(self.capacity))
     }
 
+    pub(super) fn revoke_session(&self, session: TokenId, end: u64) -> Result<bool, RevokeError> {
+        let mut writer = self.turn();
+        let books = &mut writer.session_books;
+        let added = self.sessions.add(books, session, end / BUCKET_SECONDS, self.capacity);
+        self.know(SESSIONS);
+        added.map_err(|_| RevokeError::full(self.capacity))
+    }
+
     pub(super) fn revoke_customer(
         &self,
         customer: CustomerId,
-        issued_before: Duration,
-    ) -> Result<(), RevokeError> {
+        cut_off: CutOff,
+    ) -> Result<bool, RevokeError> {
         let _turn = self.turn();
         self.check_room(&customer)?;
-        self.cut_offs.pin().update_or_insert(
-            customer,
-            |known| known.and(issued_before),
-            CutOff::new(issued_before),
-        );
+        let known = self.customer_cut_off(&customer);
+        let merged = known.unwrap_or(CutOff::NONE).and(cut_off);
+        if known == Some(merged) {
+            return Ok(false);
+        }
+        self.cut_offs.pin().insert(customer, merged);
         self.know(CUT_OFFS);
-        Ok(())
+        Ok(true)
+    }
+
+    pub(super) fn revoke_everyone(&self, cut_off: CutOff) -> bool {
+        let _turn = self.turn();
+        let known = self.everyone();
+        let merged = known.unwrap_or(CutOff::NONE).and(cut_off);
+        if known == Some(merged) {
+            return false;
+        }
+        self.everyone.store(Some(Arc::new(merged)));
+        self.know(EVERYONE);
+        true
     }
 
     /// Sets room aside for a customer's cut-off, until it is [released](Self::release_customer) as
@@ -198,9 +298,13 @@ impl Replica {
         let mut writer = self.writing.turn.lock().unwrap_or_else(PoisonError::into_inner);
         self.drop_expired(&mut writer);
         self.tokens.sweep(&mut writer.books, SWEEP_PLACES);
+        self.sessions.sweep(&mut writer.session_books, SWEEP_PLACES);
         self.writing.ids.store(writer.books.ids(), Ordering::Relaxed);
         if writer.books.is_empty() {
             self.forget(TOKENS | LARGE);
+        }
+        if writer.session_books.is_empty() {
+            self.forget(SESSIONS);
         }
         writer
     }
@@ -217,6 +321,7 @@ impl Replica {
         }
         writer.dropped_at = current;
         writer.books.expire(current);
+        writer.session_books.expire(current);
         let lifetime = self.lifetime.load(Ordering::Relaxed);
         let is_live =
             |cut_off: &CutOff| cut_off.valid_from.saturating_add(lifetime) > now.as_secs();

@@ -86,14 +86,15 @@ impl Tokens {
         }
     }
 
-    /// Adds an id to the bucket of this number, or moves it there from an earlier one.
+    /// Adds an id to the bucket of this number, or moves it there from an earlier one. Returns
+    /// whether it was not there, or in an earlier one.
     pub(super) fn add(
         &self,
         books: &mut Books,
         token: TokenId,
         number: u64,
         capacity: usize,
-    ) -> Result<(), Full> {
+    ) -> Result<bool, Full> {
         if books.buckets.is_out_of_tags() {
             self.sweep(books, usize::MAX);
         }
@@ -145,11 +146,11 @@ fn add<T: Table>(
     (hash, id): (u64, T::Id),
     number: u64,
     capacity: usize,
-) -> Result<(), Full> {
+) -> Result<bool, Full> {
     let known = set.tag(hash, &id);
     let lives_until = known.and_then(|tag| buckets.number(tag));
     if lives_until >= Some(number) {
-        return Ok(());
+        return Ok(false);
     }
     if lives_until.is_none() && buckets.ids() >= capacity {
         return Err(Full);
@@ -161,7 +162,7 @@ fn add<T: Table>(
     } else {
         set.put(Entry { hash, id, tag }, buckets.doomed(), retired);
     }
-    Ok(())
+    Ok(true)
 }
 
 impl Books {

@@ -23,4 +23,5 @@
 
 mod sqlite;
 
+pub use self::sqlite::CustomersTransaction;
 pub use self::sqlite::SqliteCustomers;

@@ -17,5 +17,5 @@ pub fn is_revoked(
     customer_id: &CustomerId,
     issued_at: SystemTime,
 ) -> bool {
-    revocations.is_revoked(token_id, customer_id, since_epoch(issued_at).as_secs())
+    revocations.is_revoked(token_id, token_id, customer_id, since_epoch(issued_at).as_secs())
 }

@@ -215,7 +215,7 @@ impl Config {
         customer: &CustomerId,
         iat: u64,
     ) -> Result<(), VerifyErrorKind> {
-        if self.revocations.is_revoked(id, customer, iat) {
+        if self.revocations.is_revoked(id, id, customer, iat) {
             return Err(VerifyErrorKind::Revoked);
         }
         Ok(())

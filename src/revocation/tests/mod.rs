@@ -15,6 +15,8 @@ use std::time::SystemTime;
 use super::replica::Replica;
 use crate::clock::Clock;
 use crate::clock::from_epoch;
+use crate::id::CustomerId;
+use crate::id::TokenId;
 
 const DAY: u64 = 86_400;
 const START: u64 = 100 * DAY;
@@ -40,6 +42,11 @@ fn replica(capacity: usize) -> (Replica, Arc<HandTurned>) {
     let shared: Arc<dyn Clock> = clock.clone();
     replica.attach(&shared, Duration::from_secs(DAY));
     (replica, clock)
+}
+
+/// Whether a token is revoked that is a session of its own.
+fn is_revoked(replica: &Replica, token: &TokenId, customer: &CustomerId, login_at: u64) -> bool {
+    replica.is_revoked(token, token, customer, login_at)
 }
 
 /// Words without a pattern, the same in each run (SplitMix64).

@@ -12,6 +12,7 @@ use crate::clock::Clock;
 use crate::clock::from_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
+use crate::revocation::CutOff;
 use crate::revocation::Reservation;
 use crate::revocation::Revocations;
 use crate::revocation::RevokeError;
@@ -43,13 +44,13 @@ fn reserve(list: &Revocations, text: &str) -> Option<Reservation> {
 
 /// Why this customer's tokens of before `seconds` are not revoked.
 fn revoke(list: &Revocations, text: &str, seconds: u64) -> Option<RevokeErrorKind> {
-    let revoked = list.replica.revoke_customer(customer(text), Duration::from_secs(seconds));
+    let revoked = list.replica.revoke_customer(customer(text), CutOff::new(from_epoch(seconds)));
     revoked.err().map(|error: RevokeError| error.kind())
 }
 
 fn is_revoked(list: &Revocations, text: &str, iat: u64) -> bool {
     let token: TokenId = "t".parse().unwrap();
-    list.is_revoked(&token, &customer(text), iat)
+    list.is_revoked(&token, &token, &customer(text), iat)
 }
 
 #[test]
@@ -139,9 +140,9 @@ fn of_reservations_in_threads_none_is_lost_and_none_is_counted_twice() {
                     assert!(list.replica.customer_count() <= CAPACITY);
                     // Two customers are revoked for good, and the others' room is given back.
                     if id <= customer("1") {
-                        let at = from_epoch(START).duration_since(from_epoch(0)).unwrap();
-                        let revoked = list.replica.revoke_customer(id, at);
-                        assert_eq!(revoked.map_err(|error| error.kind()), Ok(()));
+                        let revoked =
+                            list.replica.revoke_customer(id, CutOff::new(from_epoch(START)));
+                        assert_eq!(revoked.map(drop).map_err(|error| error.kind()), Ok(()));
                     }
                     drop(room);
                 }

@@ -7,6 +7,7 @@ use std::thread;
 use super::DAY;
 use super::START;
 use super::Words;
+use super::is_revoked;
 use super::replica;
 use crate::id::CustomerId;
 use crate::id::TokenId;
@@ -42,10 +43,10 @@ fn what_has_been_revoked_is_found_and_nothing_else_while_the_list_grows_and_expi
             let below = revoked.load(Ordering::Acquire);
             if below > 0 {
                 let live = words.below(below) / 2 * 2;
-                assert!(replica.is_revoked(&id(live), &customer, 0), "{live} of {below}");
+                assert!(is_revoked(&replica, &id(live), &customer, 0), "{live} of {below}");
             }
             let never = IDS + words.below(IDS);
-            assert!(!replica.is_revoked(&id(never), &customer, 0), "{never}");
+            assert!(!is_revoked(&replica, &id(never), &customer, 0), "{never}");
             if below == IDS {
                 return;
             }
@@ -57,7 +58,7 @@ fn what_has_been_revoked_is_found_and_nothing_else_while_the_list_grows_and_expi
         scope.spawn(write);
     });
     for at in (0..IDS).step_by(2) {
-        assert!(replica.is_revoked(&id(at), &customer, 0), "{at}");
+        assert!(is_revoked(&replica, &id(at), &customer, 0), "{at}");
     }
 }
 
@@ -77,5 +78,5 @@ fn writers_take_turns() {
         }
     });
     assert_eq!(replica.token_count(), 2000);
-    assert!((0..2000).all(|at| replica.is_revoked(&id(at), &customer, 0)));
+    assert!((0..2000).all(|at| is_revoked(&replica, &id(at), &customer, 0)));
 }

@@ -2,10 +2,7 @@
 
 use sqlx::Executor;
 use sqlx::Row;
-use sqlx::Transaction;
 use sqlx::sqlite::Sqlite;
-use sqlx::sqlite::SqliteConnection;
-use sqlx::sqlite::SqlitePool;
 
 use crate::customer::Admission;
 use crate::customer::Customer;
@@ -16,8 +13,10 @@ use crate::customer::Newcomer;
 use crate::customer::StoreError;
 use crate::customer::email_key;
 use crate::id::CustomerId;
+use crate::store::CustomersTransaction;
 use crate::store::SqliteCustomers;
 use crate::store::sqlite::rows::customer;
+use crate::store::sqlite::to_end;
 
 impl IdentityStore for SqliteCustomers {
     async fn find_by_identity(&self, identity: &Identity) -> Result<Option<Customer>, StoreError> {
@@ -39,97 +38,93 @@ impl IdentityStore for SqliteCustomers {
         newcomer: &Newcomer,
         email_must_be_free: bool,
     ) -> Result<Admission, StoreError> {
-        let (pool, newcomer, now) = (self.pool().clone(), newcomer.clone(), self.now());
-        let created = self.database.in_turn(async move {
-            let mut transaction = begin(&pool).await?;
-            let created = create(&mut transaction, &newcomer, email_must_be_free, now).await?;
+        let (store, newcomer) = (self.clone(), newcomer.clone());
+        to_end(async move {
+            let mut transaction = store.begin().await?;
+            let created = create(&mut transaction, &newcomer, email_must_be_free).await;
             end(transaction, created).await
-        });
-        created.await.map_err(StoreError::new)
+        })
+        .await
     }
 
     async fn link(&self, newcomer: &Newcomer, id: &CustomerId) -> Result<Admission, StoreError> {
-        let (pool, newcomer, now) = (self.pool().clone(), newcomer.clone(), self.now());
-        let id = id.clone();
-        let linked = self.database.in_turn(async move {
-            let mut transaction = begin(&pool).await?;
-            let linked = link(&mut transaction, &newcomer, &id, now).await?;
+        let (store, newcomer, id) = (self.clone(), newcomer.clone(), id.clone());
+        to_end(async move {
+            let mut transaction = store.begin().await?;
+            let reservation = transaction.reserve(&id)?;
+            let linked = link(&mut transaction, &newcomer, &id).await;
+            if let Ok(Some(_)) = &linked {
+                transaction.end_tokens(&id, reservation);
+            }
             end(transaction, linked).await
-        });
-        linked.await.map_err(StoreError::new)
+        })
+        .await
     }
 }
 
-/// Begins a transaction. From here on no other connection writes, even in another process.
-async fn begin(pool: &SqlitePool) -> Result<Transaction<'static, Sqlite>, sqlx::Error> {
-    pool.begin_with("BEGIN IMMEDIATE").await
-}
-
+/// Commits if a customer was admitted.
 async fn end(
-    transaction: Transaction<'static, Sqlite>,
-    admission: Admission,
-) -> Result<Admission, sqlx::Error> {
-    match admission {
-        Admission::Admitted(_) => transaction.commit().await?,
+    transaction: CustomersTransaction,
+    admitted: Result<Option<Customer>, sqlx::Error>,
+) -> Result<Admission, StoreError> {
+    let Some(customer) = admitted.map_err(StoreError::new)? else {
         // Not left to the drop, which would still hold the lock when the next write begins.
-        Admission::Stale => transaction.rollback().await?,
-    }
-    Ok(admission)
+        transaction.rollback().await?;
+        return Ok(Admission::Stale);
+    };
+    transaction.commit().await?;
+    Ok(Admission::Admitted(customer))
 }
 
+/// Returns `None` if the decision to create is outdated.
 async fn create(
-    connection: &mut SqliteConnection,
+    transaction: &mut CustomersTransaction,
     newcomer: &Newcomer,
     email_must_be_free: bool,
-    now: i64,
-) -> Result<Admission, sqlx::Error> {
+) -> Result<Option<Customer>, sqlx::Error> {
     let customer = newcomer.customer();
     let created = sqlx::query(CREATE)
         .bind(customer.id().to_string())
         .bind(customer.name())
         .bind(customer.email())
         .bind(email_key(customer.email()))
-        .bind(now)
+        .bind(transaction.now())
         .bind(newcomer.identity().issuer())
         .bind(newcomer.identity().subject())
         .bind(email_must_be_free)
-        .execute(&mut *connection)
+        .execute(transaction.connection())
         .await?;
-    if created.rows_affected() == 0
-        || !add_identity(connection, newcomer, customer.id(), now).await?
-    {
-        return Ok(Admission::Stale);
-    }
-    Ok(Admission::Admitted(customer.clone()))
+    let is_created =
+        created.rows_affected() == 1 && add_identity(transaction, newcomer, customer.id()).await?;
+    Ok(is_created.then(|| customer.clone()))
 }
 
+/// Returns `None` if the decision to link is outdated.
 async fn link(
-    connection: &mut SqliteConnection,
+    transaction: &mut CustomersTransaction,
     newcomer: &Newcomer,
     id: &CustomerId,
-    now: i64,
-) -> Result<Admission, sqlx::Error> {
-    let holder = holder(&mut *connection, newcomer.customer().email()).await?;
+) -> Result<Option<Customer>, sqlx::Error> {
+    let holder = holder(transaction.connection(), newcomer.customer().email()).await?;
     if !newcomer.has_verified_email()
         || holder != EmailHolder::Linkable(id.clone())
-        || !add_identity(connection, newcomer, id, now).await?
+        || !add_identity(transaction, newcomer, id).await?
     {
-        return Ok(Admission::Stale);
+        return Ok(None);
     }
-    let mut rows =
-        sqlx::query(TAKE_PASSWORD).bind(id.to_string()).bind(now).fetch_all(connection).await?;
+    let take = sqlx::query(TAKE_PASSWORD).bind(id.to_string()).bind(transaction.now());
+    let mut rows = take.fetch_all(transaction.connection()).await?;
     // Invariant: the e-mail's holder was read in this transaction, so no other writer has deleted
     // it.
     let row = rows.pop().ok_or(sqlx::Error::RowNotFound)?;
-    Ok(Admission::Admitted(customer(&row)?))
+    customer(&row).map(Some)
 }
 
 /// Adds an identity. Returns `false` if it belongs to a customer already.
 async fn add_identity(
-    connection: &mut SqliteConnection,
+    transaction: &mut CustomersTransaction,
     newcomer: &Newcomer,
     id: &CustomerId,
-    now: i64,
 ) -> Result<bool, sqlx::Error> {
     let verified = newcomer.has_verified_email().then(|| newcomer.customer().email());
     let added = sqlx::query(ADD_IDENTITY)
@@ -137,8 +132,8 @@ async fn add_identity(
         .bind(newcomer.identity().subject())
         .bind(id.to_string())
         .bind(verified)
-        .bind(now)
-        .execute(connection)
+        .bind(transaction.now())
+        .execute(transaction.connection())
         .await?;
     Ok(added.rows_affected() == 1)
 }
@@ -164,7 +159,7 @@ async fn holder(
 }
 
 const FIND_BY_IDENTITY: &str = "\
-    SELECT id, name, email FROM customer_auth_identities \
+    SELECT id, name, email, disabled FROM customer_auth_identities \
     JOIN customer_auth_customers ON id = customer_id WHERE issuer = ?1 AND subject = ?2";
 
 // Two rows are enough to detect ambiguity. A customer's claim to the address is 3 with identities,
@@ -173,7 +168,7 @@ const FIND_BY_IDENTITY: &str = "\
 // letters to ASCII. `IS NOT` is true for NULL too: that identity has no verified address.
 const EMAIL_HOLDER: &str = "\
     SELECT id, CASE \
-        WHEN email <> ?2 COLLATE NOCASE OR EXISTS ( \
+        WHEN disabled OR email <> ?2 COLLATE NOCASE OR EXISTS ( \
             SELECT 1 FROM customer_auth_identities \
             WHERE customer_id = id AND verified_email IS NOT ?2 COLLATE NOCASE \
         ) THEN 0 \
@@ -206,7 +201,7 @@ const TAKE_PASSWORD: &str = "\
     UPDATE customer_auth_customers SET \
     updated_at = iif(password_hash IS NULL, updated_at, ?2), \
     password_hash = NULL \
-    WHERE id = ?1 RETURNING id, name, email";
+    WHERE id = ?1 RETURNING id, name, email, disabled";
 
 #[cfg(test)]
 mod tests {

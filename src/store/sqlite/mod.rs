@@ -6,22 +6,22 @@ mod rows;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod transaction;
 
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
 use sqlx::Row;
-use sqlx::query::Query;
-use sqlx::sqlite::Sqlite;
-use sqlx::sqlite::SqliteArguments;
 use sqlx::sqlite::SqlitePool;
-use sqlx::sqlite::SqliteRow;
+use tokio::spawn;
 
+pub use self::transaction::CustomersTransaction;
 use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::customer::ChangeError;
 use crate::customer::Customer;
+use crate::customer::CustomerLookup;
 use crate::customer::CustomerRecord;
 use crate::customer::CustomerStore;
 use crate::customer::CustomerUpdate;
@@ -32,7 +32,8 @@ use crate::database::Migrations;
 use crate::database::SqliteDatabase;
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
-use crate::store::sqlite::rows::change_error;
+use crate::revocation::Revocations;
+use crate::revocation::SqliteRevocationLog;
 use crate::store::sqlite::rows::customer;
 use crate::store::sqlite::rows::record;
 
@@ -45,9 +46,18 @@ use crate::store::sqlite::rows::record;
 /// The store has separate tables (`customer_auth_…`), including one for its migrations. An
 /// application can keep its tables and migrations in the same file, through [`pool`](Self::pool).
 ///
-/// Every look-up is a single statement. Writes run one after the other, each in a separate task.
-/// Cancelling the caller doesn't stop a write, and writes keep their order, so that a cancelled
-/// change can't undo a later one.
+/// Every look-up is a single statement. Writes run one after the other, each in a transaction and in
+/// a separate task. Cancelling the caller doesn't stop a write, and writes keep their order, so that
+/// a cancelled change can't undo a later one. [`begin`](Self::begin) makes several changes in one
+/// transaction.
+///
+/// # Revocation
+///
+/// A new password, a linked identity, disabling and deleting end the customer's tokens: the store
+/// writes the revocation to its [`revocation_log`](Self::revocation_log) in the transaction of the
+/// change, so that no crash can come between the two. A list that follows the log takes it from
+/// there. With the list set by [`revocations`](Self::revocations), the verifiers of this process
+/// refuse the tokens when the method returns, and a list that is full refuses the change.
 ///
 /// # Example
 ///
@@ -74,6 +84,8 @@ use crate::store::sqlite::rows::record;
 #[derive(Clone)]
 pub struct SqliteCustomers {
     database: SqliteDatabase,
+    log: SqliteRevocationLog,
+    revocations: Option<Revocations>,
     clock: Arc<dyn Clock>,
 }
 
@@ -104,10 +116,21 @@ impl SqliteCustomers {
     /// The database can't be written, or was written by a later version of this crate.
     pub async fn new(database: SqliteDatabase) -> Result<Self, StoreError> {
         database.migrate(&MIGRATIONS).await.map_err(StoreError::new)?;
-        Ok(Self { database, clock: SystemClock::shared() })
+        let log = SqliteRevocationLog::new(database.clone()).await.map_err(StoreError::new)?;
+        Ok(Self { database, log, revocations: None, clock: SystemClock::shared() })
     }
 
-    /// Sets the clock for insertion and change times. Default: [`SystemClock`].
+    /// Sets the list of this process that a change updates before it returns. Default: none.
+    ///
+    /// It is the list that follows [`revocation_log`](Self::revocation_log). Without it, the list
+    /// knows about 50 ms later, as those of other processes do.
+    #[must_use]
+    pub fn revocations(mut self, revocations: Revocations) -> Self {
+        self.revocations = Some(revocations);
+        self
+    }
+
+    /// Sets the clock for insertion, change and revocation times. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;
@@ -118,6 +141,22 @@ impl SqliteCustomers {
     #[must_use]
     pub fn pool(&self) -> &SqlitePool {
         self.database.pool()
+    }
+
+    /// Returns the revocation log in the same database.
+    #[must_use]
+    pub fn revocation_log(&self) -> SqliteRevocationLog {
+        self.log.clone()
+    }
+
+    /// Begins a transaction, for several changes together or with an application's own tables.
+    ///
+    /// # Errors
+    ///
+    /// The store is unavailable, or the caller's turn to write does not come within 1 s.
+    pub async fn begin(&self) -> Result<CustomersTransaction, StoreError> {
+        let write = self.database.begin().await.map_err(StoreError::new)?;
+        Ok(CustomersTransaction::new(self.clone(), write))
     }
 
     /// Inserts a customer, with a password or without.
@@ -133,16 +172,14 @@ impl SqliteCustomers {
         customer: &Customer,
         password: Option<&PasswordHash>,
     ) -> Result<CustomerRecord, ChangeError> {
-        let insert = sqlx::query(statements::INSERT)
-            .bind(customer.id().to_string())
-            .bind(customer.name().to_owned())
-            .bind(customer.email().to_owned())
-            .bind(email_key(customer.email()))
-            .bind(password.map(|hash| hash.expose().to_owned()))
-            .bind(self.now());
-        let row = self.write(insert).await.map_err(change_error)?;
-        let row = row.ok_or(ChangeError::DUPLICATE_ID)?;
-        record(&row).map_err(ChangeError::store)
+        let (store, customer, password) = (self.clone(), customer.clone(), password.cloned());
+        to_end(async move {
+            let mut transaction = store.begin().await?;
+            let record = transaction.insert(&customer, password.as_ref()).await?;
+            transaction.commit().await?;
+            Ok(record)
+        })
+        .await
     }
 
     /// Returns a customer, or `None` if there is none with this id.
@@ -188,22 +225,26 @@ impl SqliteCustomers {
         Ok(u64::try_from(count).unwrap_or_default())
     }
 
-    /// Deletes a customer with all identities. Returns whether the customer existed.
+    /// Deletes a customer with all identities, and revokes their tokens. Returns whether the customer
+    /// existed.
     ///
     /// # Errors
     ///
-    /// The store is unavailable.
-    ///
-    /// # Security
-    ///
-    /// Tokens are verified without the store: revoke the customer's tokens, or they stay valid
-    /// until they expire.
+    /// The store is unavailable, or the list of revocations is full.
     pub async fn delete(&self, id: &CustomerId) -> Result<bool, StoreError> {
-        let delete = sqlx::query(statements::DELETE).bind(id.to_string());
-        Ok(self.write(delete).await.map_err(StoreError::new)?.is_some())
+        let (store, id) = (self.clone(), id.clone());
+        to_end(async move {
+            let mut transaction = store.begin().await?;
+            let existed = transaction.delete(&id).await?;
+            transaction.commit().await?;
+            Ok(existed)
+        })
+        .await
     }
 
     /// Changes attributes of a customer. Returns `None` if the customer does not exist.
+    ///
+    /// A new password, and disabling, revoke the customer's tokens.
     ///
     /// # Errors
     ///
@@ -214,28 +255,22 @@ impl SqliteCustomers {
         id: &CustomerId,
         update: &CustomerUpdate,
     ) -> Result<Option<CustomerRecord>, ChangeError> {
-        let CustomerUpdate { name, email, password } = update.clone();
-        let update = sqlx::query(statements::UPDATE)
-            .bind(id.to_string())
-            .bind(name)
-            .bind(email.clone())
-            .bind(email.as_deref().map(email_key))
-            .bind(password.map(|hash| hash.expose().to_owned()))
-            .bind(self.now());
-        let row = self.write(update).await.map_err(change_error)?;
-        row.as_ref().map(record).transpose().map_err(ChangeError::store)
+        let (store, id, update) = (self.clone(), id.clone(), update.clone());
+        to_end(async move {
+            let mut transaction = store.begin().await?;
+            let record = transaction.update(&id, &update).await?;
+            transaction.commit().await?;
+            Ok(record)
+        })
+        .await
     }
 
-    /// Replaces a customer's password. Returns whether the customer exists.
+    /// Replaces a customer's password, and revokes their tokens. Returns whether the customer exists.
     ///
     /// # Errors
     ///
     /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) if the customer had no
     /// password, and another customer with a password has the e-mail; or the store is unavailable.
-    ///
-    /// # Security
-    ///
-    /// Revoke the customer's tokens too, see [`CustomerUpdate::password`].
     pub async fn set_password(
         &self,
         id: &CustomerId,
@@ -243,23 +278,6 @@ impl SqliteCustomers {
     ) -> Result<bool, ChangeError> {
         let update = CustomerUpdate::new().password(password.clone());
         Ok(self.update(id, &update).await?.is_some())
-    }
-
-    /// Runs a statement that writes at most one row, and returns that row.
-    async fn write(
-        &self,
-        statement: Query<'static, Sqlite, SqliteArguments>,
-    ) -> Result<Option<SqliteRow>, sqlx::Error> {
-        let pool = self.pool().clone();
-        // NB: not `fetch_one` or `fetch_optional`. SQLite returns the row of `RETURNING` before it
-        // commits, and these two don't wait for the commit: the change would be acknowledged before
-        // it is on the disk and visible to other connections.
-        let written = self.database.in_turn(async move { statement.fetch_all(&pool).await });
-        Ok(written.await?.pop())
-    }
-
-    fn now(&self) -> i64 {
-        i64::try_from(self.clock.since_epoch().as_millis()).unwrap_or(i64::MAX)
     }
 }
 
@@ -283,12 +301,36 @@ impl CustomerStore for SqliteCustomers {
         old: &PasswordHash,
         new: &PasswordHash,
     ) -> Result<bool, StoreError> {
-        let replace = sqlx::query(statements::REPLACE_HASH)
-            .bind(id.to_string())
-            .bind(old.expose().to_owned())
-            .bind(new.expose().to_owned());
-        Ok(self.write(replace).await.map_err(StoreError::new)?.is_some())
+        let (store, id, old, new) = (self.clone(), id.clone(), old.clone(), new.clone());
+        to_end(async move {
+            let mut transaction = store.begin().await?;
+            let replaced = transaction.replace_hash(&id, &old, &new).await?;
+            transaction.commit().await?;
+            Ok(replaced)
+        })
+        .await
     }
+}
+
+impl CustomerLookup for SqliteCustomers {
+    async fn find_by_id(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        let row = sqlx::query(statements::FIND_BY_ID)
+            .bind(id.to_string())
+            .fetch_optional(self.pool())
+            .await
+            .map_err(StoreError::new)?;
+        row.as_ref().map(customer).transpose().map_err(StoreError::new)
+    }
+}
+
+/// Runs a write to its end, even if the caller is dropped.
+async fn to_end<T, E>(write: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
+where
+    T: Send + 'static,
+    E: From<StoreError> + Send + 'static,
+{
+    // The write panicked, or the runtime is shutting down.
+    spawn(write).await.unwrap_or_else(|error| Err(StoreError::new(error).into()))
 }
 
 impl fmt::Debug for SqliteCustomers {
@@ -304,5 +346,6 @@ const MIGRATIONS: Migrations = Migrations {
     steps: &[
         ("customers", include_str!("../../../migrations/sqlite/0001_customers.sql")),
         ("identities", include_str!("../../../migrations/sqlite/0002_identities.sql")),
+        ("disabled", include_str!("../../../migrations/sqlite/0003_disabled.sql")),
     ],
 };

@@ -14,7 +14,8 @@ use crate::customer::CustomerRecord;
 pub(super) fn customer(row: &SqliteRow) -> Result<Customer, sqlx::Error> {
     let id: String = row.try_get("id")?;
     let id = id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(Customer::new(id, row.try_get::<String, _>("name")?, row.try_get::<String, _>("email")?))
+    let [name, email]: [String; 2] = [row.try_get("name")?, row.try_get("email")?];
+    Ok(Customer::new(id, name, email).enabled(!row.try_get::<bool, _>("disabled")?))
 }
 
 pub(super) fn record(row: &SqliteRow) -> Result<CustomerRecord, sqlx::Error> {

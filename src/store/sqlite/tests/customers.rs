@@ -111,7 +111,7 @@ async fn an_applications_own_migrations_live_in_the_same_file() {
         SqliteCustomers::new(SqliteDatabase::from_pool(store.pool().clone())).await.unwrap();
     own.run(again.pool()).await.unwrap();
     assert_eq!(pragma(&again, "SELECT count(*) FROM _sqlx_migrations").await, "1");
-    assert_eq!(pragma(&again, "SELECT count(*) FROM customer_auth_migrations").await, "2");
+    assert_eq!(pragma(&again, "SELECT count(*) FROM customer_auth_migrations").await, "3");
 }
 
 #[tokio::test]

@@ -67,7 +67,7 @@ async fn first_version() -> TempFile {
 async fn a_file_of_the_version_before_identities_is_brought_up_to_date_and_keeps_its_customers() {
     let file = first_version().await;
     let store = SqliteCustomers::open(&file.0).await.unwrap();
-    assert_eq!(pragma(&store, "SELECT max(version) FROM customer_auth_migrations").await, "2");
+    assert_eq!(pragma(&store, "SELECT max(version) FROM customer_auth_migrations").await, "3");
     let record = store.get(&id(RON)).await.unwrap().unwrap();
     assert_eq!((record.customer(), record.has_password()), (&ron(), true));
     assert_eq!(store.email_holder(EMAIL).await.unwrap(), EmailHolder::Linkable(id(RON)));
@@ -94,7 +94,7 @@ async fn refuses_a_file_of_a_later_version() {
     let store = SqliteCustomers::open(&file.0).await.unwrap();
     sqlx::query(
         "INSERT INTO customer_auth_migrations \
-         (version, description, success, checksum, execution_time) VALUES (3, '', 1, x'', 0)",
+         (version, description, success, checksum, execution_time) VALUES (4, '', 1, x'', 0)",
     )
     .execute(store.pool())
     .await
@@ -102,8 +102,9 @@ async fn refuses_a_file_of_a_later_version() {
     store.pool().close().await;
     let refused = SqliteCustomers::open(&file.0).await.unwrap_err();
     let cause = std::error::Error::source(&refused).unwrap().to_string();
-    let missing = "migration 3 was previously applied but is missing in the resolved migrations";
-    assert_eq!(cause, missing);
+    let versions =
+        "customer_auth_migrations is at version 4, and this program supports up to version 3";
+    assert_eq!(cause, format!("error with configuration: {versions}"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

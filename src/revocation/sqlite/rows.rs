@@ -1,0 +1,113 @@
+//! Entries as rows.
+
+use std::str::FromStr;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use sqlx::Row;
+use sqlx::error::DatabaseError;
+use sqlx::sqlite::SqliteRow;
+
+use crate::clock::ceil_seconds;
+use crate::clock::from_epoch;
+use crate::clock::since_epoch;
+use crate::revocation::CutOff;
+use crate::revocation::LogError;
+use crate::revocation::RevocationEntry;
+
+/// The columns of an entry.
+pub(super) struct Record {
+    pub(super) kind: &'static str,
+    pub(super) subject: String,
+    pub(super) until: i64,
+    pub(super) moment: Option<i64>,
+}
+
+impl Record {
+    pub(super) fn of(entry: &RevocationEntry) -> Self {
+        match entry {
+            RevocationEntry::Token { id, expires_at } => {
+                Self::ending(TOKEN, id.to_string(), *expires_at)
+            }
+            RevocationEntry::Session { id, ends_at } => {
+                Self::ending(SESSION, id.to_string(), *ends_at)
+            }
+            RevocationEntry::Customer { id, cut_off } => {
+                Self::cut_off(CUSTOMER, id.to_string(), *cut_off)
+            }
+            RevocationEntry::Everyone { cut_off } => {
+                Self::cut_off(EVERYONE, String::new(), *cut_off)
+            }
+        }
+    }
+
+    fn ending(kind: &'static str, subject: String, end: SystemTime) -> Self {
+        Self { kind, subject, until: integer(ceil_seconds(since_epoch(end))), moment: None }
+    }
+
+    fn cut_off(kind: &'static str, subject: String, cut_off: CutOff) -> Self {
+        let moment = i64::try_from(cut_off.at.as_nanos()).unwrap_or(i64::MAX);
+        Self { kind, subject, until: integer(cut_off.valid_from), moment: Some(moment) }
+    }
+}
+
+/// Reads a row, and its position.
+pub(super) fn entry(row: &SqliteRow) -> Result<(i64, RevocationEntry), LogError> {
+    let position: i64 = row.try_get(0).map_err(log_error)?;
+    let entry = parse(row).ok_or_else(|| {
+        LogError::corrupt(format!("row {position} of customer_auth_revocations is not valid"))
+    })?;
+    Ok((position, entry))
+}
+
+fn parse(row: &SqliteRow) -> Option<RevocationEntry> {
+    let kind: &str = row.try_get(1).ok()?;
+    let subject: &str = row.try_get(2).ok()?;
+    let until = u64::try_from(row.try_get::<i64, _>(3).ok()?).ok()?;
+    let moment: Option<i64> = row.try_get(4).ok()?;
+    let time = || (until <= MAX_SECONDS).then(|| from_epoch(until));
+    let cut_off = || {
+        let at = Duration::from_nanos(u64::try_from(moment?).ok()?);
+        let cut_off = CutOff::with_valid_from(SystemTime::UNIX_EPOCH + at, time()?);
+        // The two were written together: `valid_from` is not before the moment.
+        (cut_off.valid_from == until).then_some(cut_off)
+    };
+    Some(match kind {
+        TOKEN => RevocationEntry::Token { id: id(subject)?, expires_at: time()? },
+        SESSION => RevocationEntry::Session { id: id(subject)?, ends_at: time()? },
+        CUSTOMER => RevocationEntry::Customer { id: id(subject)?, cut_off: cut_off()? },
+        EVERYONE if subject.is_empty() => RevocationEntry::Everyone { cut_off: cut_off()? },
+        _ => return None,
+    })
+}
+
+fn id<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// Converts an error, and tells a damaged file from one that can't be read at the moment.
+pub(super) fn log_error(error: sqlx::Error) -> LogError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
+    // The low byte is the primary result code.
+    if matches!(code & 0xFF, SQLITE_CORRUPT | SQLITE_NOTADB) {
+        LogError::corrupt(error)
+    } else {
+        LogError::unavailable(error)
+    }
+}
+
+fn integer(seconds: u64) -> i64 {
+    i64::try_from(seconds.min(MAX_SECONDS)).unwrap_or(i64::MAX)
+}
+
+const TOKEN: &str = "token";
+const SESSION: &str = "session";
+const CUSTOMER: &str = "customer";
+const EVERYONE: &str = "everyone";
+
+/// Far beyond every time in a token, and within `SystemTime`.
+const MAX_SECONDS: u64 = 1 << 53;
+
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_NOTADB: u32 = 26;

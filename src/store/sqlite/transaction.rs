@@ -1,0 +1,276 @@
+//! Transactions that change customers, and revoke tokens with the change.
+
+use std::fmt;
+use std::time::Duration;
+use std::time::SystemTime;
+
+use sqlx::query::Query;
+use sqlx::sqlite::Sqlite;
+use sqlx::sqlite::SqliteArguments;
+use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
+
+use crate::customer::ChangeError;
+use crate::customer::Customer;
+use crate::customer::CustomerRecord;
+use crate::customer::CustomerUpdate;
+use crate::customer::StoreError;
+use crate::customer::email_key;
+use crate::database::WriteTransaction;
+use crate::id::CustomerId;
+use crate::id::TokenId;
+use crate::password::PasswordHash;
+use crate::revocation::CutOff;
+use crate::revocation::Reservation;
+use crate::revocation::RevocationEntry;
+use crate::revocation::RevocationLog;
+use crate::store::SqliteCustomers;
+use crate::store::sqlite::rows::change_error;
+use crate::store::sqlite::rows::record;
+use crate::store::sqlite::statements;
+
+/// Transaction over customers, created by [`SqliteCustomers::begin`].
+///
+/// While it exists, other writers wait: keep it short. Dropping it rolls it back.
+///
+/// # Example
+///
+/// A customer's change is carried out only if their token is still valid, and together with a row
+/// of the application:
+///
+/// ```
+/// use tower_customer_auth::VerifiedToken;
+/// use tower_customer_auth::customer::CustomerUpdate;
+/// use tower_customer_auth::store::SqliteCustomers;
+///
+/// # type Error = Box<dyn std::error::Error>;
+/// async fn rename(customers: &SqliteCustomers, token: &VerifiedToken) -> Result<bool, Error> {
+///     let mut transaction = customers.begin().await?;
+///     let login_at = token.authenticated_at();
+///     let (id, session) = (token.token_id(), token.session_id());
+///     if transaction.is_revoked(id, session, token.customer_id(), login_at).await? {
+///         return Ok(false);
+///     }
+///     let rename = CustomerUpdate::new().name("Ron Ulysses Swanson");
+///     transaction.update(token.customer_id(), &rename).await?;
+///     let audit = sqlx::query("INSERT INTO audit (what) VALUES ('renamed')");
+///     audit.execute(transaction.connection()).await?;
+///     transaction.commit().await?;
+///     Ok(true)
+/// }
+/// ```
+#[must_use = "a transaction that is dropped is rolled back"]
+pub struct CustomersTransaction {
+    store: SqliteCustomers,
+    write: WriteTransaction,
+    /// Customers whose tokens end with this transaction, with their places in the list.
+    ended: Vec<(CustomerId, Option<Reservation>)>,
+}
+
+impl CustomersTransaction {
+    pub(super) fn new(store: SqliteCustomers, write: WriteTransaction) -> Self {
+        Self { store, write, ended: Vec::new() }
+    }
+
+    /// Returns the connection, for other tables in the same file.
+    pub fn connection(&mut self) -> &mut SqliteConnection {
+        self.write.connection()
+    }
+
+    /// Returns whether a token is revoked as of this transaction.
+    ///
+    /// The arguments are those of the `VerifiedToken`; `login_at` is its `authenticated_at`. Until
+    /// the transaction ends, no other process can revoke it.
+    ///
+    /// # Errors
+    ///
+    /// The store is unavailable.
+    pub async fn is_revoked(
+        &mut self,
+        token_id: &TokenId,
+        session_id: &TokenId,
+        customer_id: &CustomerId,
+        login_at: SystemTime,
+    ) -> Result<bool, StoreError> {
+        let connection = self.write.connection();
+        let log = &self.store.log;
+        let revoked = log.is_revoked_in(connection, token_id, session_id, customer_id, login_at);
+        revoked.await.map_err(StoreError::new)
+    }
+
+    /// Inserts a customer, as [`SqliteCustomers::insert`] does.
+    ///
+    /// # Errors
+    ///
+    /// As for that method.
+    pub async fn insert(
+        &mut self,
+        customer: &Customer,
+        password: Option<&PasswordHash>,
+    ) -> Result<CustomerRecord, ChangeError> {
+        let insert = sqlx::query(statements::INSERT)
+            .bind(customer.id().to_string())
+            .bind(customer.name().to_owned())
+            .bind(customer.email().to_owned())
+            .bind(email_key(customer.email()))
+            .bind(password.map(|hash| hash.expose().to_owned()))
+            .bind(self.now())
+            .bind(!customer.is_enabled());
+        let row = self.row(insert).await.map_err(change_error)?;
+        let row = row.ok_or(ChangeError::DUPLICATE_ID)?;
+        record(&row).map_err(ChangeError::store)
+    }
+
+    /// Changes attributes of a customer, as [`SqliteCustomers::update`] does.
+    ///
+    /// # Errors
+    ///
+    /// As for that method.
+    pub async fn update(
+        &mut self,
+        id: &CustomerId,
+        update: &CustomerUpdate,
+    ) -> Result<Option<CustomerRecord>, ChangeError> {
+        let CustomerUpdate { name, email, password, enabled } = update.clone();
+        let reservation = if password.is_some() || enabled == Some(false) {
+            Some(self.reserve(id)?)
+        } else {
+            None
+        };
+        let update = sqlx::query(statements::UPDATE)
+            .bind(id.to_string())
+            .bind(name)
+            .bind(email.clone())
+            .bind(email.as_deref().map(email_key))
+            .bind(password.map(|hash| hash.expose().to_owned()))
+            .bind(self.now())
+            .bind(enabled.map(|is_enabled| !is_enabled));
+        let Some(row) = self.row(update).await.map_err(change_error)? else {
+            return Ok(None);
+        };
+        if let Some(reservation) = reservation {
+            self.end_tokens(id, reservation);
+        }
+        record(&row).map(Some).map_err(ChangeError::store)
+    }
+
+    /// Deletes a customer, as [`SqliteCustomers::delete`] does.
+    ///
+    /// # Errors
+    ///
+    /// As for that method.
+    pub async fn delete(&mut self, id: &CustomerId) -> Result<bool, StoreError> {
+        let reservation = self.reserve(id)?;
+        let delete = sqlx::query(statements::DELETE).bind(id.to_string());
+        let existed = self.row(delete).await.map_err(StoreError::new)?.is_some();
+        if existed {
+            self.end_tokens(id, reservation);
+        }
+        Ok(existed)
+    }
+
+    /// Commits. The changes and their revocations are on the disk when this returns.
+    ///
+    /// # Errors
+    ///
+    /// The store is unavailable. The changes and their revocations were rolled back, or in rare
+    /// cases committed.
+    pub async fn commit(self) -> Result<(), StoreError> {
+        let Self { store, mut write, ended } = self;
+        let began_at = store.clock.now();
+        // Until the commit, logins see the customer as before: their tokens must end too.
+        let latest = began_at + COMMIT_TIME;
+        let entries = revocations(&ended, CutOff::with_valid_from(began_at, latest));
+        for entry in &entries {
+            let appended = store.log.append_in(write.connection(), entry).await;
+            appended.map_err(StoreError::new)?;
+        }
+        write.commit().await.map_err(StoreError::new)?;
+        store.apply(&entries)?;
+        let committed_at = store.clock.now();
+        if committed_at > latest {
+            let entries = revocations(&ended, CutOff::new(committed_at));
+            for entry in &entries {
+                store.log.append(entry).await.map_err(StoreError::new)?;
+            }
+            store.apply(&entries)?;
+        }
+        Ok(())
+    }
+
+    /// Rolls back, and waits for it. Dropping the transaction does not wait.
+    ///
+    /// # Errors
+    ///
+    /// The store is unavailable. The changes are rolled back in any case.
+    pub async fn rollback(self) -> Result<(), StoreError> {
+        self.write.rollback().await.map_err(StoreError::new)
+    }
+}
+
+impl CustomersTransaction {
+    /// The time for the columns of times, in milliseconds since 1970.
+    pub(super) fn now(&self) -> i64 {
+        i64::try_from(self.store.clock.since_epoch().as_millis()).unwrap_or(i64::MAX)
+    }
+
+    /// Replaces a hash of the same password. Returns whether the old one was still there.
+    pub(super) async fn replace_hash(
+        &mut self,
+        id: &CustomerId,
+        old: &PasswordHash,
+        new: &PasswordHash,
+    ) -> Result<bool, StoreError> {
+        let replace = sqlx::query(statements::REPLACE_HASH)
+            .bind(id.to_string())
+            .bind(old.expose().to_owned())
+            .bind(new.expose().to_owned());
+        Ok(self.row(replace).await.map_err(StoreError::new)?.is_some())
+    }
+
+    /// Reserves the place for a customer's cut-off. Called before a change, which a full list
+    /// refuses.
+    pub(super) fn reserve(&self, id: &CustomerId) -> Result<Option<Reservation>, StoreError> {
+        let list = self.store.revocations.as_ref();
+        list.map(|list| list.reserve_customer(id)).transpose().map_err(StoreError::new)
+    }
+
+    /// Ends the customer's tokens with this transaction.
+    pub(super) fn end_tokens(&mut self, id: &CustomerId, reservation: Option<Reservation>) {
+        self.ended.push((id.clone(), reservation));
+    }
+
+    /// Runs a statement that writes at most one row, and returns that row.
+    async fn row(
+        &mut self,
+        statement: Query<'_, Sqlite, SqliteArguments>,
+    ) -> Result<Option<SqliteRow>, sqlx::Error> {
+        Ok(statement.fetch_all(self.write.connection()).await?.pop())
+    }
+}
+
+impl SqliteCustomers {
+    /// Applies entries that have been committed to the list of this process.
+    fn apply(&self, entries: &[RevocationEntry]) -> Result<(), StoreError> {
+        let Some(list) = &self.revocations else {
+            return Ok(());
+        };
+        entries.iter().try_for_each(|entry| list.apply(entry)).map_err(StoreError::new)
+    }
+}
+
+impl fmt::Debug for CustomersTransaction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CustomersTransaction").finish_non_exhaustive()
+    }
+}
+
+fn revocations(
+    ended: &[(CustomerId, Option<Reservation>)],
+    cut_off: CutOff,
+) -> Vec<RevocationEntry> {
+    ended.iter().map(|(id, _)| RevocationEntry::Customer { id: id.clone(), cut_off }).collect()
+}
+
+/// Time that a commit usually stays below. One that takes longer costs a second revocation.
+const COMMIT_TIME: Duration = Duration::from_millis(250);
