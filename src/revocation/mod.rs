@@ -274,13 +274,15 @@ impl Revocations {
         self.replica.prefetch(uuid);
     }
 
+    /// `login_at` is the token's `auth_time`, or its `iat` if it has none.
     pub(crate) fn is_revoked(
         &self,
         token_id: &TokenId,
+        _session_id: &TokenId,
         customer_id: &CustomerId,
-        iat: u64,
+        login_at: u64,
     ) -> bool {
-        self.replica.is_revoked(token_id, customer_id, iat)
+        self.replica.is_revoked(token_id, customer_id, login_at)
     }
 
     /// Returns the time before which this customer's tokens are revoked.
