@@ -22,6 +22,8 @@ pub fn sign_in<B>(request: &mut Request<B>, customer_id: &CustomerId) {
         nbf: None,
         audiences: None,
         issuer: None,
+        auth_time: None,
+        session_id: None,
     };
     let extensions = request.extensions_mut();
     extensions.insert(customer_id.clone());

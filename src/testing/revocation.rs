@@ -17,5 +17,6 @@ pub fn is_revoked(
     customer_id: &CustomerId,
     issued_at: SystemTime,
 ) -> bool {
+    // As of a login, which is a session of one token.
     revocations.is_revoked(token_id, token_id, customer_id, since_epoch(issued_at).as_secs())
 }

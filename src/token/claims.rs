@@ -29,6 +29,10 @@ pub(crate) struct Claims<'a> {
     pub(crate) audiences: Option<Vec<Cow<'a, str>>>,
     /// `iss`; `None` too where it is not a string, which no configured issuer equals.
     pub(crate) issuer: Option<Cow<'a, str>>,
+    /// When the customer logged in (OpenID Connect Core section 2).
+    pub(crate) auth_time: Option<u64>,
+    /// `sid`, the session that the token was refreshed in.
+    pub(crate) session_id: Option<TokenId>,
 }
 
 /// Claims of the shape that our own issuer writes, with UUIDs for ids.
@@ -42,15 +46,46 @@ pub(crate) struct IssuedClaims<'a> {
     pub(crate) name: IssuedName<'a>,
     pub(crate) exp: u64,
     pub(crate) iat: u64,
+    /// `None` for the token of a login.
+    pub(crate) session: Option<IssuedSession>,
+}
+
+/// The two claims that a refreshed token has after the others.
+#[derive(Clone, Copy)]
+pub(crate) struct IssuedSession {
+    pub(crate) auth_time: u64,
+    pub(crate) id: [u8; 16],
 }
 
 impl<'a> IssuedClaims<'a> {
+    /// Reads the claims of a login's token.
+    ///
     /// All but the name has its place, counted from the front or from the back. `None` stands for another
-    /// shape, which [`Claims`] read.
+    /// shape, which [`parse_refreshed`](Self::parse_refreshed) or [`Claims`] read.
     #[inline(always)]
     pub(crate) fn parse(json: &'a [u8]) -> Option<Self> {
+        let (claims, mut rest) = Self::parse_to_token_id::<{ TO_TOKEN_ID + END }>(json)?;
+        rest.literal(r#""}"#)?;
+        Some(claims)
+    }
+
+    /// Reads the claims of a refreshed token.
+    ///
+    /// A separate function, so that the token of a login does not pay for the question which it is.
+    #[inline(always)]
+    pub(crate) fn parse_refreshed(json: &'a [u8]) -> Option<Self> {
+        // First, because most claims of another shape have something else there.
+        let session = IssuedSession::parse(json.last_chunk()?)?;
+        let (claims, _) = Self::parse_to_token_id::<{ TO_TOKEN_ID + SESSION }>(json)?;
+        Some(Self { session: Some(session), ..claims })
+    }
+
+    /// Reads what both shapes begin with. What follows the name has `BACK` bytes, and the part of it
+    /// behind the token's id is left.
+    #[inline(always)]
+    fn parse_to_token_id<const BACK: usize>(json: &'a [u8]) -> Option<(Self, Shape<'a>)> {
         let (front, rest) = json.split_first_chunk::<54>()?;
-        let (name, back) = rest.split_last_chunk::<81>()?;
+        let (name, back) = rest.split_last_chunk::<BACK>()?;
         // The back is longer than any name that is kept in place.
         let name = IssuedName::parse(name, rest.first_chunk()?)?;
 
@@ -66,16 +101,47 @@ impl<'a> IssuedClaims<'a> {
         let iat = back.date()?;
         back.literal(r#","jti":""#)?;
         let token_id = back.uuid()?;
-        back.literal(r#""}"#)?;
 
-        Some(Self { customer_id, token_id, name, exp, iat })
+        Some((Self { customer_id, token_id, name, exp, iat, session: None }, back))
+    }
+
+    /// When the customer logged in.
+    #[inline(always)]
+    pub(crate) fn authenticated_at(&self) -> u64 {
+        self.session.map_or(self.iat, |session| session.auth_time)
     }
 
     /// What `token_id` will be if the token proves to be ours.
     pub(crate) fn unverified_token_id(json: &[u8]) -> Option<[u8; 16]> {
-        parse_canonical_uuid(json.strip_suffix(br#""}"#)?.last_chunk::<36>()?)
+        let after_id = match json.last_chunk::<46>()?.first_chunk()? {
+            br#","sid":""# => SESSION,
+            _ => END,
+        };
+        parse_canonical_uuid(json.get(..json.len().checked_sub(after_id)?)?.last_chunk::<36>()?)
     }
 }
+
+impl IssuedSession {
+    #[inline(always)]
+    fn parse(session: &[u8; SESSION]) -> Option<Self> {
+        let mut session = Shape(session);
+        session.literal(r#"","auth_time":"#)?;
+        let auth_time = session.date()?;
+        session.literal(r#","sid":""#)?;
+        let id = session.uuid()?;
+        session.literal(r#""}"#)?;
+        Some(Self { auth_time, id })
+    }
+}
+
+/// Bytes from the end of the name to the end of the token's id.
+const TO_TOKEN_ID: usize = 79;
+
+/// Bytes after the token's id in the token of a login: `"}`.
+const END: usize = 2;
+
+/// Bytes after the token's id in a refreshed token: `"`, `auth_time`, `sid`, and `}`.
+const SESSION: usize = 70;
 
 impl<'a> Claims<'a> {
     /// Reads claims of any shape.
@@ -88,6 +154,8 @@ impl<'a> Claims<'a> {
         let mut nbf = None;
         let mut aud = None;
         let mut iss = None;
+        let mut auth_time = None;
+        let mut sid = None;
 
         let strict = each_member(json, MAX_CLAIMS_DEPTH, |claim, value| match &*claim {
             "sub" => sub = Some(value),
@@ -98,6 +166,8 @@ impl<'a> Claims<'a> {
             "nbf" => nbf = Some(value),
             "aud" => aud = Some(value),
             "iss" => iss = Some(value),
+            "auth_time" => auth_time = Some(value),
+            "sid" => sid = Some(value),
             _ => {}
         });
         if !strict {
@@ -122,6 +192,10 @@ impl<'a> Claims<'a> {
             audiences: optional(aud, audiences)
                 .ok_or(Malformed("`aud` is neither a string nor an array of strings"))?,
             issuer: iss.and_then(text),
+            auth_time: optional(auth_time, numeric_date)
+                .ok_or(Malformed("`auth_time` is not a whole number of seconds"))?,
+            session_id: optional(sid, |sid| identifier(Some(sid)))
+                .ok_or(Malformed("`sid` is not 1 to 256 characters of printable ASCII"))?,
         })
     }
 }
@@ -193,6 +267,8 @@ mod tests {
             nbf: None,
             audiences: None,
             issuer: None,
+            auth_time: None,
+            session_id: None,
         };
         assert_eq!(Claims::parse_any(json.as_bytes()), Ok(expected));
     }
@@ -239,19 +315,21 @@ mod tests {
             "1E400",
             "NaN",
         ];
-        for claim in ["sub", "jti"] {
-            for value in wrong_ids.into_iter().map(Some).chain([None]) {
+        for claim in ["sub", "jti", "sid"] {
+            let missing = (claim != "sid").then_some(None);
+            for value in wrong_ids.into_iter().map(Some).chain(missing) {
                 let parsed =
                     Claims::parse_any(with(claim, value).as_bytes()).map(|claims| claims.exp);
                 let why = match claim {
                     "sub" => "`sub` is not 1 to 256 characters of printable ASCII",
+                    "sid" => "`sid` is not 1 to 256 characters of printable ASCII",
                     _ => "`jti` is not 1 to 256 characters of printable ASCII",
                 };
                 assert_eq!(parsed, Err(Malformed(why)), "{claim}: {value:?}");
             }
         }
-        for claim in ["exp", "iat", "nbf"] {
-            let missing = (claim != "nbf").then_some(None);
+        for claim in ["exp", "iat", "nbf", "auth_time"] {
+            let missing = ["exp", "iat"].contains(&claim).then_some(None);
             for value in wrong_dates.into_iter().map(Some).chain(missing) {
                 let error = Claims::parse_any(with(claim, value).as_bytes()).unwrap_err();
                 let expected = match value {
@@ -275,5 +353,22 @@ mod tests {
     fn takes_a_date_up_to_2_to_the_53rd() {
         let latest = with("exp", Some("9007199254740992"));
         assert_eq!(Claims::parse_any(latest.as_bytes()).map(|claims| claims.exp), Ok(1 << 53));
+        let latest = with("auth_time", Some("9007199254740992"));
+        let auth_time = Claims::parse_any(latest.as_bytes()).map(|claims| claims.auth_time);
+        assert_eq!(auth_time, Ok(Some(1 << 53)));
+    }
+
+    #[test]
+    fn a_session_is_any_identifier_with_or_without_the_time_of_its_login() {
+        let sid = format!(""{}"", "s".repeat(256));
+        for value in [r#""s""#, r#""79cc0486-bbdf-491b-a0a2-722383b6288b""#, &sid] {
+            let json = with("sid", Some(value));
+            let claims = Claims::parse_any(json.as_bytes()).unwrap();
+            let expected = value.trim_matches('"').parse().ok();
+            assert_eq!((claims.session_id, claims.auth_time), (expected, None), "{value}");
+        }
+        let json = with("auth_time", Some("0"));
+        let claims = Claims::parse_any(json.as_bytes()).unwrap();
+        assert_eq!((claims.session_id, claims.auth_time), (None, Some(0)));
     }
 }

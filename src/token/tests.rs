@@ -89,11 +89,18 @@ impl Numbers {
             format!(r#""jti":"{jti}""#),
         ]
         .to_vec();
+        if self.below(2) == 0 {
+            let (auth_time, sid) = (self.date(), self.uuid());
+            let sid = if self.below(8) == 0 { "auth0|43" } else { &sid };
+            members.push(format!(r#""auth_time":{auth_time}"#));
+            members.push(format!(r#""sid":"{sid}""#));
+        }
+        let count = members.len();
         match self.below(12) {
-            0 => members.swap(self.below(5), self.below(5)),
-            1 => drop(members.remove(self.below(5))),
-            2 => members.push(members[self.below(5)].clone()),
-            3 => members.push(r#""aud":"store","iss":"us""#.to_owned()),
+            0 => members.swap(self.below(count), self.below(count)),
+            1 => drop(members.remove(self.below(count))),
+            2 => members.push(members[self.below(count)].clone()),
+            3 => members.insert(5, r#""aud":"store","iss":"us""#.to_owned()),
             _ => {}
         }
         let comma = self.one_of(&[",", ",", ",", ",", ",", ", "]);
@@ -111,7 +118,16 @@ fn in_general(claims: IssuedClaims<'_>) -> Claims<'_> {
         nbf: None,
         audiences: None,
         issuer: None,
+        auth_time: claims.session.map(|session| session.auth_time),
+        session_id: claims.session.map(|session| TokenId::from_uuid_bytes(session.id)),
     }
+}
+
+/// Reads claims by their shape: the token of a login, or a refreshed one, never both.
+fn by_shape(json: &[u8]) -> Option<IssuedClaims<'_>> {
+    let shapes = [IssuedClaims::parse(json), IssuedClaims::parse_refreshed(json)];
+    assert!(shapes.iter().flatten().count() < 2, "{}", json.escape_ascii());
+    shapes.into_iter().flatten().next()
 }
 
 /// Tries payloads, of which some but not all must be taken: else one side of the question has gone missing.
@@ -124,17 +140,21 @@ fn try_payloads(seed: u64, mut is_taken: impl FnMut(&mut Numbers) -> bool) {
 
 #[test]
 fn claims_read_by_their_shape_read_the_same_by_the_json_reader() {
+    let mut taken = [0, 0];
     try_payloads(1, |numbers| {
         let whole = numbers.claims();
         let json = numbers.mutate(whole);
-        let Some(claims) = IssuedClaims::parse(&json) else {
+        let Some(claims) = by_shape(&json) else {
             return false;
         };
+        taken[usize::from(claims.session.is_some())] += 1;
         assert_eq!(IssuedClaims::unverified_token_id(&json), Some(claims.token_id));
         let claims = in_general(claims);
         assert_eq!(Claims::parse_any(&json), Ok(claims), "{}", json.escape_ascii());
         true
     });
+    let shares = taken.map(|taken| taken * 100 / payloads());
+    assert!(shares.iter().all(|share| *share >= 5), "{shares:?} % were of the two shapes");
 }
 
 #[test]
@@ -159,6 +179,14 @@ fn what_the_issuer_writes_is_of_the_shape() {
     assert_eq!(claims.token_id, "36f05940-0d38-411a-8909-3aea58bc1f09");
     assert_eq!(claims.name.as_ref().map(Name::as_str), Some("Ron Swanson"));
     assert_eq!((claims.exp, claims.iat), (1_510_684_200, 1_510_597_800));
+    assert_eq!((claims.auth_time, claims.session_id), (None, None));
+    let json = br#"{"sub":"79cc0486-bbdf-491b-a0a2-722383b6288b","name":"Ron Swanson","exp":1510684200,"iat":1510597800,"jti":"36f05940-0d38-411a-8909-3aea58bc1f09","auth_time":1510590000,"sid":"5266d6da-a5e2-4f79-9e8c-6d050ffe7fee"}"#;
+    assert!(IssuedClaims::parse(json).is_none());
+    let refreshed = in_general(IssuedClaims::parse_refreshed(json).unwrap());
+    let session_id = "5266d6da-a5e2-4f79-9e8c-6d050ffe7fee".parse().ok();
+    assert_eq!(refreshed, Claims { auth_time: Some(1_510_590_000), session_id, ..claims });
+    let id = IssuedClaims::unverified_token_id(json).map(TokenId::from_uuid_bytes);
+    assert_eq!(id, Some(refreshed.token_id));
     let header = br#"{"alg":"HS256","typ":"JWT","kid":"2026-11"}"#;
     assert_eq!(Header::parse_as_issued(header).unwrap().kid.as_deref(), Some("2026-11"));
 }

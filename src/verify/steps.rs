@@ -25,6 +25,14 @@ struct Parties<'a> {
     issuer: Option<&'a str>,
 }
 
+/// What a revocation can name.
+struct Subjects {
+    token: TokenId,
+    /// `None` for a token that is its own session.
+    session: Option<TokenId>,
+    customer: CustomerId,
+}
+
 impl Parties<'_> {
     const NONE: Self = Self { audiences: None, issuer: None };
 }
@@ -122,17 +130,39 @@ impl Config {
     /// Checks the claims. The caller has verified the signature.
     #[inline(always)]
     fn check_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
-        // The fast path for claims of our own issuer. Other claims occur if one key serves several
-        // purposes, which `aud` and `iss` tell apart.
-        let Some(claims) = IssuedClaims::parse(json) else {
-            return self.check_any_claims(json, now);
-        };
-        let times = Times { exp: claims.exp, iat: claims.iat, nbf: 0 };
-        self.check(&Parties::NONE, times, now, || {
-            let id = TokenId::from_uuid_bytes(claims.token_id);
-            (id, CustomerId::from_uuid_bytes(claims.customer_id))
+        match IssuedClaims::parse(json) {
+            Some(claims) => self.check_issued_claims(&claims, now),
+            None => self.check_other_claims(json, now),
+        }
+    }
+
+    /// Checks claims that are not those of a login's token.
+    // A separate function, because its variables would slow down `check_claims`.
+    #[inline(never)]
+    fn check_other_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
+        // Claims that our own issuer does not write occur if one key serves several purposes, which
+        // `aud` and `iss` tell apart.
+        match IssuedClaims::parse_refreshed(json) {
+            Some(claims) => self.check_issued_claims(&claims, now),
+            None => self.check_any_claims(json, now),
+        }
+    }
+
+    /// Checks claims of our own issuer: the fast path.
+    #[inline(always)]
+    fn check_issued_claims(
+        &self,
+        claims: &IssuedClaims<'_>,
+        now: Duration,
+    ) -> Result<VerifiedToken, VerifyError> {
+        let auth_time = claims.authenticated_at();
+        let times = Times { exp: claims.exp, iat: claims.iat, nbf: 0, auth_time };
+        self.check(&Parties::NONE, times, now, || Subjects {
+            token: TokenId::from_uuid_bytes(claims.token_id),
+            session: claims.session.map(|session| TokenId::from_uuid_bytes(session.id)),
+            customer: CustomerId::from_uuid_bytes(claims.customer_id),
         })?;
-        Ok(VerifiedToken::of_issued(&claims))
+        Ok(VerifiedToken::of_issued(claims))
     }
 
     /// Checks claims of any shape.
@@ -142,8 +172,12 @@ impl Config {
         let parties =
             Parties { audiences: claims.audiences.as_deref(), issuer: claims.issuer.as_deref() };
         let times = Times::of(&claims);
-        let ids = || (claims.token_id.clone(), claims.customer_id.clone());
-        self.check(&parties, times, now, ids)?;
+        let subjects = || Subjects {
+            token: claims.token_id.clone(),
+            session: claims.session_id.clone(),
+            customer: claims.customer_id.clone(),
+        };
+        self.check(&parties, times, now, subjects)?;
         Ok(VerifiedToken::new(claims))
     }
 
@@ -153,7 +187,7 @@ impl Config {
         parties: &Parties<'_>,
         times: Times,
         now: Duration,
-        ids: impl FnOnce() -> (TokenId, CustomerId),
+        subjects: impl FnOnce() -> Subjects,
     ) -> Result<(), VerifyError> {
         // 3. Audience and issuer (RFC 7519 section 7.2, step 10).
         self.check_parties(parties)?;
@@ -164,8 +198,7 @@ impl Config {
         // 5. Revocation comes last: only a token that passes the other checks is worth the lookup,
         //    and only ids with a verified signature reach the list.
         if self.revocations.has_any() {
-            let (id, customer) = ids();
-            self.check_not_revoked(&id, &customer, times.iat)?;
+            self.check_not_revoked(&subjects(), times.auth_time, now)?;
         }
         Ok(())
     }
@@ -205,18 +238,31 @@ impl Config {
         if lifetime > self.max_lifetime.as_nanos() {
             return Err(VerifyErrorKind::LifetimeTooLong.into());
         }
+        // A cut-off is compared with `auth_time`: a later one than `iat` would make the login younger
+        // than its token.
+        if times.auth_time > times.iat {
+            return Err(Malformed("`auth_time` is after `iat`").into());
+        }
         Ok(())
     }
 
     #[inline(always)]
     fn check_not_revoked(
         &self,
-        id: &TokenId,
-        customer: &CustomerId,
-        iat: u64,
+        subjects: &Subjects,
+        login_at: u64,
+        now: Duration,
     ) -> Result<(), VerifyErrorKind> {
-        if self.revocations.is_revoked(id, id, customer, iat) {
+        let Subjects { token, session, customer } = subjects;
+        // A login is a session of one token.
+        let session = session.as_ref().unwrap_or(token);
+        // NB: before the lookup. A list that is completed after it may have lacked the token.
+        let is_complete = self.revocations.is_complete(now);
+        if self.revocations.is_revoked(token, session, customer, login_at) {
             return Err(VerifyErrorKind::Revoked);
+        }
+        if !is_complete {
+            return Err(VerifyErrorKind::UnknownRevocationStatus);
         }
         Ok(())
     }

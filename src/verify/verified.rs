@@ -20,6 +20,9 @@ pub struct VerifiedToken {
     name: Option<Name>,
     issued_at: u64,
     expires_at: u64,
+    /// `None` for a token that is its own session.
+    session_id: Option<TokenId>,
+    authenticated_at: u64,
 }
 
 impl VerifiedToken {
@@ -31,6 +34,8 @@ impl VerifiedToken {
             name: claims.name,
             issued_at: claims.iat,
             expires_at: claims.exp,
+            session_id: claims.session_id,
+            authenticated_at: claims.auth_time.unwrap_or(claims.iat),
         }
     }
 
@@ -43,6 +48,8 @@ impl VerifiedToken {
             name: Some(claims.name.keep()),
             issued_at: claims.iat,
             expires_at: claims.exp,
+            session_id: claims.session.map(|session| TokenId::from_uuid_bytes(session.id)),
+            authenticated_at: claims.authenticated_at(),
         }
     }
 
@@ -58,6 +65,21 @@ impl VerifiedToken {
         &self.token_id
     }
 
+    /// Returns the id of the token's session (`sid`): the id of the token of the login.
+    ///
+    /// Tokens that were refreshed from one login have this id in common. A token without `sid` is a
+    /// session of its own, and this is its [`token_id`](Self::token_id). `sid` is the session ID of
+    /// [OpenID Connect Front-Channel Logout 1.0, section 3][sid].
+    ///
+    /// [sid]: https://openid.net/specs/openid-connect-frontchannel-1_0.html#OPLogout
+    #[must_use]
+    pub const fn session_id(&self) -> &TokenId {
+        match &self.session_id {
+            Some(session_id) => session_id,
+            None => &self.token_id,
+        }
+    }
+
     /// Returns the customer's name (`name`) at the time of issue, which may be empty.
     #[must_use]
     pub fn name(&self) -> Option<&str> {
@@ -68,6 +90,18 @@ impl VerifiedToken {
     #[must_use]
     pub fn issued_at(&self) -> SystemTime {
         from_epoch(self.issued_at)
+    }
+
+    /// Returns when the customer logged in (`auth_time`), in whole seconds.
+    ///
+    /// [OpenID Connect Core 1.0, section 2][auth_time] defines `auth_time`. A refreshed token keeps
+    /// that of its login. For a token without `auth_time`, this is [`issued_at`](Self::issued_at).
+    /// It is never later than `issued_at`.
+    ///
+    /// [auth_time]: https://openid.net/specs/openid-connect-core-1_0.html#IDToken
+    #[must_use]
+    pub fn authenticated_at(&self) -> SystemTime {
+        from_epoch(self.authenticated_at)
     }
 
     /// Returns the expiry time (`exp`), the first second at which the token is rejected.
