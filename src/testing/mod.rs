@@ -5,7 +5,7 @@
 //!
 //! With the feature `issuer` there are also a customer store in memory (`MemoryCustomers`), and the
 //! tests that a store of your own has to pass (`customer_store_suite!`, and with `oidc`
-//! `identity_store_suite!`).
+//! `identity_store_suite!`), or a revocation log of your own (`revocation_log_suite!`).
 //!
 //! # Example
 //!
@@ -77,5 +77,8 @@ pub use self::store_suite::customer_store_suite;
 #[cfg(feature = "oidc")]
 #[doc(inline)]
 pub use self::store_suite::identity_store_suite;
+#[cfg(feature = "issuer")]
+#[doc(inline)]
+pub use self::store_suite::revocation_log_suite;
 pub use self::token::TestToken;
 pub use self::token::sign_raw;

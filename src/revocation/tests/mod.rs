@@ -1,6 +1,8 @@
 //! Tests of the replica from inside.
 
 mod against_a_map;
+#[cfg(feature = "revocation-log")]
+mod follower;
 mod replica;
 mod reservation;
 mod spread;

@@ -1,6 +1,6 @@
-//! The requirements on every customer store, as tests that a store instantiates.
+//! The requirements on every customer store and revocation log, as tests that one instantiates.
 //!
-//! `customers` and `identities` have one generic function for each test, and a macro that lists
+//! `customers`, `identities` and `revocation_log` have one generic function for each test, and a macro that lists
 //! them. They use the traits alone, so that stores outside of this crate pass them too.
 //! `own_customers` and `own_identities` test what `MemoryCustomers` and `SqliteCustomers` have in
 //! common beside that.
@@ -10,6 +10,7 @@ pub mod customers;
 mod fixture;
 #[cfg(feature = "oidc")]
 pub mod identities;
+pub mod revocation_log;
 #[cfg(test)]
 pub(crate) mod tests;
 
@@ -21,6 +22,7 @@ pub use self::fixture::CustomerStoreFixture;
 pub use self::fixture::IdentityStoreFixture;
 #[cfg(feature = "oidc")]
 pub use self::identities::identity_store_suite;
+pub use self::revocation_log::revocation_log_suite;
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
 use crate::password::PasswordParams;
