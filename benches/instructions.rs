@@ -42,6 +42,7 @@ fn main() {
         }
         "expired" => (usual(), compact(NOW - 86_400), Some(VerifyErrorKind::Expired)),
         "forged" => (usual(), tokens::forged(NOW), Some(VerifyErrorKind::InvalidSignature)),
+        "refreshed" => (usual(), tokens::refreshed(NOW), None),
         // Also what runs without an argument.
         _ => (usual(), compact(NOW), None),
     };

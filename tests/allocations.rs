@@ -39,10 +39,13 @@ use self::fixtures::TOKEN_HEADER;
 use self::fixtures::TOKEN_ID;
 use self::fixtures::at;
 use self::fixtures::clock;
+use self::fixtures::compact;
+use self::fixtures::good;
 use self::fixtures::key;
 use self::fixtures::verifier;
 
 const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+const SESSION_ID: &str = "5266d6da-a5e2-4f79-9e8c-6d050ffe7fee";
 
 /// Claims in the order of our issuer, who starts the token at `iat`.
 fn claims(sub: &str, name: &str, iat: u64, jti: &str) -> String {
@@ -52,6 +55,15 @@ fn claims(sub: &str, name: &str, iat: u64, jti: &str) -> String {
 
 fn usual(form: TokenForm) -> String {
     sign_raw(&key(), form, HEADER, claims(CUSTOMER, "Ron Swanson", NOW, TOKEN_ID))
+}
+
+/// A refreshed token as our issuer writes it.
+fn refreshed(form: TokenForm) -> String {
+    let claims = claims(CUSTOMER, "Ron Swanson", NOW, TOKEN_ID);
+    let claims = claims.trim_end_matches('}');
+    let auth_time = NOW - DAY;
+    let claims = format!(r#"{claims},"auth_time":{auth_time},"sid":"{SESSION_ID}"}}"#);
+    sign_raw(&key(), form, HEADER, claims)
 }
 
 /// Allocations of one verification, after what is set up once a thread.
@@ -78,6 +90,21 @@ fn an_accepted_token_of_ours_takes_no_allocation_and_one_for_a_long_name() {
             sign_raw(&key(), form, HEADER, claims(CUSTOMER, &thirty_two[1..], NOW, TOKEN_ID));
         assert_eq!(count(&verifier(), &short, Ok(())), 0, "{form:?}, name of 31 bytes");
     }
+}
+
+#[test]
+fn a_refreshed_token_of_ours_takes_no_allocation_nor_does_a_clone_of_it() {
+    for form in [TokenForm::Compact, TokenForm::Legacy] {
+        assert_eq!(count(&verifier(), &refreshed(form), Ok(())), 0, "{form:?}");
+        let verified = verifier().verify(refreshed(form).as_bytes()).unwrap();
+        let clone = measure(|| assert_eq!(verified.clone().session_id(), &SESSION_ID));
+        assert_eq!(clone.count_total, 0, "{form:?}, clone");
+    }
+    // Ids that are not UUIDs are shared by all clones.
+    let texts = good().claim("jti", "t").claim("sub", "c").session("s", NOW - DAY);
+    let verified = verifier().verify(compact(&texts).as_bytes()).unwrap();
+    let clone = measure(|| assert_eq!(verified.clone().session_id(), &"s"));
+    assert_eq!(clone.count_total, 0, "clone of texts");
 }
 
 #[test]

@@ -55,6 +55,14 @@ pub fn in_another_order(iat: u64) -> String {
     sign_raw(&key(), TokenForm::Compact, HEADER, claims)
 }
 
+/// A refreshed token, an hour after the login.
+pub fn refreshed(iat: u64) -> String {
+    let claims = claims(iat);
+    let claims = claims.trim_end_matches('}');
+    let claims = format!(r#"{claims},"auth_time":{},"sid":"{CUSTOMER}"}}"#, iat - 3_600);
+    sign_raw(&key(), TokenForm::Compact, HEADER, claims)
+}
+
 /// A token whose signature is zeros.
 pub fn forged(iat: u64) -> String {
     let token = token(TokenForm::Compact, iat);

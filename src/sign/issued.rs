@@ -26,8 +26,8 @@ pub struct IssuedToken {
 pub enum SignError {
     /// The customer's tokens were revoked after the proof was checked.
     ///
-    /// The proof may be a former password. Only this error can be resolved by the customer, with a
-    /// new login.
+    /// The proof may be a former password, or the login of a session. The customer can resolve this
+    /// error and [`SessionEnded`](Self::SessionEnded) with a new login, and no other error.
     #[error("the customer's tokens were revoked after the proof")]
     Revoked,
     /// The customer's tokens were revoked earlier in the second of the proof.
@@ -39,6 +39,9 @@ pub enum SignError {
         /// it may no longer hold.
         valid_from: SystemTime,
     },
+    /// The session has reached its end: only a new login can start another.
+    #[error("the session has ended")]
+    SessionEnded,
     /// The ring has no signing key, or one that the token form does not support.
     #[error("the key ring can't sign tokens of this form")]
     Key(#[source] ConfigError),
@@ -48,7 +51,7 @@ pub enum SignError {
         /// The token's length in bytes.
         length: usize,
     },
-    /// The clock is so far ahead that no verifier accepts the `exp`.
+    /// The clock is so far ahead that no verifier accepts the `exp`, or is before the session's login.
     #[error("the clock is out of range")]
     ClockOutOfRange,
     /// The key could not sign: the operating system gave no random bytes.

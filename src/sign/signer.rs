@@ -143,28 +143,44 @@ impl TokenSigner {
         let key = self.signing_key().map_err(SignError::Key)?;
         let token_id = TokenId::random().map_err(SignError::Random)?;
         let issued_at = self.issued_at(customer_id, since_epoch(proved_at))?;
-        let expires_at = issued_at.saturating_add(self.lifetime.as_secs());
-        if expires_at > MAX_NUMERIC_DATE {
-            return Err(SignError::ClockOutOfRange);
-        }
-        let header = Header { alg: key.alg(), typ: "JWT", kid: key.id() };
         let claims = NewClaims {
             sub: customer_id,
             name,
-            exp: expires_at,
+            exp: issued_at.saturating_add(self.lifetime.as_secs()),
             iat: issued_at,
             jti: &token_id,
             aud: self.audience.as_deref(),
             iss: self.issuer.as_deref(),
+            auth_time: None,
+            sid: None,
         };
-        let token = encode(self.form, &json(&header), &json(&claims), |signing_input| {
+        self.write(&key, &claims)
+    }
+
+    /// Writes and signs a token with these claims, unless no verifier would accept it.
+    pub(super) fn write(
+        &self,
+        key: &SigningKey,
+        claims: &NewClaims<'_>,
+    ) -> Result<IssuedToken, SignError> {
+        if claims.exp > MAX_NUMERIC_DATE {
+            return Err(SignError::ClockOutOfRange);
+        }
+        let header = Header { alg: key.alg(), typ: "JWT", kid: key.id() };
+        let token = encode(self.form, &json(&header), &json(claims), |signing_input| {
             key.sign(signing_input)
         })
         .ok_or(SignError::Signature)?;
         if token.len() > MAX_TOKEN_LEN {
             return Err(SignError::TooLong { length: token.len() });
         }
-        Ok(IssuedToken { token, token_id, customer_id: customer_id.clone(), issued_at, expires_at })
+        Ok(IssuedToken {
+            token,
+            token_id: claims.jti.clone(),
+            customer_id: claims.sub.clone(),
+            issued_at: claims.iat,
+            expires_at: claims.exp,
+        })
     }
 
     /// Returns the current signing key, if it supports this form.
@@ -195,7 +211,7 @@ impl TokenSigner {
         }
     }
 
-    fn cut_off(&self, customer_id: &CustomerId) -> Option<CutOff> {
+    pub(super) fn cut_off(&self, customer_id: &CustomerId) -> Option<CutOff> {
         self.revocations.as_ref()?.customer_cut_off(customer_id)
     }
 
@@ -223,6 +239,9 @@ struct Header<'a> {
 }
 
 /// The claims of an issued token, in the order of the vendor's documented samples.
+///
+/// Without `aud` and `iss` they have one of the two shapes that verifiers read without the JSON
+/// parser (`token::IssuedClaims`).
 #[derive(Serialize)]
 pub(super) struct NewClaims<'a> {
     pub(super) sub: &'a CustomerId,
@@ -235,6 +254,12 @@ pub(super) struct NewClaims<'a> {
     pub(super) aud: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) iss: Option<&'a str>,
+    /// When the customer logged in, in a refreshed token (OpenID Connect Core section 2).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) auth_time: Option<u64>,
+    /// The `jti` of the login's token, in a refreshed one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) sid: Option<&'a TokenId>,
 }
 
 pub(super) fn json(value: &impl Serialize) -> Vec<u8> {

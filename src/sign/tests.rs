@@ -91,6 +91,8 @@ fn the_sample_tokens_parse_to_their_fields_and_are_written_again_byte_for_byte()
             nbf: None,
             audiences: None,
             issuer: None,
+            auth_time: None,
+            session_id: None,
         };
         assert_eq!(claims, expected);
         assert_eq!(exp - iat, 86_400);
@@ -103,6 +105,8 @@ fn the_sample_tokens_parse_to_their_fields_and_are_written_again_byte_for_byte()
             jti: &claims.token_id,
             aud: None,
             iss: None,
+            auth_time: None,
+            sid: None,
         };
         // The samples' secret is not public, so their own signature is written again.
         let again = encode(TokenForm::Legacy, b"", &json(&new), |signing_input| {

@@ -39,6 +39,12 @@ impl TestToken {
         self
     }
 
+    /// Makes it a refreshed token: sets `sid`, and `auth_time` (seconds since 1970-01-01).
+    #[must_use]
+    pub fn session(self, session_id: &str, auth_time: u64) -> Self {
+        self.claim("sid", session_id).claim("auth_time", auth_time)
+    }
+
     /// Removes a claim.
     #[must_use]
     pub fn without(mut self, name: &str) -> Self {

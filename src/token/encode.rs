@@ -12,8 +12,8 @@ pub(crate) fn encode(
     claims: &[u8],
     sign: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
 ) -> Option<String> {
-    // Room for a token with UUIDs and a name of usual length.
-    let mut token = String::with_capacity(384);
+    // Room for a token with UUIDs and a name of usual length, refreshed or not.
+    let mut token = String::with_capacity(448);
     match form {
         TokenForm::Compact => base64::URL_SAFE.encode_append(header, &mut token),
         TokenForm::Legacy => token.push_str(LEGACY_HEADER),

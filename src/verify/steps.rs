@@ -132,16 +132,21 @@ impl Config {
     fn check_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
         match IssuedClaims::parse(json) {
             Some(claims) => self.check_issued_claims(&claims, now),
-            None => self.check_other_claims(json, now),
+            None if IssuedClaims::may_be_refreshed(json) => self.check_refreshed_claims(json, now),
+            // Other claims occur if one key serves several purposes, which `aud` and `iss` tell
+            // apart.
+            None => self.check_any_claims(json, now),
         }
     }
 
-    /// Checks claims that are not those of a login's token.
+    /// Checks the claims of a refreshed token.
     // A separate function, because its variables would slow down `check_claims`.
     #[inline(never)]
-    fn check_other_claims(&self, json: &[u8], now: Duration) -> Result<VerifiedToken, VerifyError> {
-        // Claims that our own issuer does not write occur if one key serves several purposes, which
-        // `aud` and `iss` tell apart.
+    fn check_refreshed_claims(
+        &self,
+        json: &[u8],
+        now: Duration,
+    ) -> Result<VerifiedToken, VerifyError> {
         match IssuedClaims::parse_refreshed(json) {
             Some(claims) => self.check_issued_claims(&claims, now),
             None => self.check_any_claims(json, now),

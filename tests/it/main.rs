@@ -25,3 +25,4 @@ mod oidc;
 mod secrets;
 mod support;
 mod verify;
+mod verify_sessions;

@@ -70,6 +70,8 @@ fn accepts_a_good_token_in_both_forms_and_tells_what_it_says() {
         assert_eq!(verified.name(), Some("Ron Swanson"));
         assert_eq!(verified.issued_at(), at(NOW));
         assert_eq!(verified.expires_at(), at(NOW + DAY));
+        assert_eq!(*verified.session_id(), TOKEN_ID);
+        assert_eq!(verified.authenticated_at(), at(NOW));
     }
 }
 
@@ -572,7 +574,7 @@ async fn tokens_of_every_shape_are_looked_for_in_a_long_list() {
     let known = uuid(7).to_string();
     let unknown = uuid(200_000).to_string();
     for form in FORMS {
-        let token = |jti: &str, order: [usize; 5]| {
+        let token = |jti: &str, order: [usize; 5], session: &str| {
             let members = [
                 format!(r#""sub":"{CUSTOMER}""#),
                 r#""name":"Ron Swanson""#.to_owned(),
@@ -581,14 +583,19 @@ async fn tokens_of_every_shape_are_looked_for_in_a_long_list() {
                 format!(r#""jti":"{jti}""#),
             ];
             let claims = order.map(|at| members[at].as_str()).join(",");
-            sign_raw(&key(), form, r#"{"alg":"HS256","typ":"JWT"}"#, format!("{{{claims}}}"))
+            let claims = format!("{{{claims}{session}}}");
+            sign_raw(&key(), form, r#"{"alg":"HS256","typ":"JWT"}"#, claims)
         };
-        // As our issuer writes them; and with the customer's id where the token's id is looked for.
-        for order in [[0, 1, 2, 3, 4], [4, 1, 2, 3, 0]] {
-            assert_eq!(refusal(&verifier, token(&known, order)), Some(Revoked), "{order:?}");
-            assert_eq!(refusal(&verifier, token("text", order)), Some(Revoked), "{order:?}");
-            assert_eq!(refusal(&verifier, token(&unknown, order)), None, "{order:?}");
-            assert_eq!(refusal(&verifier, token("other", order)), None, "{order:?}");
+        let refreshed = format!(r#","auth_time":{NOW},"sid":"{CUSTOMER}""#);
+        for session in ["", &refreshed] {
+            // As our issuer writes them; and with the customer's id where the token's id is looked for.
+            for order in [[0, 1, 2, 3, 4], [4, 1, 2, 3, 0]] {
+                let refusal = |jti: &str| refusal(&verifier, token(jti, order, session));
+                assert_eq!(refusal(&known), Some(Revoked), "{order:?} {session}");
+                assert_eq!(refusal("text"), Some(Revoked), "{order:?} {session}");
+                assert_eq!(refusal(&unknown), None, "{order:?} {session}");
+                assert_eq!(refusal("other"), None, "{order:?} {session}");
+            }
         }
     }
 }
