@@ -2,6 +2,8 @@
 
 mod changes;
 mod rows;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::sync::Arc;
@@ -237,6 +239,7 @@ const READ: &str = "\
 const PRUNE: &str = "\
     DELETE FROM customer_auth_revocations WHERE position IN ( \
         SELECT position FROM customer_auth_revocations \
+        INDEXED BY customer_auth_revocations_ended \
         WHERE kind IN ('token', 'session') AND until < ?1 LIMIT ?2)";
 
 const IS_REVOKED: &str = "\
