@@ -11,15 +11,12 @@ use tokio::time::timeout;
 
 use crate::clock::Clock;
 use crate::clock::from_epoch;
-use crate::clock::since_epoch;
 use crate::revocation::LogError;
 use crate::revocation::LogErrorKind;
 use crate::revocation::LogPosition;
 use crate::revocation::LogRead;
-use crate::revocation::RevocationEntry;
 use crate::revocation::RevokeError;
 use crate::revocation::log::DynRevocationLog;
-use crate::revocation::replica::MAX_LEEWAY;
 use crate::revocation::replica::Replica;
 use crate::telemetry;
 
@@ -35,8 +32,8 @@ const HINT_PAUSE: Duration = Duration::from_millis(1);
 /// A read that takes longer is given up and repeated.
 const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How far the clock may step back without consequence: less than [`MAX_LEEWAY`], for which entries
-/// are kept after they have ended.
+/// How far the clock may step back without consequence: less than the minute for which entries are
+/// kept after they have ended.
 const MAX_STEP_BACK: Duration = Duration::from_secs(1);
 
 /// How long entries stay in the log after they have ended.
@@ -89,6 +86,7 @@ impl Follower {
             self.replica.reserve(self.log.size_hint().await);
             match load(&*self.log, &self.replica, &*self.clock).await {
                 Ok((position, _)) => {
+                    self.replica.complete(began);
                     self.succeeded(began);
                     self.state.send_replace(State::Ready);
                     return position;
@@ -147,9 +145,7 @@ impl Follower {
             let LogRead::Entries { entries, position: next, is_end } = read else {
                 return Ok(None);
             };
-            for entry in &entries {
-                apply(&self.replica, entry, began)?;
-            }
+            self.replica.follow(&entries, began, is_end)?;
             position = next;
             if is_end {
                 self.succeeded(began);
@@ -183,9 +179,6 @@ impl Follower {
     }
 
     fn succeeded(&mut self, began: Duration) {
-        if let Some(freshness) = self.replica.freshness() {
-            freshness.read_completed(began);
-        }
         telemetry::staleness(self.clock.since_epoch().saturating_sub(began));
         if std::mem::take(&mut self.failing) {
             telemetry::revocation_log("the log can be read again");
@@ -254,7 +247,7 @@ async fn load(
     let mut counts = Counts::default();
     let mut full = None;
     let position = log
-        .snapshot(&mut |entry| match apply(replica, &entry, now) {
+        .snapshot(&mut |entry| match replica.apply_unless_ended(&entry, now) {
             Ok(added) => {
                 counts.entries += 1;
                 counts.added += u64::from(added);
@@ -266,14 +259,4 @@ async fn load(
         Some(error) => Err(error.into()),
         None => Ok((position, counts)),
     }
-}
-
-/// Applies an entry, unless it has ended. Returns whether the list has changed.
-fn apply(replica: &Replica, entry: &RevocationEntry, now: Duration) -> Result<bool, RevokeError> {
-    let end = match entry {
-        RevocationEntry::Token { expires_at, .. } => since_epoch(*expires_at),
-        RevocationEntry::Session { ends_at, .. } => since_epoch(*ends_at),
-        RevocationEntry::Customer { .. } | RevocationEntry::Everyone { .. } => Duration::MAX,
-    };
-    if end.saturating_add(MAX_LEEWAY) < now { Ok(false) } else { replica.apply(entry) }
 }

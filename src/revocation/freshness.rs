@@ -1,8 +1,9 @@
 //! How old a list is that follows a log.
 
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
+
+use crate::revocation::sync::AtomicU64;
+use crate::revocation::sync::Ordering;
 
 /// When the log was last read, and how long that may be ago.
 ///

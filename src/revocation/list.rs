@@ -15,6 +15,7 @@ use crate::revocation::RevokeError;
 #[cfg(feature = "revocation-log")]
 use crate::revocation::durable::Durable;
 use crate::revocation::replica::Replica;
+use crate::revocation::replica::RevocationStatus;
 
 /// Default capacity of [`Revocations::in_memory`], in token ids and in customers each.
 pub(super) const DEFAULT_CAPACITY: usize = 10_000_000;
@@ -230,12 +231,6 @@ impl Revocations {
         self.replica.attach(clock, lifetime);
     }
 
-    /// Returns whether the list knows all revocations, as far as a verifier may demand it.
-    #[inline]
-    pub(crate) fn is_complete(&self, now: Duration) -> bool {
-        self.replica.is_complete(now)
-    }
-
     /// Returns whether both are handles to the same list.
     #[cfg(feature = "oidc")]
     pub(crate) fn is(&self, other: &Self) -> bool {
@@ -254,21 +249,23 @@ impl Revocations {
         self.replica.is_large()
     }
 
-    /// Prefetches the memory that [`is_revoked`](Self::is_revoked) will read, without waiting for
+    /// Prefetches the memory that [`status`](Self::status) will read, without waiting for
     /// it.
     pub(crate) fn prefetch(&self, uuid: [u8; 16]) {
         self.replica.prefetch(uuid);
     }
 
-    /// Returns whether a token is revoked. `login_at` is its `auth_time` or `iat`.
-    pub(crate) fn is_revoked(
+    /// Returns what is known of a token. `login_at` is its `auth_time` or `iat`.
+    #[inline]
+    pub(crate) fn status(
         &self,
         token_id: &TokenId,
         session_id: &TokenId,
         customer_id: &CustomerId,
         login_at: u64,
-    ) -> bool {
-        self.replica.is_revoked(token_id, session_id, customer_id, login_at)
+        now: Duration,
+    ) -> RevocationStatus {
+        self.replica.status(token_id, session_id, customer_id, login_at, now)
     }
 
     /// Returns the time before which this customer's tokens are revoked.

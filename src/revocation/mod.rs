@@ -69,6 +69,7 @@ pub use self::log::LogRead;
 pub use self::log::LogSize;
 pub use self::log::RevocationLog;
 pub(crate) use self::replica::MAX_LEEWAY;
+pub(crate) use self::replica::RevocationStatus;
 pub use self::reservation::Reservation;
 #[cfg(feature = "sqlite")]
 pub use self::sqlite::SqliteRevocationLog;

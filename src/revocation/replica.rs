@@ -1,18 +1,9 @@
 //! What this process knows of revocations, in a shape that readers never wait for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
 use std::sync::OnceLock;
-use std::sync::PoisonError;
-use std::sync::atomic::AtomicU8;
-use std::sync::atomic::AtomicU64;
-use std::sync::atomic::AtomicUsize;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use arc_swap::ArcSwapOption;
 use papaya::HashMap;
 
 use crate::clock::Clock;
@@ -27,6 +18,15 @@ use crate::revocation::RevocationEntry;
 use crate::revocation::RevokeError;
 use crate::revocation::buckets::BUCKET_SECONDS;
 use crate::revocation::freshness::Freshness;
+use crate::revocation::sync::Arc;
+use crate::revocation::sync::ArcSwapOption;
+use crate::revocation::sync::AtomicU8;
+use crate::revocation::sync::AtomicU64;
+use crate::revocation::sync::AtomicUsize;
+use crate::revocation::sync::Mutex;
+use crate::revocation::sync::MutexGuard;
+use crate::revocation::sync::Ordering;
+use crate::revocation::sync::PoisonError;
 use crate::revocation::tokens::Books;
 use crate::revocation::tokens::Tokens;
 
@@ -72,6 +72,17 @@ struct Writer {
     /// How many reservations there are for a customer. Each of these has an entry among the cut-offs,
     /// which is not dropped: the room that is reserved is the entry.
     reserved: BTreeMap<CustomerId, usize>,
+}
+
+/// What a list knows of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum RevocationStatus {
+    /// It is not revoked.
+    Live,
+    /// It is revoked, alone or with others.
+    Revoked,
+    /// The list is not complete, and so can't tell.
+    Unknown,
 }
 
 /// Bits of what there is.
@@ -146,11 +157,65 @@ impl Replica {
         self.tokens.prefetch(uuid);
     }
 
-    /// Whether the list knows all revocations of the log, as far as a verifier may demand it.
+    /// Returns what is known of a token at a time. `login_at` is its `auth_time` or `iat`.
     #[inline]
-    pub(super) fn is_complete(&self, now: Duration) -> bool {
-        self.known() & FOLLOWS == 0
-            || self.freshness.as_ref().is_none_or(|freshness| freshness.is_fresh(now))
+    pub(super) fn status(
+        &self,
+        token: &TokenId,
+        session: &TokenId,
+        customer: &CustomerId,
+        login_at: u64,
+        now: Duration,
+    ) -> RevocationStatus {
+        // NB: before the lookup. A list that is completed after it may have lacked the token.
+        let is_complete = self.freshness.as_ref().is_none_or(|freshness| freshness.is_fresh(now));
+        if self.is_revoked(token, session, customer, login_at) {
+            RevocationStatus::Revoked
+        } else if is_complete {
+            RevocationStatus::Live
+        } else {
+            RevocationStatus::Unknown
+        }
+    }
+
+    /// Applies what was read from the log. `is_end` says whether that is all there was at `began`.
+    #[cfg(feature = "revocation-log")]
+    pub(super) fn follow(
+        &self,
+        entries: &[RevocationEntry],
+        began: Duration,
+        is_end: bool,
+    ) -> Result<(), RevokeError> {
+        for entry in entries {
+            self.apply_unless_ended(entry, began)?;
+        }
+        if is_end {
+            self.complete(began);
+        }
+        Ok(())
+    }
+
+    /// Records that the list has everything that was in the log at `began`.
+    #[cfg(feature = "revocation-log")]
+    pub(super) fn complete(&self, began: Duration) {
+        if let Some(freshness) = &self.freshness {
+            freshness.read_completed(began);
+        }
+    }
+
+    /// Applies an entry of the log, unless it has ended. Returns whether the list has changed.
+    #[cfg(feature = "revocation-log")]
+    pub(super) fn apply_unless_ended(
+        &self,
+        entry: &RevocationEntry,
+        now: Duration,
+    ) -> Result<bool, RevokeError> {
+        let end = match entry {
+            RevocationEntry::Token { expires_at, .. } => since_epoch(*expires_at),
+            RevocationEntry::Session { ends_at, .. } => since_epoch(*ends_at),
+            RevocationEntry::Customer { .. } | RevocationEntry::Everyone { .. } => Duration::MAX,
+        };
+        if end.saturating_add(MAX_LEEWAY) < now { Ok(false) } else { self.apply(entry) }
     }
 
     #[cfg(feature = "revocation-log")]

@@ -5,6 +5,7 @@ use std::time::SystemTime;
 use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
+use crate::revocation::RevocationStatus;
 use crate::revocation::Revocations;
 
 /// Returns whether a list revokes a token, as a verifier would find.
@@ -18,5 +19,7 @@ pub fn is_revoked(
     issued_at: SystemTime,
 ) -> bool {
     // As of a login, which is a session of one token.
-    revocations.is_revoked(token_id, token_id, customer_id, since_epoch(issued_at).as_secs())
+    let login_at = since_epoch(issued_at);
+    let status = revocations.status(token_id, token_id, customer_id, login_at.as_secs(), login_at);
+    status == RevocationStatus::Revoked
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::key::LiveKeys;
+use crate::revocation::RevocationStatus;
 use crate::token::Claims;
 use crate::token::HeaderRoom;
 use crate::token::IssuedClaims;
@@ -261,15 +262,11 @@ impl Config {
         let Subjects { token, session, customer } = subjects;
         // A login is a session of one token.
         let session = session.as_ref().unwrap_or(token);
-        // NB: before the lookup. A list that is completed after it may have lacked the token.
-        let is_complete = self.revocations.is_complete(now);
-        if self.revocations.is_revoked(token, session, customer, login_at) {
-            return Err(VerifyErrorKind::Revoked);
+        match self.revocations.status(token, session, customer, login_at, now) {
+            RevocationStatus::Live => Ok(()),
+            RevocationStatus::Revoked => Err(VerifyErrorKind::Revoked),
+            RevocationStatus::Unknown => Err(VerifyErrorKind::UnknownRevocationStatus),
         }
-        if !is_complete {
-            return Err(VerifyErrorKind::UnknownRevocationStatus);
-        }
-        Ok(())
     }
 }
 

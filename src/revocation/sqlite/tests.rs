@@ -18,6 +18,7 @@ use crate::revocation::CutOff;
 use crate::revocation::LogErrorKind;
 use crate::revocation::Revocations;
 use crate::revocation::RevokeErrorKind;
+use crate::testing::is_revoked;
 use crate::testing::revocation_log_suite;
 
 /// A folder for one database, which is removed with it.
@@ -86,8 +87,8 @@ async fn entries_survive_when_the_file_is_opened_again() {
     revocations.ready().await.unwrap();
     let (a, b) = ("a".parse().unwrap(), "b".parse().unwrap());
     let customer = "c".parse().unwrap();
-    assert!(revocations.is_revoked(&a, &a, &customer, 0));
-    assert!(!revocations.is_revoked(&b, &b, &customer, 0));
+    assert!(is_revoked(&revocations, &a, &customer, SystemTime::now()));
+    assert!(!is_revoked(&revocations, &b, &customer, SystemTime::now()));
 }
 
 #[tokio::test]

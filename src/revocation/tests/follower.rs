@@ -12,13 +12,13 @@ use crate::revocation::DurableBuilder;
 use crate::revocation::LogError;
 use crate::revocation::LogErrorKind;
 use crate::revocation::RevocationEntry;
+use crate::revocation::RevocationStatus::Live;
+use crate::revocation::RevocationStatus::Revoked;
+use crate::revocation::RevocationStatus::Unknown;
 use crate::revocation::Revocations;
 use crate::revocation::RevokeErrorKind;
 use crate::revocation::tests::DAY;
 use crate::revocation::tests::START;
-use crate::revocation::tests::scripted_log::Answer::Live;
-use crate::revocation::tests::scripted_log::Answer::Revoked;
-use crate::revocation::tests::scripted_log::Answer::Unknown;
 use crate::revocation::tests::scripted_log::ScriptedLog;
 use crate::revocation::tests::scripted_log::Setting;
 use crate::revocation::tests::scripted_log::down;
@@ -292,7 +292,8 @@ async fn a_list_in_memory_is_always_ready_and_never_stale() {
     list.ready().await.unwrap();
     advance(Duration::from_secs(DAY)).await;
     assert_eq!(list.staleness(), Some(Duration::ZERO));
-    assert!(list.is_complete(Duration::ZERO));
+    let t = "t".parse().unwrap();
+    assert_eq!(list.status(&t, &t, &"c".parse().unwrap(), START, Duration::ZERO), Live);
 }
 
 #[tokio::test(start_paused = true)]

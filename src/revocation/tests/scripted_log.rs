@@ -19,6 +19,7 @@ use crate::revocation::LogPosition;
 use crate::revocation::LogRead;
 use crate::revocation::RevocationEntry;
 use crate::revocation::RevocationLog;
+use crate::revocation::RevocationStatus;
 use crate::revocation::Revocations;
 use crate::revocation::RevokeErrorKind;
 use crate::revocation::tests::DAY;
@@ -158,20 +159,8 @@ pub(super) fn start(
     Setting { list: builder.start().unwrap(), log, clock }
 }
 
-/// What a verifier says of a login at this second, whose token is a session of its own.
-#[derive(Debug, PartialEq)]
-pub(super) enum Answer {
-    Live,
-    Revoked,
-    Unknown,
-}
-
-use Answer::Live;
-use Answer::Revoked;
-use Answer::Unknown;
-
 impl Setting {
-    pub(super) fn ask(&self, token: &str) -> Answer {
+    pub(super) fn ask(&self, token: &str) -> RevocationStatus {
         self.ask_of(token, token, "c", START)
     }
 
@@ -181,18 +170,11 @@ impl Setting {
         session: &str,
         customer: &str,
         login_at: u64,
-    ) -> Answer {
-        let is_complete = self.list.is_complete(self.clock.since_epoch());
+    ) -> RevocationStatus {
         let (token, session): (TokenId, TokenId) =
             (token.parse().unwrap(), session.parse().unwrap());
         let customer: CustomerId = customer.parse().unwrap();
-        if self.list.is_revoked(&token, &session, &customer, login_at) {
-            Revoked
-        } else if is_complete {
-            Live
-        } else {
-            Unknown
-        }
+        self.list.status(&token, &session, &customer, login_at, self.clock.since_epoch())
     }
 
     pub(super) async fn revoke(&self, token: &str) -> Result<(), RevokeErrorKind> {
