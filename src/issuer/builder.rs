@@ -93,10 +93,11 @@ impl TokenIssuerBuilder {
     /// With a list, a login whose customer's tokens are revoked while the password is being hashed
     /// (by a password change, for example) is rejected with 403. A login that starts after a
     /// revocation but in the same second waits until that second has ended, at most 1 s, because
-    /// tokens of that second are revoked. It takes no place in the hash queue meanwhile. At the end
-    /// its password or identity is looked up again, and another revocation in that second rejects
-    /// it. If the clock does not reach the end of the second within 1.25 s, because it was set
-    /// back, the response is 503.
+    /// tokens of that second are revoked. After a change that `SqliteCustomers` has written in the
+    /// last quarter of a second, it waits for the end of the next one. It takes no place in the
+    /// hash queue meanwhile. At the end its password or identity is looked up again, and another
+    /// revocation in that time rejects it. If the clock does not get there within 1.5 s, because it
+    /// was set back, the response is 503.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
         self

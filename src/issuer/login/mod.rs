@@ -72,7 +72,7 @@ impl Logins {
     /// Authenticates a login and issues a token.
     ///
     /// In the second in which the customer's earlier tokens were revoked, any new token would be
-    /// revoked too. Such a login waits until the second has ended, and is authenticated again.
+    /// revoked too. Such a login waits until tokens are valid again, and is authenticated again.
     /// Dating the first authentication later would not be safe: the token would outlive a change
     /// made while waiting, if its revocation, with a time within the second, reaches the list only
     /// afterwards.
@@ -179,5 +179,8 @@ fn refusal(error: SignError) -> Refusal {
     }
 }
 
-/// One second, the furthest a cut-off can be ahead, and a quarter for a clock that is being slewed.
-const MAX_WAIT: Duration = Duration::from_millis(1_250);
+/// The furthest a cut-off can be ahead, and a quarter of a second for a clock that is being slewed.
+///
+/// A cut-off is rounded up to a whole second. One that `SqliteCustomers` writes bounds its commit,
+/// a quarter of a second later, and is rounded up from there.
+const MAX_WAIT: Duration = Duration::from_millis(1_500);
