@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use super::*;
+use crate::customer::CustomerUpdate;
 use crate::revocation::CutOff;
 use crate::revocation::RevocationEntry;
 use crate::verify::VerifyErrorKind;
@@ -184,6 +185,19 @@ async fn a_login_that_waits_is_refused_when_its_customer_is_revoked_again() {
     // The password is unchanged; logging out everywhere ends this login too.
     shop.revoke().await;
     assert_eq!(waiting.await.unwrap(), Answer::wrong_credentials());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_that_waits_is_refused_when_its_customer_has_been_disabled() {
+    let shop = Shop::at_tokios_time().await;
+    pass(100).await;
+    shop.revoke().await;
+    let waiting = shop.waiting(OLD).await;
+    pass(100).await;
+    let disable = CustomerUpdate::new().enabled(false);
+    shop.customers.update(ron().id(), &disable).await.unwrap();
+    assert_eq!(waiting.await.unwrap(), Answer::wrong_credentials());
+    assert_eq!(shop.millis(), 1_000);
 }
 
 /// The time of the change is within the second, and reaches the list after it: a token of the next

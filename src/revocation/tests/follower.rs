@@ -90,7 +90,8 @@ impl RevocationLog for ScriptedLog {
     ) -> Result<LogPosition, LogError> {
         self.set(|script| script.snapshots += 1);
         self.fault().await?;
-        let (entries, position) = self.get(|script| (script.entries.clone(), Self::position(script)));
+        let (entries, position) =
+            self.get(|script| (script.entries.clone(), Self::position(script)));
         entries.into_iter().for_each(each);
         Ok(position)
     }
@@ -316,9 +317,8 @@ async fn a_log_that_hangs_makes_the_list_stale_as_one_that_fails_does() {
 
 #[tokio::test(start_paused = true)]
 async fn the_bound_can_be_set_and_given_up() {
-    let setting = start(ScriptedLog::default(), |builder| {
-        builder.max_staleness(Duration::from_secs(3))
-    });
+    let setting =
+        start(ScriptedLog::default(), |builder| builder.max_staleness(Duration::from_secs(3)));
     setting.list.ready().await.unwrap();
     setting.log.set(|script| script.fault = Some(down()));
     seconds(5).await;
