@@ -166,6 +166,7 @@ impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuer")
             .field("mechanisms", &self.0.logins.mechanisms())
+            .field("sessions", &self.0.logins.sessions)
             .field("signer", &self.0.logins.signer)
             .field("store_timeout", &self.0.logins.store_timeout)
             .field("body_timeout", &self.0.body_timeout)
