@@ -3,6 +3,7 @@
 mod customers;
 #[cfg(feature = "oidc")]
 mod identities;
+mod revocations;
 mod suites;
 
 use std::path::PathBuf;
