@@ -28,6 +28,7 @@ pub enum RevokeErrorKind {
 }
 
 #[derive(Clone, Debug, thiserror::Error)]
+#[cfg_attr(not(feature = "revocation-log"), expect(dead_code, reason = "lists follow no log"))]
 enum Cause {
     #[error("the list is full at {capacity} entries")]
     Full { capacity: usize },

@@ -113,6 +113,7 @@ impl<T: Table> Shards<T> {
     ///
     /// A set that grows in steps copies its ids several times, and leaves gaps in the heap that are a
     /// third of it in the end.
+    #[cfg(feature = "revocation-log")]
     pub(super) fn reserve(&self, ids: usize) {
         let cells = self.cells();
         // The ids spread at random: this is enough for all but a few tables.

@@ -87,6 +87,7 @@ impl Tokens {
     }
 
     /// Makes room for so many UUIDs, if there are none yet.
+    #[cfg(feature = "revocation-log")]
     pub(super) fn reserve(&self, uuids: usize) {
         self.scramble.get_or_init(Scramble::random);
         self.uuids.reserve(uuids);
