@@ -29,6 +29,7 @@ use crate::access;
 use crate::addresses;
 use crate::body;
 use crate::customers;
+use crate::health;
 use crate::log;
 use crate::orders;
 use crate::problem::Problem;
@@ -81,6 +82,8 @@ pub(crate) fn app(
         // The issuer reads bodies itself, and looks at the access token itself, and at no customer
         // token: whoever holds one that has expired is here to get another.
         .route_service("/v2/customers/tokens", issuer)
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
         .merge(keys)
         .merge(web::routes())
         .fallback(async || Problem::not_found())
