@@ -89,6 +89,7 @@ use tower_customer_auth::TokenIssuer;
 use tower_customer_auth::Verifier;
 use tower_customer_auth::clock::SystemClock;
 use tower_customer_auth::customer::DuplicateEmail;
+use tower_customer_auth::issuer::Sessions;
 use tower_customer_auth::jwk_set::JwkSetService;
 use tower_customer_auth::password::PasswordHasher;
 use tower_customer_auth::store::SqliteCustomers;
@@ -213,6 +214,7 @@ impl Parts {
         let mut issuer = TokenIssuer::builder(keys, access_tokens.clone())
             .password(PasswordGrant::new(customers.clone()).hasher(hasher.clone()))
             .revocations(revocations.clone())
+            .sessions(Sessions::new(customers.clone()))
             .form(token_form)
             .lifetime(TOKEN_LIFETIME)
             .clock(Arc::clone(&clock));

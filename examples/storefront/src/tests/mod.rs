@@ -11,6 +11,7 @@ mod orders;
 mod revocations;
 mod seeded;
 mod serving;
+mod sessions;
 mod settings;
 mod signing_key;
 mod upgrade;
