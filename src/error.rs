@@ -138,6 +138,9 @@ pub enum ConfigError {
     /// The OpenID Connect grant revokes tokens in another list than the token issuer uses.
     #[error("the OpenID Connect grant and the token issuer use different revocation lists")]
     DifferentRevocations,
+    /// A token issuer has logout and refresh, and no revocation list to end tokens with.
+    #[error("logout and refresh need a revocation list")]
+    NoRevocations,
     /// No root certificates were found, so TLS servers cannot be authenticated.
     #[error("no root certificates were found to verify TLS servers with")]
     NoRootCertificates,

@@ -37,28 +37,43 @@ pub(crate) fn request(verdict: Verdict, reason: &'static str) {
 #[cfg(feature = "issuer")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum TokenOutcome {
-    /// A token was issued.
+    /// A token was issued for a login.
     Issued,
+    /// A token was issued for a customer token.
+    Refreshed,
+    /// A token and its session were ended.
+    LoggedOut,
+    /// All tokens of a customer were ended.
+    LoggedOutEverywhere,
     /// The bearer token was missing or rejected.
     ClientRefused,
     /// The request was malformed.
     BadRequest,
-    /// Wrong password, unknown e-mail or no password; a rejected code or ID token.
+    /// Wrong password, unknown e-mail, no password, disabled customer; a rejected code or ID token.
     CredentialsRefused,
+    /// The customer token of a logout or a refresh was missing or rejected.
+    TokenRefused,
+    /// All tokens of a customer who does not exist, or of another one, were to be ended.
+    UnknownCustomer,
     /// Shed, because the hash queue is full, or too many logins wait for a provider.
     Overloaded,
     /// A store, a provider or the machine failed.
     Fault,
 }
 
-/// Counts a request for a token.
+/// Counts a request for a token, or for the end of one.
 #[cfg(feature = "issuer")]
 pub(crate) fn token_request(outcome: TokenOutcome) {
     let outcome = match outcome {
         TokenOutcome::Issued => "issued",
+        TokenOutcome::Refreshed => "refreshed",
+        TokenOutcome::LoggedOut => "logged_out",
+        TokenOutcome::LoggedOutEverywhere => "logged_out_everywhere",
         TokenOutcome::ClientRefused => "client_refused",
         TokenOutcome::BadRequest => "bad_request",
         TokenOutcome::CredentialsRefused => "credentials_refused",
+        TokenOutcome::TokenRefused => "token_refused",
+        TokenOutcome::UnknownCustomer => "unknown_customer",
         TokenOutcome::Overloaded => "overloaded",
         TokenOutcome::Fault => "fault",
     };

@@ -31,6 +31,7 @@ use crate::id::CustomerId;
 /// 4. With each identity the store keeps the e-mail that the provider had verified when the
 ///    identity was added, if any. [`email_holder`](Self::email_holder) returns
 ///    [`Linkable`](EmailHolder::Linkable) only for a customer
+///    - who is enabled, *and*
 ///    - whose current e-mail is the requested one, ignoring the case of ASCII letters, *and*
 ///    - *all* of whose identities, if there are any, were added with that same e-mail verified.
 ///

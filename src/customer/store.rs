@@ -113,7 +113,9 @@ use crate::password::PasswordHash;
 /// # }
 /// ```
 pub trait CustomerStore: Send + Sync + 'static {
-    /// Finds the customer who logs in with this e-mail and a password.
+    /// Finds the customer who logs in with this e-mail and a password, enabled or disabled.
+    ///
+    /// A login refuses a disabled customer as it refuses a wrong password, after the same work.
     ///
     /// `email` is the address as the client sent it: 1 to 254 bytes of any characters.
     ///

@@ -10,6 +10,7 @@ use crate::issuer::ClientAuthenticator;
 #[cfg(feature = "oidc")]
 use crate::issuer::OidcGrant;
 use crate::issuer::PasswordGrant;
+use crate::issuer::Sessions;
 use crate::issuer::TokenIssuer;
 use crate::issuer::client::DynClientAuthenticator;
 use crate::issuer::config::Config;
@@ -29,6 +30,7 @@ pub struct TokenIssuerBuilder {
     #[cfg(feature = "oidc")]
     oidc: Option<OidcGrant>,
     revocations: Option<Revocations>,
+    sessions: Option<Sessions>,
     store_timeout: Duration,
     body_timeout: Duration,
 }
@@ -42,6 +44,7 @@ impl TokenIssuerBuilder {
             #[cfg(feature = "oidc")]
             oidc: None,
             revocations: None,
+            sessions: None,
             store_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
         }
@@ -93,12 +96,21 @@ impl TokenIssuerBuilder {
     /// With a list, a login whose customer's tokens are revoked while the password is being hashed
     /// (by a password change, for example) is rejected with 403. A login that starts after a
     /// revocation but in the same second waits until that second has ended, at most 1 s, because
-    /// tokens of that second are revoked. It takes no place in the hash queue meanwhile. At the end
-    /// its password or identity is looked up again, and another revocation in that second rejects
-    /// it. If the clock does not reach the end of the second within 1.25 s, because it was set
-    /// back, the response is 503.
+    /// tokens of that second are revoked. After a change that `SqliteCustomers` has written in the
+    /// last quarter of a second, it waits for the end of the next one. It takes no place in the
+    /// hash queue meanwhile. At the end its password or identity is looked up again, and another
+    /// revocation in that time rejects it. If the clock does not get there within 1.5 s, because it
+    /// was set back, the response is 503.
     pub fn revocations(mut self, revocations: Revocations) -> Self {
         self.revocations = Some(revocations);
+        self
+    }
+
+    /// Turns on logout and refresh. Default: off, and the issuer answers `POST` only.
+    ///
+    /// They need a list: that of [`revocations`](Self::revocations), or of the OpenID Connect grant.
+    pub fn sessions(mut self, sessions: Sessions) -> Self {
+        self.sessions = Some(sessions);
         self
     }
 
@@ -132,6 +144,7 @@ impl TokenIssuerBuilder {
     /// - [`ConfigError::NoGrants`] without a grant,
     /// - [`ConfigError::DifferentRevocations`] if the OpenID Connect grant uses another revocation
     ///   list,
+    /// - [`ConfigError::NoRevocations`] for logout and refresh without a revocation list,
     /// - [`ConfigError::NoSigningKey`] for a key ring without a signing key,
     /// - [`ConfigError::LegacyFormWithKeyId`] for the legacy form with a signing key that has an
     ///   id,
@@ -144,11 +157,17 @@ impl TokenIssuerBuilder {
         let linking = self.linking_revocations()?;
         #[cfg(not(feature = "oidc"))]
         let linking = None;
-        let signer = match linking.or(self.revocations) {
+        let revocations = linking.or(self.revocations);
+        let signer = match revocations.clone() {
             Some(revocations) => self.signer.revocations(revocations),
             None => self.signer,
         };
         let signer = signer.build()?;
+        let sessions = match (self.sessions, revocations) {
+            (Some(sessions), Some(revocations)) => Some(sessions.manager(&signer, revocations)?),
+            (Some(_), None) => return Err(ConfigError::NoRevocations),
+            (None, _) => None,
+        };
         let timeouts = MIN_TIMEOUT..=MAX_TIMEOUT;
         ConfigError::check_duration("store_timeout", self.store_timeout, timeouts.clone())?;
         ConfigError::check_duration("body_timeout", self.body_timeout, timeouts)?;
@@ -156,10 +175,11 @@ impl TokenIssuerBuilder {
             password: self.password,
             #[cfg(feature = "oidc")]
             oidc: self.oidc,
+            sessions,
             signer,
             store_timeout: self.store_timeout,
         };
-        if logins.mechanisms().is_empty() {
+        if logins.mechanisms().has_no_grant() {
             return Err(ConfigError::NoGrants);
         }
         let (clients, body_timeout) = (self.clients, self.body_timeout);
@@ -189,6 +209,7 @@ impl fmt::Debug for TokenIssuerBuilder {
             .field("signer", &self.signer)
             .field("password", &self.password)
             .field("revocations", &self.revocations)
+            .field("sessions", &self.sessions)
             .field("store_timeout", &self.store_timeout)
             .field("body_timeout", &self.body_timeout)
             .finish_non_exhaustive()

@@ -19,8 +19,21 @@ use crate::issuer::BoxFuture;
 pub enum ClientDecision {
     /// The access token is valid.
     Accepted,
+    /// The access token is valid, and belongs to the store itself: one for client credentials, which
+    /// no browser has.
+    ///
+    /// It may log in customers as [`Accepted`](Self::Accepted) may, and also end all tokens of any
+    /// customer without a token of theirs ([`Sessions`](crate::issuer::Sessions)).
+    AcceptedAsStore,
     /// The access token is unknown, expired or revoked: the response is 401.
     Refused,
+}
+
+/// Client whose access token was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Caller {
+    Client,
+    Store,
 }
 
 /// Authenticator of clients by the access token in `Authorization: Bearer`.

@@ -1,4 +1,4 @@
-//! The response future: authenticate the client, read the body, run the grant.
+//! The response future: authenticate the client, then read the body and run the grant, or log out.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -16,6 +16,7 @@ use bytes::Buf;
 use http::HeaderMap;
 use http::Request;
 use http::Response;
+use http::request::Parts;
 use http_body::Body;
 use pin_project_lite::pin_project;
 use tokio::time::Sleep;
@@ -27,13 +28,17 @@ use crate::customer::StoreError;
 use crate::issuer::BoxFuture;
 use crate::issuer::ClientDecision;
 use crate::issuer::IssuerBody;
+use crate::issuer::client::Caller;
 use crate::issuer::config::Config;
 use crate::issuer::endpoint::Endpoint;
+use crate::issuer::endpoint::Logout;
 use crate::issuer::login::request;
+use crate::issuer::login::request::Login;
 use crate::issuer::login::request::MAX_BODY_LEN;
 use crate::issuer::response;
 use crate::issuer::response::Refusal;
 use crate::telemetry;
+use crate::telemetry::TokenOutcome;
 
 pin_project! {
     /// Response future of [`TokenIssuer`](crate::TokenIssuer).
@@ -49,9 +54,12 @@ pin_project! {
 pin_project! {
     #[project = StateProj]
     enum State<B> {
-        Authenticating { authentication: Boxed<Result<(), Refusal>>, request: Option<Request<B>> },
-        Reading { #[pin] body: B, reading: Reading },
-        Granting { response: Boxed<Response<IssuerBody>> },
+        Authenticating {
+            authentication: Boxed<Result<Caller, Refusal>>,
+            request: Option<Request<B>>,
+        },
+        Reading { head: Option<Parts>, #[pin] body: B, reading: Reading },
+        Running { response: Boxed<Response<IssuerBody>> },
         Answered { response: Option<Response<IssuerBody>> },
     }
 }
@@ -91,7 +99,8 @@ impl<B: Body> IssuerFuture<B> {
         let limit = config.logins.store_timeout;
         let authentication = Boxed::new(async move {
             match timeout(limit, authentication).await {
-                Ok(Ok(ClientDecision::Accepted)) => Ok(()),
+                Ok(Ok(ClientDecision::Accepted)) => Ok(Caller::Client),
+                Ok(Ok(ClientDecision::AcceptedAsStore)) => Ok(Caller::Store),
                 Ok(Ok(ClientDecision::Refused)) => Err(Refusal::Client),
                 Ok(Err(error)) => {
                     telemetry::fault("the client authenticator failed", &error);
@@ -122,12 +131,14 @@ impl<B: Body> Future for IssuerFuture<B> {
                 StateProj::Authenticating { authentication, request } => {
                     let authentication = ready!(authentication.poll(cx));
                     let request = request.take().expect("IssuerFuture polled after completion");
-                    authentication.and_then(|()| read(this.config, request))
+                    dispatch(this.config, authentication, request)
                 }
-                StateProj::Reading { body, reading } => {
-                    ready!(reading.poll(body, cx)).and_then(|()| grant(this.config, &reading.bytes))
+                StateProj::Reading { head, body, reading } => {
+                    let read = ready!(reading.poll(body, cx));
+                    let head = head.take().expect("IssuerFuture polled after completion");
+                    read.and_then(|()| grant(this.config, head, &reading.bytes))
                 }
-                StateProj::Granting { response } => {
+                StateProj::Running { response } => {
                     Ok(State::Answered { response: Some(ready!(response.poll(cx))) })
                 }
                 StateProj::Answered { response } => {
@@ -148,26 +159,57 @@ impl<B> fmt::Debug for IssuerFuture<B> {
     }
 }
 
-fn read<B: Body>(config: &Config, request: Request<B>) -> Result<State<B>, Refusal> {
+/// Starts the operation of a request whose client has been authenticated.
+fn dispatch<B: Body>(
+    config: &Arc<Config>,
+    authentication: Result<Caller, Refusal>,
+    request: Request<B>,
+) -> Result<State<B>, Refusal> {
     let (head, body) = request.into_parts();
-    let Endpoint::IssueToken = Endpoint::of(&head.method)?;
+    let has_sessions = config.logins.sessions.is_some();
+    let endpoint = Endpoint::of(&head.method, head.uri.path(), has_sessions);
+    match (authentication, endpoint) {
+        (Err(refusal), Ok(Endpoint::Logout(_))) => Err(refusal.of_logout()),
+        (Err(refusal), _) | (Ok(_), Err(refusal)) => Err(refusal),
+        (Ok(_), Ok(Endpoint::IssueToken)) => read(config, head, body),
+        // The body is not read.
+        (Ok(caller), Ok(Endpoint::Logout(logout))) => Ok(log_out(config, logout, caller, head)),
+    }
+}
+
+fn read<B: Body>(config: &Config, head: Parts, body: B) -> Result<State<B>, Refusal> {
     let reading = Reading::new(config.body_timeout, &head.headers, &body)?;
     if !request::is_json(&head.headers) {
         return Err(Refusal::MediaType);
     }
-    Ok(State::Reading { body, reading })
+    Ok(State::Reading { head: Some(head), body, reading })
 }
 
-fn grant<B>(config: &Arc<Config>, body: &[u8]) -> Result<State<B>, Refusal> {
+fn grant<B>(config: &Arc<Config>, head: Parts, body: &[u8]) -> Result<State<B>, Refusal> {
     let login = request::login(body, config.logins.mechanisms())?;
+    let outcome = match login {
+        Login::Refresh => TokenOutcome::Refreshed,
+        _ => TokenOutcome::Issued,
+    };
     let config = Arc::clone(config);
     let response = Boxed::new(async move {
-        match config.logins.log_in(login).await {
-            Ok(token) => response::issued(&token),
+        match config.logins.log_in(login, &head).await {
+            Ok(token) => response::issued(&token, outcome),
             Err(refusal) => refusal.answer(),
         }
     });
-    Ok(State::Granting { response })
+    Ok(State::Running { response })
+}
+
+fn log_out<B>(config: &Arc<Config>, logout: Logout, caller: Caller, head: Parts) -> State<B> {
+    let config = Arc::clone(config);
+    let response = Boxed::new(async move {
+        match config.logins.log_out(logout, caller, &head).await {
+            Ok(outcome) => response::ended(outcome),
+            Err(refusal) => refusal.of_logout().answer(),
+        }
+    });
+    State::Running { response }
 }
 
 impl Reading {

@@ -34,6 +34,8 @@ mod future;
 mod login;
 mod response;
 mod service;
+mod sessions;
+mod store_answer;
 #[cfg(test)]
 mod tests;
 
@@ -51,6 +53,7 @@ pub use self::login::OidcGrant;
 pub use self::login::OidcGrantBuilder;
 pub use self::login::PasswordGrant;
 pub use self::service::TokenIssuer;
+pub use self::sessions::Sessions;
 pub use crate::wire::JsonBody as IssuerBody;
 pub use crate::wire::bearer_token;
 

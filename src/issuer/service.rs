@@ -38,8 +38,8 @@ use crate::wire::bearer_token;
 /// | body over 16 KiB | 413 |
 /// | body not received within 10 s | 408 |
 /// | invalid JSON, duplicate member, field missing, empty or invalid, unknown mechanism | 400, one error for each field |
-/// | wrong password, unknown e-mail, no password | 403, the same response after the same time |
-/// | code rejected by the provider or used before, invalid ID token, unregistered redirect URI, e-mail already taken where the policy forbids it | 403, the same response |
+/// | wrong password, unknown e-mail, no password, disabled customer | 403, the same response after the same time |
+/// | code rejected by the provider or used before, invalid ID token, unregistered redirect URI, e-mail already taken where the policy forbids it, disabled customer | 403, the same response |
 /// | hash queue full, too many logins in flight at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
@@ -56,8 +56,8 @@ use crate::wire::bearer_token;
 ///
 /// # Security
 ///
-/// A wrong password, an unknown e-mail, a customer without a password and a password of more than
-/// 1024 bytes are indistinguishable: the responses are identical, and each takes one lookup and one
+/// A wrong password, an unknown e-mail, a customer without a password or disabled, and a password of
+/// more than 1024 bytes are indistinguishable: the responses are identical, and each takes one lookup and one
 /// hash with the current parameters. One difference remains: a customer whose hash has other
 /// parameters takes as long as those require, until the next login replaces the hash.
 ///
@@ -125,7 +125,7 @@ impl TokenIssuer {
 
     /// Issues a token without HTTP, the same as for a login.
     ///
-    /// The caller has authenticated the customer. A name that is too long for a token is omitted,
+    /// The caller has authenticated the customer, who is enabled. A name that is too long for a token is omitted,
     /// so that a customer with such a name can log in.
     ///
     /// Unlike a login, this does not wait: in the second in which the customer's tokens were
@@ -166,6 +166,7 @@ impl fmt::Debug for TokenIssuer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("TokenIssuer")
             .field("mechanisms", &self.0.logins.mechanisms())
+            .field("sessions", &self.0.logins.sessions)
             .field("signer", &self.0.logins.signer)
             .field("store_timeout", &self.0.logins.store_timeout)
             .field("body_timeout", &self.0.body_timeout)

@@ -9,12 +9,12 @@ use http::StatusCode;
 use http::header::CACHE_CONTROL;
 use http::request::Parts;
 
-use crate::layer::CUSTOMER_TOKEN;
 use crate::layer::Rejection;
 use crate::layer::RejectionKind;
 use crate::layer::headers::IdentityHeaders;
 use crate::layer::rejection::RejectionSettings;
 use crate::verify::Verifier;
+use crate::wire::CUSTOMER_TOKEN;
 use crate::wire::NO_STORE;
 use crate::wire::RequestMeta;
 

@@ -5,6 +5,7 @@ use http::HeaderName;
 use http::HeaderValue;
 use http::header::CONNECTION;
 
+use crate::wire::TokenHeader;
 use crate::wire::is_tchar;
 
 /// Names of the two headers.
@@ -12,13 +13,6 @@ use crate::wire::is_tchar;
 pub(super) struct IdentityHeaders {
     pub(super) token: HeaderName,
     pub(super) forward_as: Option<HeaderName>,
-}
-
-/// The token header of a request, by how often it occurs.
-pub(super) enum TokenHeader<'a> {
-    Missing,
-    Single(&'a HeaderValue),
-    Repeated,
 }
 
 /// Result of one pass over the headers of a request.
@@ -53,11 +47,7 @@ impl IdentityHeaders {
             }
             if name == names.token {
                 value.set_sensitive(true);
-                token = if let TokenHeader::Missing = token {
-                    TokenHeader::Single(value)
-                } else {
-                    TokenHeader::Repeated
-                };
+                token = token.and(value);
             } else if name == CONNECTION_NAME {
                 untrusted.connection |= names.are_listed_in(value);
             }
@@ -172,8 +162,9 @@ fn is_spelling(other: &[u8], name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::wire::CUSTOMER_TOKEN;
 
-    const TOKEN: HeaderName = HeaderName::from_static("x-moltin-customer-token");
+    const TOKEN: HeaderName = CUSTOMER_TOKEN;
     const FORWARDED: HeaderName = HeaderName::from_static("x-customer-id");
 
     fn after_removal(connection: &[&'static str]) -> Vec<String> {

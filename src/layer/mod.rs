@@ -45,7 +45,3 @@ pub use self::layer::CustomerAuthLayer;
 pub use self::rejection::Rejection;
 pub use self::rejection::RejectionKind;
 pub use self::service::CustomerAuth;
-
-/// Default name of the header with the customer token.
-pub(crate) const CUSTOMER_TOKEN: http::HeaderName =
-    http::HeaderName::from_static("x-moltin-customer-token");

@@ -18,11 +18,11 @@ use crate::layer::config::Mode;
 use crate::layer::config::NoIdentity;
 use crate::layer::future::ResponseFuture;
 use crate::layer::headers::Scan;
-use crate::layer::headers::TokenHeader;
 use crate::layer::preflight::is_preflight;
 use crate::telemetry;
 use crate::telemetry::Verdict;
 use crate::verify::VerifiedToken;
+use crate::wire::TokenHeader;
 
 /// Service that verifies the customer token of each request.
 ///

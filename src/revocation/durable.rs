@@ -2,6 +2,8 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -67,6 +69,9 @@ pub(super) struct Durable {
     state: watch::Receiver<State>,
     clock: Arc<dyn Clock>,
     follower: AbortHandle,
+    /// Entries that the list may have and the log may lack: an append fails or is cancelled after
+    /// the list has the entry, or has not ended yet.
+    unrecorded: AtomicUsize,
 }
 
 impl Revocations {
@@ -154,7 +159,8 @@ impl DurableBuilder {
     /// Sets the longest time from a login to the end of its session. Default 30 days, at most 366.
     ///
     /// The list keeps the cut-off of a customer in memory for this long, or for a verifier's
-    /// maximum lifetime if that is longer. Set it to the longest session that any issuer allows.
+    /// maximum lifetime if that is longer. Set it to the longest session that any issuer allows
+    /// (`Sessions::max_session`, feature `issuer`), also in a process that only verifies.
     pub const fn max_session(mut self, max_session: Duration) -> Self {
         self.max_session = max_session;
         self
@@ -200,17 +206,38 @@ impl DurableBuilder {
         );
         let follower = tokio::spawn(follower.run()).abort_handle();
         let Self { log, deadline, clock, .. } = self;
-        let durable = Durable { log, deadline, state, clock, follower };
+        let unrecorded = AtomicUsize::new(0);
+        let durable = Durable { log, deadline, state, clock, follower, unrecorded };
         Ok(Revocations { replica, durable: Some(Arc::new(durable)) })
     }
 }
 
 impl Durable {
-    pub(super) async fn append(&self, entry: &RevocationEntry) -> Result<(), RevokeError> {
-        match timeout(self.deadline, self.log.append(entry)).await {
-            Ok(appended) => appended.map_err(RevokeError::log),
-            Err(_) => Err(RevokeError::timed_out()),
+    /// Applies an entry to the list, and appends it to the log.
+    pub(super) async fn record(
+        &self,
+        replica: &Replica,
+        entry: &RevocationEntry,
+    ) -> Result<(), RevokeError> {
+        // Before the list, so that it is counted for as long as only the list has the entry.
+        self.unrecorded.fetch_add(1, Ordering::SeqCst);
+        // First, so that a list without room leaves the log as it is.
+        if let Err(full) = replica.apply(entry) {
+            self.unrecorded.fetch_sub(1, Ordering::SeqCst);
+            return Err(full);
         }
+        // NB: an entry that fails here, or whose future is dropped, stays counted.
+        match timeout(self.deadline, self.log.append(entry)).await {
+            Ok(appended) => appended.map_err(RevokeError::log)?,
+            Err(_) => return Err(RevokeError::timed_out()),
+        }
+        self.unrecorded.fetch_sub(1, Ordering::SeqCst);
+        Ok(())
+    }
+
+    #[cfg(feature = "issuer")]
+    pub(super) fn has_unrecorded(&self) -> bool {
+        self.unrecorded.load(Ordering::SeqCst) > 0
     }
 }
 

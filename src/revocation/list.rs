@@ -182,14 +182,24 @@ impl Revocations {
         self.replica.apply(entry).map(drop)
     }
 
-    async fn record(&self, entry: RevocationEntry) -> Result<(), RevokeError> {
-        // First, so that a list without room leaves the log as it is.
-        self.replica.apply(&entry)?;
+    /// Revokes what an entry says, in the list and durably in the log.
+    pub(crate) async fn record(&self, entry: RevocationEntry) -> Result<(), RevokeError> {
         #[cfg(feature = "revocation-log")]
         if let Some(durable) = &self.durable {
-            durable.append(&entry).await?;
+            return durable.record(&self.replica, &entry).await;
         }
-        Ok(())
+        self.apply(&entry)
+    }
+
+    /// Returns whether the log may lack an entry of the list.
+    ///
+    /// The list has an entry before the log, and keeps it if the append fails. So a token that the
+    /// list refuses may be valid again after a restart. A caller that acknowledges "revoked
+    /// already" records the entry again while this is true: from the first append that failed, for
+    /// as long as the process runs.
+    #[cfg(feature = "issuer")]
+    pub(crate) fn has_unrecorded(&self) -> bool {
+        self.durable.as_ref().is_some_and(|durable| durable.has_unrecorded())
     }
 
     /// Reserves an entry for a later [`revoke_customer`](Self::revoke_customer) of this customer.

@@ -56,8 +56,12 @@ mod tokens;
 mod uuids;
 
 pub use self::cut_off::CutOff;
+#[cfg(feature = "issuer")]
+pub(crate) use self::durable::DEFAULT_MAX_SESSION;
 #[cfg(feature = "revocation-log")]
 pub use self::durable::DurableBuilder;
+#[cfg(feature = "issuer")]
+pub(crate) use self::durable::MAX_SESSION;
 pub use self::entry::RevocationEntry;
 pub use self::error::LogError;
 pub use self::error::LogErrorKind;

@@ -30,13 +30,14 @@ pub enum SignError {
     /// error and [`SessionEnded`](Self::SessionEnded) with a new login, and no other error.
     #[error("the customer's tokens were revoked after the proof")]
     Revoked,
-    /// The customer's tokens were revoked earlier in the second of the proof.
+    /// The customer's tokens were revoked earlier in the second of the proof, or just before it.
     ///
     /// `iat` is in whole seconds, so that a token of this second would be revoked too.
     #[error("no token can be signed for this customer before the next second")]
     NotYet {
-        /// When a token can be signed: the end of the second. Check the proof again then, because
-        /// it may no longer hold.
+        /// When a token can be signed: the end of the second, or of the next one where a store has
+        /// dated the revocation ahead by the time that its commit may take. Check the proof again
+        /// then, because it may no longer hold.
         valid_from: SystemTime,
     },
     /// The session has reached its end: only a new login can start another.

@@ -29,9 +29,5 @@ mod tests;
 pub use self::builder::TokenSignerBuilder;
 pub use self::issued::IssuedToken;
 pub use self::issued::SignError;
-#[cfg_attr(
-    not(test),
-    expect(unused_imports, reason = "the issuer does not refresh tokens yet")
-)]
 pub(crate) use self::session::Session;
 pub use self::signer::TokenSigner;

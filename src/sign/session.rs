@@ -44,7 +44,6 @@ impl TokenSigner {
     /// Verifiers compare a revocation with `auth_time`. So a token that is signed while its session
     /// is being revoked is rejected too, and the check of the list here only saves the client from a
     /// token that does not work.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the issuer does not refresh tokens yet"))]
     pub(crate) fn refresh(
         &self,
         customer_id: &CustomerId,

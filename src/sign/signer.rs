@@ -220,6 +220,22 @@ impl TokenSigner {
         self.cut_off(customer_id).is_some_and(|cut_off| since_epoch(proved_at) < cut_off.at)
     }
 
+    pub(crate) fn keys(&self) -> &KeyRing {
+        &self.keys
+    }
+
+    pub(crate) fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    pub(crate) fn audience(&self) -> Option<&str> {
+        self.audience.as_deref()
+    }
+
+    pub(crate) fn issuer(&self) -> Option<&str> {
+        self.issuer.as_deref()
+    }
+
     pub(crate) fn now(&self) -> SystemTime {
         self.clock.now()
     }

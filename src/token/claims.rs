@@ -90,6 +90,9 @@ impl<'a> IssuedClaims<'a> {
     fn parse_to_token_id<const BACK: usize>(json: &'a [u8]) -> Option<(Self, Shape<'a>)> {
         let (front, rest) = json.split_first_chunk::<54>()?;
         let (name, back) = rest.split_last_chunk::<BACK>()?;
+        // First, because the name of another shape may have any length.
+        let mut back = Shape(back);
+        back.literal(r#"","exp":"#)?;
         // The back is longer than any name that is kept in place.
         let name = IssuedName::parse(name, rest.first_chunk()?)?;
 
@@ -98,8 +101,6 @@ impl<'a> IssuedClaims<'a> {
         let customer_id = front.uuid()?;
         front.literal(r#"","name":""#)?;
 
-        let mut back = Shape(back);
-        back.literal(r#"","exp":"#)?;
         let exp = back.date()?;
         back.literal(r#","iat":"#)?;
         let iat = back.date()?;

@@ -41,7 +41,7 @@ impl Numbers {
     fn date(&mut self) -> usize {
         let digits = self.below(17) as u32;
         let usual = 1_000_000_000 + self.below(9_000_000_000);
-        if self.below(8) == 0 { self.below(10_usize.pow(digits)) } else { usual }
+        if self.below(16) == 0 { self.below(10_usize.pow(digits)) } else { usual }
     }
 
     /// Changes up to three places of every other text, so that what was whole is a little off.
@@ -67,7 +67,7 @@ impl Numbers {
     fn claims(&mut self) -> Vec<u8> {
         let ids = [self.uuid(), self.uuid(), "auth0|42".to_owned(), String::new()];
         let [sub, jti] =
-            [0, 1].map(|usual| &ids[if self.below(8) == 0 { 2 + usual } else { usual }]);
+            [0, 1].map(|usual| &ids[if self.below(16) == 0 { 2 + usual } else { usual }]);
         let name = self.one_of(&[
             "Ron Swanson",
             "",
@@ -91,7 +91,7 @@ impl Numbers {
         .to_vec();
         if self.below(2) == 0 {
             let (auth_time, sid) = (self.date(), self.uuid());
-            let sid = if self.below(8) == 0 { "auth0|43" } else { &sid };
+            let sid = if self.below(16) == 0 { "auth0|43" } else { &sid };
             members.push(format!(r#""auth_time":{auth_time}"#));
             members.push(format!(r#""sid":"{sid}""#));
         }

@@ -50,7 +50,7 @@ pub(crate) struct HeaderRoom([MaybeUninit<u8>; MAX_HEADER_LEN]);
 /// Room for what the other parts decode to, so that no token up to [`MAX_TOKEN_LEN`] allocates for it.
 #[derive(Debug)]
 pub(crate) struct Room {
-    /// Enough for a usual token. It is filled with zeros for each, so it is no larger.
+    /// Enough for a usual token, refreshed or not. It is filled with zeros for each, so it is no larger.
     short: [u8; SHORT_ROOM],
     /// For the others, and filled only then.
     long: Option<[u8; LONG_ROOM]>,
@@ -58,7 +58,7 @@ pub(crate) struct Room {
     mac: [u8; 32],
 }
 
-const SHORT_ROOM: usize = 384;
+const SHORT_ROOM: usize = 512;
 const LONG_ROOM: usize = base64::room_for(MAX_TOKEN_LEN);
 
 /// Bytes of the longest signature: RSA with a modulus of 4096 bits.

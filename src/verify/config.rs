@@ -10,7 +10,7 @@ use crate::token::TokenForm;
 use crate::verify::cache::TokenCache;
 
 /// 24 hours, as the vendor documents: "24 hours from the moment the token is generated".
-pub(super) const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
+pub(crate) const DEFAULT_MAX_LIFETIME: Duration = Duration::from_secs(24 * 60 * 60);
 
 pub(super) const DEFAULT_CLOCK_SKEW: Duration = Duration::from_secs(5);
 

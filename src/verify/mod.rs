@@ -29,6 +29,8 @@ mod verified;
 mod verifier;
 
 pub use self::builder::VerifierBuilder;
+#[cfg(feature = "issuer")]
+pub(crate) use self::config::DEFAULT_MAX_LIFETIME;
 pub use self::error::VerifyError;
 pub use self::error::VerifyErrorKind;
 pub use self::verified::VerifiedToken;

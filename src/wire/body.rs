@@ -11,11 +11,11 @@ use http_body::Body;
 use http_body::Frame;
 use http_body::SizeHint;
 
-/// Response body with one JSON document of known length.
+/// Response body with one JSON document of known length, or empty.
 ///
 /// `Debug` shows the length only, because the document may contain a token.
 pub struct JsonBody {
-    // Empty after it has been read. No document is empty.
+    // Empty after it has been read, and in a response without a document. No document is empty.
     json: Bytes,
 }
 

@@ -1,9 +1,10 @@
-//! The wire formats besides tokens: JSON and gRPC responses, and the bearer token.
+//! The wire formats besides tokens: JSON and gRPC responses, and the headers with the tokens.
 
 #[cfg(feature = "issuer")]
 mod bearer;
 #[cfg(any(feature = "issuer", feature = "asymmetric"))]
 mod body;
+mod customer_token;
 mod grpc;
 mod json;
 
@@ -11,6 +12,8 @@ mod json;
 pub use self::bearer::bearer_token;
 #[cfg(any(feature = "issuer", feature = "asymmetric"))]
 pub use self::body::JsonBody;
+pub(crate) use self::customer_token::CUSTOMER_TOKEN;
+pub(crate) use self::customer_token::TokenHeader;
 pub(crate) use self::grpc::GrpcStatus;
 pub(crate) use self::grpc::RequestMeta;
 pub(crate) use self::grpc::trailers_only;

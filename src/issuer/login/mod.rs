@@ -4,11 +4,11 @@
 mod oidc;
 mod password;
 pub(super) mod request;
-mod store_answer;
 
 use std::time::Duration;
 use std::time::SystemTime;
 
+use http::request::Parts;
 use tokio::time::Instant;
 use tokio::time::sleep_until;
 
@@ -16,15 +16,19 @@ use crate::clock::Clock;
 use crate::customer::Customer;
 #[cfg(feature = "oidc")]
 use crate::customer::Identity;
+use crate::issuer::client::Caller;
+use crate::issuer::endpoint::Logout;
 use crate::issuer::login::request::Login;
 use crate::issuer::login::request::Mechanisms;
 use crate::issuer::login::request::PasswordLogin;
 use crate::issuer::response::Refusal;
+use crate::issuer::sessions::SessionManager;
 use crate::password::PasswordHash;
 use crate::sign::IssuedToken;
 use crate::sign::SignError;
 use crate::sign::TokenSigner;
 use crate::telemetry;
+use crate::telemetry::TokenOutcome;
 
 #[cfg(feature = "oidc")]
 pub use self::oidc::OidcGrant;
@@ -49,11 +53,12 @@ enum Evidence {
     Identity(Identity),
 }
 
-/// The grants, and the signer of the tokens.
+/// The grants, the sessions, and the signer of the tokens.
 pub(super) struct Logins {
     pub(super) password: Option<PasswordGrant>,
     #[cfg(feature = "oidc")]
     pub(super) oidc: Option<OidcGrant>,
+    pub(super) sessions: Option<SessionManager>,
     pub(super) signer: TokenSigner,
     pub(super) store_timeout: Duration,
 }
@@ -66,20 +71,28 @@ impl Logins {
             oidc: self.oidc.is_some(),
             #[cfg(not(feature = "oidc"))]
             oidc: false,
+            refresh: self.sessions.is_some(),
         }
     }
 
-    /// Authenticates a login and issues a token.
+    /// Authenticates a login and issues a token. `head` is that of the request.
     ///
     /// In the second in which the customer's earlier tokens were revoked, any new token would be
-    /// revoked too. Such a login waits until the second has ended, and is authenticated again.
+    /// revoked too. Such a login waits until tokens are valid again, and is authenticated again.
     /// Dating the first authentication later would not be safe: the token would outlive a change
     /// made while waiting, if its revocation, with a time within the second, reaches the list only
     /// afterwards.
     ///
     /// Only an authenticated login waits, so the delay reveals nothing about a customer to a client
     /// that does not know the password.
-    pub(in crate::issuer) async fn log_in(&self, login: Login) -> Result<IssuedToken, Refusal> {
+    pub(in crate::issuer) async fn log_in(
+        &self,
+        login: Login,
+        head: &Parts,
+    ) -> Result<IssuedToken, Refusal> {
+        if let (Login::Refresh, Some(sessions)) = (&login, &self.sessions) {
+            return sessions.refresh(&head.headers, &self.signer, self.store_timeout).await;
+        }
         let first = self.authenticate(login).await?;
         let valid_from = match self.issue_at(&first.customer, first.as_of) {
             Err(SignError::NotYet { valid_from }) => valid_from,
@@ -94,6 +107,27 @@ impl Logins {
         }
         let (customer, as_of) = self.authenticate_again(first.evidence).await?;
         self.issue_at(&customer, as_of).map_err(refusal)
+    }
+
+    /// Ends tokens.
+    pub(in crate::issuer) async fn log_out(
+        &self,
+        logout: Logout,
+        caller: Caller,
+        head: &Parts,
+    ) -> Result<TokenOutcome, Refusal> {
+        // Invariant: without sessions, no request is a logout.
+        let sessions = self.sessions.as_ref().ok_or(Refusal::Fault)?;
+        match logout {
+            Logout::Session => {
+                sessions.end_session(&head.headers).await?;
+                Ok(TokenOutcome::LoggedOut)
+            }
+            Logout::Customer(id) => {
+                sessions.end_customer(id, caller, &head.headers, self.store_timeout).await?;
+                Ok(TokenOutcome::LoggedOutEverywhere)
+            }
+        }
     }
 
     /// Issues a token for a customer who has been authenticated as of this time.
@@ -127,7 +161,7 @@ impl Logins {
                 Ok(Authenticated { customer, as_of, evidence: Evidence::Identity(identity) })
             }
             // Invariant: the request was parsed for the configured mechanisms.
-            (Login::Password(_), None) => Err(Refusal::Fault),
+            (Login::Password(_), None) | (Login::Refresh, _) => Err(Refusal::Fault),
         }
     }
 
@@ -179,5 +213,8 @@ fn refusal(error: SignError) -> Refusal {
     }
 }
 
-/// One second, the furthest a cut-off can be ahead, and a quarter for a clock that is being slewed.
-const MAX_WAIT: Duration = Duration::from_millis(1_250);
+/// The furthest a cut-off can be ahead, and a quarter of a second for a clock that is being slewed.
+///
+/// A cut-off is rounded up to a whole second. One that `SqliteCustomers` writes bounds its commit,
+/// a quarter of a second later, and is rounded up from there.
+const MAX_WAIT: Duration = Duration::from_millis(1_500);

@@ -13,8 +13,8 @@ use crate::customer::StoredCustomer;
 use crate::id::CustomerId;
 use crate::issuer::BoxFuture;
 use crate::issuer::login::request::PasswordLogin;
-use crate::issuer::login::store_answer::store_answer;
 use crate::issuer::response::Refusal;
+use crate::issuer::store_answer::store_answer;
 use crate::password::HashErrorKind;
 use crate::password::PasswordHash;
 use crate::password::PasswordHasher;
@@ -98,9 +98,9 @@ impl PasswordGrant {
                 return Err(Refusal::Fault);
             }
         };
-        match found {
-            Some(found) if matches && can_be_right => {
-                let customer = found.into_customer();
+        match found.map(StoredCustomer::into_customer) {
+            // A disabled customer is refused only here, after the same work.
+            Some(customer) if matches && can_be_right && customer.is_enabled() => {
                 if let Some((old, password)) = outdated {
                     self.replace_later(customer.id().clone(), old, password, store_timeout);
                 }
@@ -113,7 +113,7 @@ impl PasswordGrant {
     /// Authenticates again a password that has just matched this hash.
     ///
     /// Nothing is hashed unless the stored hash has changed, because the password or its parameters
-    /// have.
+    /// have, or the customer has been disabled.
     pub(in crate::issuer) async fn login_again(
         &self,
         login: &PasswordLogin,
@@ -123,6 +123,7 @@ impl PasswordGrant {
         let found = store_answer(store_timeout, self.store.find_by_email(&login.email)).await?;
         let is_same = |found: &StoredCustomer| {
             found.password_hash().is_ok_and(|hash| hash.expose() == matched.expose())
+                && found.customer().is_enabled()
         };
         match found {
             Some(found) if is_same(&found) => Ok(found.into_customer()),

@@ -37,6 +37,8 @@ pub(in crate::issuer) enum Login {
     Password(PasswordLogin),
     #[cfg(feature = "oidc")]
     Oidc(CodeExchange),
+    /// By a customer token, which is in the header of the request.
+    Refresh,
 }
 
 pub(in crate::issuer) struct PasswordLogin {
@@ -49,6 +51,7 @@ pub(in crate::issuer) struct PasswordLogin {
 pub(in crate::issuer) struct Mechanisms {
     pub(in crate::issuer) password: bool,
     pub(in crate::issuer) oidc: bool,
+    pub(in crate::issuer) refresh: bool,
 }
 
 /// Returns whether the declared length of the body exceeds the limit.
@@ -101,6 +104,7 @@ pub(in crate::issuer) fn login(body: &[u8], mechanisms: Mechanisms) -> Result<Lo
         }
         #[cfg(feature = "oidc")]
         Some("oidc") if mechanisms.oidc => Login::Oidc(code_exchange(fields, &mut errors)),
+        Some("customer_token") if mechanisms.refresh => Login::Refresh,
         _ => {
             // The mechanism decides which other fields are required.
             errors.push(invalid("authentication_mechanism", mechanisms.must_be_one()));
@@ -137,16 +141,20 @@ fn code_exchange(fields: Members, errors: &mut Vec<ErrorObject>) -> CodeExchange
 }
 
 impl Mechanisms {
-    pub(in crate::issuer) fn is_empty(self) -> bool {
+    /// Returns whether no customer can log in. Nor can a token be refreshed then: there is none.
+    pub(in crate::issuer) fn has_no_grant(self) -> bool {
         !self.password && !self.oidc
     }
 
     fn must_be_one(self) -> &'static str {
-        match (self.password, self.oidc) {
-            (true, false) => "authentication_mechanism must be password",
-            (false, true) => "authentication_mechanism must be oidc",
+        match (self.password, self.oidc, self.refresh) {
+            (true, false, false) => "authentication_mechanism must be password",
+            (false, true, false) => "authentication_mechanism must be oidc",
+            (true, false, true) => "authentication_mechanism must be password or customer_token",
+            (false, true, true) => "authentication_mechanism must be oidc or customer_token",
             // Invariant: an issuer has at least one grant.
-            _ => "authentication_mechanism must be password or oidc",
+            (_, _, false) => "authentication_mechanism must be password or oidc",
+            (_, _, true) => "authentication_mechanism must be password, oidc or customer_token",
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Password logins, and what a failed one must not reveal.
 
 use super::*;
+use crate::customer::CustomerUpdate;
 
 #[tokio::test]
 async fn every_login_that_fails_gets_one_and_the_same_answer() {
@@ -16,8 +17,12 @@ async fn every_login_that_fails_gets_one_and_the_same_answer() {
     let old = Customer::new("old".parse().unwrap(), "", "old@example.com");
     let params = PasswordParams { passes: 2, ..FAST };
     customers.insert(&old, Some(&hash(b"p", params))).await.unwrap();
+    let disabled = Customer::new("disabled".parse().unwrap(), "", "disabled@example.com");
+    customers.insert(&disabled.enabled(false), Some(&hash(b"p", FAST))).await.unwrap();
     let issuer = builder(customers, hasher()).build().unwrap();
     for (why, email, password) in [
+        ("disabled, right", "disabled@example.com", "p"),
+        ("disabled, wrong", "disabled@example.com", "q"),
         ("wrong password", "ron@swanson.com", "mysecretpasswore"),
         ("another case", "ron@swanson.com", "MySecretPassword"),
         ("a space behind", "ron@swanson.com", "mysecretpassword "),
@@ -43,6 +48,8 @@ async fn every_login_that_fails_gets_one_and_the_same_answer() {
 #[tokio::test]
 async fn every_login_that_fails_asks_the_store_once_and_hashes_once() {
     let customers = customers().await;
+    let disabled = Customer::new("disabled".parse().unwrap(), "", "disabled@example.com");
+    customers.insert(&disabled.enabled(false), Some(&hash(b"p", FAST))).await.unwrap();
     let store = Scripted::new(customers);
     let hasher = PasswordHasher::builder().params(FAST).threads(1).max_waiting(1).build().unwrap();
     let issuer = builder(store.clone(), hasher.clone()).build().unwrap();
@@ -52,6 +59,7 @@ async fn every_login_that_fails_asks_the_store_once_and_hashes_once() {
         ("nobody@example.com", "wrong"),
         ("ron@swanson.com", &long),
         ("nobody@example.com", &long),
+        ("disabled@example.com", "p"),
     ];
     for (number, (email, password)) in tries.into_iter().enumerate() {
         let busy = occupy(&hasher).await;
@@ -125,6 +133,24 @@ async fn a_hash_with_other_parameters_is_replaced_after_a_login() {
     drop(store.replaced.lock().unwrap().take());
     assert_eq!(again.await.ok(), None);
     assert_eq!(stored(&store).await.expose(), new.expose());
+}
+
+#[tokio::test]
+async fn a_disabled_customers_hash_is_not_replaced_and_an_enabled_one_gets_in_again() {
+    let (store, old) = with_old_hash().await;
+    let issuer = builder(store.clone(), hasher()).build().unwrap();
+    let replaced = store.replacement();
+    store.customers.update(ron().id(), &CustomerUpdate::new().enabled(false)).await.unwrap();
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer, Answer::wrong_credentials());
+    tokio::task::yield_now().await;
+    assert!(store.replaced.lock().unwrap().is_some(), "no replacement was requested");
+    assert_eq!(stored(&store).await.expose(), old.expose());
+
+    store.customers.update(ron().id(), &CustomerUpdate::new().enabled(true)).await.unwrap();
+    let answer = Answer::of(&issuer, login("ron@swanson.com", "mysecretpassword")).await;
+    assert_eq!(answer.status, 200);
+    replaced.await.unwrap();
 }
 
 #[tokio::test]

@@ -5,6 +5,7 @@ mod bodies;
 mod logins;
 mod overload;
 mod same_second;
+mod sessions;
 mod timing;
 
 use std::future::pending;

@@ -113,7 +113,10 @@ impl Tables {
         // Not by their keys: foreign letters that become ASCII ones are another person's.
         let same = |other: &str| other.eq_ignore_ascii_case(email);
         let proven = |link: &&Link| link.verified_email.as_deref().is_some_and(same);
-        if !same(row.customer.email()) || !identities.iter().all(proven) {
+        if !row.customer.is_enabled()
+            || !same(row.customer.email())
+            || !identities.iter().all(proven)
+        {
             Claim::None
         } else if !identities.is_empty() {
             Claim::Proven

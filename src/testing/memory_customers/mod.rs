@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::clock::SystemClock;
 use crate::customer::ChangeError;
 use crate::customer::Customer;
+use crate::customer::CustomerLookup;
 use crate::customer::CustomerRecord;
 use crate::customer::CustomerStore;
 use crate::customer::CustomerUpdate;
@@ -128,6 +129,8 @@ impl MemoryCustomers {
 
     /// Changes some of a customer's attributes. `None` says that there is no such customer.
     ///
+    /// Neither a new password nor disabling revokes tokens here: revoke the customer's.
+    ///
     /// # Errors
     ///
     /// [`DuplicateEmail`](crate::customer::ChangeErrorKind::DuplicateEmail) where both have a password.
@@ -143,7 +146,8 @@ impl MemoryCustomers {
         };
         let name = update.name.clone().unwrap_or_else(|| row.customer.name().to_owned());
         let email = update.email.clone().unwrap_or_else(|| row.customer.email().to_owned());
-        row.customer = Customer::new(id.clone(), name, email);
+        let is_enabled = update.enabled.unwrap_or(row.customer.is_enabled());
+        row.customer = Customer::new(id.clone(), name, email).enabled(is_enabled);
         if let Some(password) = &update.password {
             row.phc = Some(password.expose().to_owned());
         }
@@ -229,6 +233,12 @@ impl CustomerStore for MemoryCustomers {
             row.phc = Some(new.expose().to_owned());
         }
         Ok(is_old)
+    }
+}
+
+impl CustomerLookup for MemoryCustomers {
+    async fn find_by_id(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
+        Ok(self.lock().customers.get(id).map(|row| row.customer.clone()))
     }
 }
 

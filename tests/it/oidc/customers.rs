@@ -11,6 +11,7 @@ use tower_customer_auth::OidcGrant;
 use tower_customer_auth::PasswordGrant;
 use tower_customer_auth::VerifyErrorKind;
 use tower_customer_auth::customer::Admission;
+use tower_customer_auth::customer::CustomerUpdate;
 use tower_customer_auth::customer::Identity;
 use tower_customer_auth::customer::IdentityStore;
 use tower_customer_auth::customer::Newcomer;
@@ -69,6 +70,35 @@ async fn known_an_identity_is_its_customers_whatever_has_become_of_the_email() {
         assert_eq!(shop.email_of(first.customer()).await, "leslie@pawnee.gov");
         assert!(has_password(&shop, CUSTOMER).await);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_disabled_customer_is_refused_like_a_wrong_password() {
+    for shop in [allowing(), linking(), refusing()] {
+        let first = shop.sign_in().await;
+        let id = first.customer().parse().unwrap();
+        let set_enabled = async |is_enabled| {
+            let update = CustomerUpdate::new().enabled(is_enabled);
+            shop.customers.update(&id, &update).await.unwrap().unwrap();
+        };
+        set_enabled(false).await;
+        assert_eq!(shop.sign_in().await, Answer::Refused);
+        set_enabled(true).await;
+        assert_eq!(shop.sign_in().await, first);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_identity_is_linked_to_a_disabled_customer() {
+    let shop = linking();
+    let ron = register(&shop.customers).await;
+    let disable = CustomerUpdate::new().enabled(false);
+    shop.customers.update(ron.id(), &disable).await.unwrap().unwrap();
+    assert_eq!(shop.sign_in().await, Answer::Refused);
+    assert!(has_password(&shop, CUSTOMER).await);
+    let enable = CustomerUpdate::new().enabled(true);
+    shop.customers.update(ron.id(), &enable).await.unwrap().unwrap();
+    assert_eq!(shop.sign_in().await.customer(), CUSTOMER);
 }
 
 #[tokio::test(start_paused = true)]

@@ -182,17 +182,19 @@ impl OidcGrant {
             Newcomer::new(proof.identity.clone(), Customer::new(id, person.name, person.email))
                 .email_verified(person.email_verified);
         let admitted = inner.linker.admit(&newcomer, clock, store_timeout).await?;
-        Ok((proof.identity, admitted))
+        Ok((proof.identity, enabled(admitted)?))
     }
 
     /// Finds the customer of an authenticated identity, and the time as of which it was theirs.
+    ///
+    /// A disabled customer is refused.
     pub(in crate::issuer) async fn find(
         &self,
         identity: &Identity,
         clock: &dyn Clock,
         store_timeout: Duration,
     ) -> Result<Option<Found>, Refusal> {
-        self.0.linker.find(identity, clock, store_timeout).await
+        self.0.linker.find(identity, clock, store_timeout).await?.map(enabled).transpose()
     }
 }
 
@@ -224,6 +226,11 @@ impl fmt::Debug for OidcGrant {
             .field("timeout", &self.0.timeout)
             .finish_non_exhaustive()
     }
+}
+
+/// Refuses a disabled customer.
+fn enabled(found: Found) -> Result<Found, Refusal> {
+    if found.0.is_enabled() { Ok(found) } else { Err(Refusal::Credentials) }
 }
 
 async fn within<T>(

@@ -45,6 +45,7 @@ macro_rules! own_customer_store_suite {
             use super::*;
             use crate::customer::ChangeErrorKind;
             use crate::customer::Customer;
+            use crate::customer::CustomerLookup;
             use crate::customer::CustomerStore;
             use crate::customer::CustomerUpdate;
             use crate::testing::store_suite::LESLIE;
@@ -166,6 +167,27 @@ macro_rules! own_customer_store_suite {
                 let customer = Customer::new(id(RON), "Ron", "duke@silver.com");
                 let expected = Some((customer, new.expose().to_owned()));
                 assert_eq!(found(&store, "duke@silver.com").await, expected);
+            }
+
+            #[tokio::test]
+            async fn a_customer_stays_disabled_until_an_update_enables_them_and_is_found_anyhow() {
+                let (store, _guard) = $open.await;
+                assert_eq!(store.find_by_id(&id(RON)).await.unwrap(), None);
+                store.insert(&ron().enabled(false), Some(&hash("p"))).await.unwrap();
+                for (update, is_enabled) in [
+                    (CustomerUpdate::new(), false),
+                    (CustomerUpdate::new().enabled(true), true),
+                    (CustomerUpdate::new().password(hash("q")), true),
+                    (CustomerUpdate::new().enabled(false), false),
+                    (CustomerUpdate::new().name("Ron Swanson"), false),
+                ] {
+                    let shown = store.update(&id(RON), &update).await.unwrap().unwrap();
+                    assert_eq!(shown.customer(), &ron().enabled(is_enabled), "{update:?}");
+                    let by_id = store.find_by_id(&id(RON)).await.unwrap();
+                    assert_eq!(by_id.as_ref(), Some(shown.customer()));
+                    let by_email = found(&store, "ron@swanson.com").await;
+                    assert_eq!(by_email.map(|(customer, _)| customer), by_id);
+                }
             }
 
             #[tokio::test]

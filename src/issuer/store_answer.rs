@@ -10,7 +10,7 @@ use crate::issuer::response::Refusal;
 use crate::telemetry;
 
 /// Waits for the store, and reports a failure or timeout to the operator.
-pub(in crate::issuer) async fn store_answer<T>(
+pub(super) async fn store_answer<T>(
     limit: Duration,
     answer: BoxFuture<'_, Result<T, StoreError>>,
 ) -> Result<T, Refusal> {
