@@ -1,5 +1,7 @@
 //! Logout and refresh, at the paths of the issuer. `tests/clients/logout.test.mjs` has all responses.
 
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
 use serde_json::json;
 
 use super::Client;
@@ -66,7 +68,8 @@ async fn a_session_that_is_logged_out_does_not_write() {
     let callers = [&first, &second].map(|client| shop.caller(client.customer.as_ref().unwrap()));
     assert_eq!(first.delete(&format!("{TOKENS}/")).await.status, 204);
     for caller in &callers {
-        assert!(shop.store.begin_for(caller).await.is_err());
+        let refused = shop.store.begin_for(caller).await.map(drop).unwrap_err();
+        assert_eq!(refused.into_response().status(), StatusCode::FORBIDDEN);
     }
 }
 
