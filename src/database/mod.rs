@@ -24,6 +24,8 @@
 //! ```
 
 mod migrations;
+#[cfg(test)]
+mod tests;
 
 use std::fmt;
 use std::path::Path;
@@ -38,6 +40,7 @@ use sqlx::sqlite::SqliteJournalMode;
 use sqlx::sqlite::SqlitePool;
 use sqlx::sqlite::SqlitePoolOptions;
 use sqlx::sqlite::SqliteSynchronous;
+use tokio::spawn;
 use tokio::sync::Mutex;
 use tokio::sync::OwnedMutexGuard;
 use tokio::time::timeout;
@@ -132,7 +135,8 @@ impl SqliteDatabase {
     /// Begins a transaction that writes, in the caller's turn.
     ///
     /// Until it ends, no other connection writes, in this process or another. Dropping it rolls it
-    /// back.
+    /// back. A caller that is cancelled while the file is locked keeps its turn until the wait has
+    /// ended, so that cancelled callers do not take all connections of the pool.
     ///
     /// # Errors
     ///
@@ -141,9 +145,16 @@ impl SqliteDatabase {
     pub async fn begin(&self) -> Result<WriteTransaction, sqlx::Error> {
         let turn = timeout(ACQUIRE_TIMEOUT, Arc::clone(&self.turn).lock_owned()).await;
         let turn = turn.map_err(|_| sqlx::Error::PoolTimedOut)?;
-        // Not a deferred transaction, which may have read what another has changed since.
-        let transaction = self.pool.begin_with("BEGIN IMMEDIATE").await?;
-        Ok(WriteTransaction { transaction, _turn: turn })
+        let pool = self.pool.clone();
+        // In a task: SQLite goes on waiting for a locked file when the caller is cancelled, with a
+        // connection of the pool.
+        let begin = spawn(async move {
+            // Not a deferred transaction, which may have read what another has changed since.
+            let transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+            Ok(WriteTransaction { transaction, _turn: turn })
+        });
+        // The runtime is shutting down.
+        begin.await.unwrap_or_else(|error| Err(sqlx::Error::Io(error.into())))
     }
 }
 

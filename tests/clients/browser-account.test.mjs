@@ -1,4 +1,4 @@
-// The storefront's page in a real browser: what a customer sees and changes, and that everybody can.
+// The storefront's page in Chromium: a customer's data, the session, and accessibility.
 
 import assert from 'node:assert/strict';
 import { after, afterEach, before, describe, test } from 'node:test';
@@ -6,7 +6,13 @@ import {
   alert, backOffice, barriers, email, everythingIsShown, focused, launch, open, password, picture, signInAs, status,
   submit,
 } from './browser.mjs';
-import { RON, startStorefront } from './support.mjs';
+import { LESLIE, RON, accessToken, request, startStorefront } from './support.mjs';
+
+const TOKENS = '/v2/customers/tokens';
+const SIGNED_OUT = 'You are signed out.';
+const ONLY_HERE = 'You are signed out on this page. The store could not be told, so the session ends there by itself within a day.';
+const OVER = 'Your time here is over, so you have been signed out. Sign in to go on.';
+const DAY = 24 * 60 * 60;
 
 describe('an account on the page', { timeout: 240_000 }, () => {
   let storefront, office, register, browser, opened;
@@ -108,6 +114,125 @@ describe('an account on the page', { timeout: 240_000 }, () => {
     await field('Postcode').fill('47999');
     await page.getByRole('button', { name: 'Save' }).click();
     await status(page).getByText('The address “Home” is saved.').waitFor();
+    opened.quiet();
+  });
+
+  // ---------------------------------------------------------------------------------------- the session
+
+  /** Signs in, and resolves with the page and its calls of the issuer: `POST 200 customer_token`, and the tokens sent. */
+  const signedIn = async (options, person = LESLIE) => {
+    const page = await visit(options);
+    const calls = [];
+    const tokens = [];
+    page.on('response', async (answer) => {
+      const asked = answer.request();
+      if (!asked.url().endsWith(TOKENS)) return;
+      calls.push(`${asked.method()} ${answer.status()} ${asked.postDataJSON()?.data.authentication_mechanism ?? ''}`.trim());
+    });
+    page.on('request', (asked) => { tokens.push(asked.headers()['x-moltin-customer-token']); });
+    await signInAs(page, person);
+    return { page, calls, token: () => tokens.at(-1) };
+  };
+  const orders = async (token) => (await request(storefront.origin, {
+    path: '/v2/orders',
+    headers: { authorization: `Bearer ${await accessToken(storefront.origin)}`, 'x-moltin-customer-token': token },
+  })).status;
+  const button = (page) => page.getByRole('button', { name: 'Sign out' });
+  const toTheFront = (page) => page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')));
+
+  test('signing out ends the session at the store', async () => {
+    const { page, calls, token } = await signedIn();
+    const used = token();
+    assert.equal(await orders(used), 200);
+    const [answer] = await Promise.all([page.waitForResponse(`**${TOKENS}`), button(page).click()]);
+    assert.equal(answer.status(), 204);
+    assert.equal(await status(page).textContent(), SIGNED_OUT);
+    assert.equal(await orders(used), 403);
+    assert.deepEqual(calls, ['POST 200 password', 'DELETE 204']);
+    opened.quiet();
+  });
+
+  for (const [what, answer] of Object.entries({
+    'can\'t be reached': (route) => route.abort('connectionrefused'),
+    'answers 503': (route) => route.fulfill({ status: 503, json: { errors: [] } }),
+  })) {
+    test(`signs out on the page when the store ${what}, and says so`, async () => {
+      const { page, token } = await signedIn();
+      const used = token();
+      await page.route(`**${TOKENS}`, answer);
+      await button(page).click();
+      await status(page).getByText(ONLY_HERE).waitFor();
+      assert.equal(await focused(page), 'sign-in-title');
+      assert.ok(!(await page.evaluate(() => document.body.textContent)).includes(LESLIE.name));
+      assert.equal(await orders(used), 200);
+      // Nobody who has signed in again reads of the session before.
+      await page.unroute(`**${TOKENS}`);
+      await signInAs(page, LESLIE);
+      assert.equal(await status(page).textContent(), '');
+      opened.quiet();
+    });
+  }
+
+  test('refreshes the token when five sixths of its time have passed, and goes on', async () => {
+    const { page, calls, token } = await signedIn({ clock: true }, await register());
+    const first = token();
+    await page.clock.fastForward((DAY * 5 / 6 - 300) * 1000);
+    assert.deepEqual(calls, ['POST 200 password']);
+    await Promise.all([page.waitForResponse(`**${TOKENS}`), page.clock.fastForward(600 * 1000)]);
+    await page.locator('#session-end').getByText(/: (24 hours|23 hours and 59 minutes) left\.$/).waitFor();
+    assert.deepEqual(calls, ['POST 200 password', 'POST 200 customer_token']);
+    await page.getByRole('button', { name: 'Change the address Home' }).click();
+    await page.getByLabel('City').fill('Eagleton');
+    await Promise.all([
+      page.waitForResponse((one) => one.request().method() === 'PUT' && one.status() === 200),
+      page.getByRole('button', { name: 'Save' }).click(),
+    ]);
+    const second = token();
+    assert.notEqual(second, first);
+    // Of one session, which the sign-out ends.
+    assert.deepEqual([await orders(first), await orders(second)], [200, 200]);
+    await Promise.all([page.waitForResponse(`**${TOKENS}`), button(page).click()]);
+    assert.deepEqual([await orders(first), await orders(second)], [403, 403]);
+    opened.quiet();
+  });
+
+  test('refreshes when the page comes to the front, and once a minute at most', async () => {
+    const { page, calls } = await signedIn({ clock: true });
+    await toTheFront(page);
+    await page.clock.fastForward(59_000);
+    await toTheFront(page);
+    assert.deepEqual(calls, ['POST 200 password']);
+    await page.clock.fastForward(2_000);
+    await Promise.all([page.waitForResponse(`**${TOKENS}`), toTheFront(page)]);
+    for (let again = 0; again < 5; again += 1) await toTheFront(page);
+    await page.clock.fastForward(30_000);
+    await toTheFront(page);
+    await page.clock.fastForward(600_000);
+    assert.deepEqual(calls, ['POST 200 password', 'POST 200 customer_token']);
+    opened.quiet();
+  });
+
+  test('tries a refresh that failed again, a minute later', async () => {
+    const { page, calls } = await signedIn({ clock: true });
+    await page.route(`**${TOKENS}`, (route) => route.fulfill({ status: 503, json: { errors: [] } }), { times: 2 });
+    await page.clock.fastForward(61_000);
+    await Promise.all([page.waitForResponse(`**${TOKENS}`), toTheFront(page)]);
+    for (const status of [503, 200]) {
+      const [answer] = await Promise.all([page.waitForResponse(`**${TOKENS}`), page.clock.runFor(125_000)]);
+      assert.equal(answer.status(), status);
+    }
+    assert.deepEqual(calls, ['POST 200 password', 'POST 503 customer_token', 'POST 503 customer_token', 'POST 200 customer_token']);
+    opened.quiet();
+  });
+
+  test('asks to sign in when the session was ended elsewhere', async () => {
+    const { page } = await signedIn({ clock: true }, RON);
+    await office('DELETE', `/v2/customers/${RON.id}/tokens`);
+    await page.clock.fastForward(61_000);
+    await toTheFront(page);
+    await status(page).getByText(OVER).waitFor();
+    await submit(page).waitFor();
+    assert.ok(!(await page.evaluate(() => document.body.textContent)).includes(RON.name));
     opened.quiet();
   });
 

@@ -181,6 +181,8 @@ describe('signing in on the page', { timeout: 240_000 }, () => {
   test('tells the time left, warns, and signs out politely at the end', async () => {
     const page = await visit({ clock: true });
     await signInAs(page, LESLIE);
+    // No refresh succeeds.
+    await page.route(TOKENS, (route) => route.fulfill({ status: 503, json: { errors: [] } }));
     await page.clock.fastForward((DAY - 2 * 60 * 60) * 1000);
     await page.locator('#session-end').getByText(/: (2 hours|1 hour and 59 minutes) left\.$/).waitFor();
     assert.equal(await status(page).textContent(), '');

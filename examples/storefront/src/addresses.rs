@@ -1,4 +1,4 @@
-//! `/v2/customers/:customer/addresses`: where customers want things sent.
+//! `/v2/customers/:customer/addresses`: a customer's address book.
 
 use axum::Json;
 use axum::extract::State;
@@ -20,7 +20,6 @@ use crate::request::Fields;
 use crate::request::Path;
 use crate::state::Storefront;
 use crate::time;
-use crate::writes::Turn;
 
 /// `GET /v2/customers/:customer/addresses`
 pub(crate) async fn list(
@@ -57,7 +56,7 @@ pub(crate) async fn create(
     for value in values {
         insert.push(", ").push_bind(value.unwrap_or_default());
     }
-    // Counted by the statement that inserts, so that two at once can't both be the last.
+    // Counted in the statement that inserts, so that concurrent requests can't exceed the limit.
     insert.push(" WHERE (SELECT count(*) FROM storefront_addresses WHERE customer_id = ");
     insert.push_bind(customer.id()).push(") < ").push_bind(MAX_ADDRESSES).push(" RETURNING *");
     let row = written(insert, &customer, &store).await?.ok_or_else(|| {
@@ -79,7 +78,7 @@ pub(crate) async fn get(
     Ok(Json(json!({ "data": address(&row)? })))
 }
 
-/// `PUT /v2/customers/:customer/addresses/:address`, which changes what it names.
+/// `PUT /v2/customers/:customer/addresses/:address`. Members that are left out keep their values.
 pub(crate) async fn update(
     customer: OwnCustomer,
     path: Path,
@@ -112,25 +111,26 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     let id: String = path.get("address")?;
     let delete = sqlx::query(DELETE).bind(id).bind(customer.id());
-    let delete = async move |turn: Turn| delete.execute(&turn.pool).await;
-    let deleted = store.write_for(customer.caller(), delete).await?;
-    if deleted.rows_affected() == 0 {
+    let mut transaction = store.begin_for(customer.caller()).await?;
+    if delete.execute(transaction.connection()).await?.rows_affected() == 0 {
         return Err(Problem::not_found());
     }
+    transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Runs a statement with `RETURNING` to its end.
-///
-/// Not `fetch_optional`: sqlx leaves the statement after the first row then, and what SQLite says
-/// to the commit that follows is lost. An address would be acknowledged that a full disk refused.
+/// Runs a statement with `RETURNING` in a transaction of the caller.
 async fn written(
     mut statement: QueryBuilder<Sqlite>,
     customer: &OwnCustomer,
     store: &Storefront,
 ) -> Result<Option<SqliteRow>, Problem> {
-    let write = async move |turn: Turn| statement.build().fetch_all(&turn.pool).await;
-    Ok(store.write_for(customer.caller(), write).await?.pop())
+    let mut transaction = store.begin_for(customer.caller()).await?;
+    // Not `fetch_optional`, which leaves the statement unfinished after the first row: SQLite reports
+    // errors when the statement is run to its end.
+    let row = statement.build().fetch_all(transaction.connection()).await?.pop();
+    transaction.commit().await?;
+    Ok(row)
 }
 
 fn address(row: &SqliteRow) -> Result<Value, sqlx::Error> {
@@ -157,7 +157,7 @@ pub(crate) struct Column {
 #[derive(Clone, Copy)]
 enum Presence {
     Required,
-    /// The empty text where it is left out.
+    /// Empty if it is left out.
     Optional,
 }
 

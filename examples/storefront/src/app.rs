@@ -1,4 +1,4 @@
-//! The routes, and what stands around them.
+//! The router: routes, and the layers around them.
 
 use std::any::Any;
 
@@ -29,6 +29,7 @@ use crate::access;
 use crate::addresses;
 use crate::body;
 use crate::customers;
+use crate::health;
 use crate::log;
 use crate::orders;
 use crate::problem::Problem;
@@ -36,7 +37,7 @@ use crate::settings;
 use crate::state::Storefront;
 use crate::web;
 
-/// The whole store as one service.
+/// Returns the store as one service.
 pub(crate) fn app(
     store: Storefront,
     verifier: Verifier,
@@ -60,14 +61,14 @@ pub(crate) fn app(
         .route("/v2/settings/customer-authentication", get(settings::get))
         .route("/v2/authentication-realms/{realm}/oidc-profiles", get(settings::profiles))
         .route("/v2/authentication-realms/{realm}/oidc-profiles/{profile}", get(settings::profile))
-        // 403 and not the layer's 401: the JavaScript SDK answers each 401 by fetching another
-        // access token and repeating the call, four times in all. A customer whose token has
-        // expired would wait 7 s for the page that asks them to sign in.
+        // 403 instead of the layer's 401: on a 401, the JavaScript SDK fetches another access token
+        // and repeats the call, four times in all. A customer whose token has expired would wait
+        // 7 s until the page asks them to sign in.
         .route_layer(CustomerAuthLayer::optional(verifier).status(StatusCode::FORBIDDEN))
-        // Outside of it: without a good access token, nothing is said about a customer token.
+        // Outside of it: without a valid access token, a client learns nothing about a customer token.
         .route_layer(from_fn_with_state(store.clone(), access::require_access_token));
 
-    // For whoever verifies customer tokens: open to all, as the keys are.
+    // Public, like the keys.
     let keys = match jwk_set {
         Some(service) => Router::new().route_service("/.well-known/jwks.json", service),
         None => Router::new(),
@@ -76,11 +77,14 @@ pub(crate) fn app(
     let routes = Router::new()
         .merge(api)
         .route("/oauth/access_token", post(access::issue))
-        // Outermost, so that what is judged within is judged when the request is whole.
+        // Outermost: tokens are verified when the request is complete.
         .route_layer(from_fn(body::read_first))
-        // The issuer reads bodies itself, and looks at the access token itself, and at no customer
-        // token: whoever holds one that has expired is here to get another.
-        .route_service("/v2/customers/tokens", issuer)
+        // The issuer reads bodies and checks both tokens itself: a logout with an expired customer
+        // token is no error. It finds out from the path what to end.
+        .route_service("/v2/customers/tokens", issuer.clone())
+        .route_service("/v2/customers/{customer}/tokens", issuer)
+        .route("/healthz", get(health::live))
+        .route("/readyz", get(health::ready))
         .merge(keys)
         .merge(web::routes())
         .fallback(async || Problem::not_found())
@@ -95,19 +99,19 @@ pub(crate) fn app(
     if log { app.layer(from_fn(log::requests)) } else { app }
 }
 
-/// Puts around routes what every answer goes through.
+/// Adds the layers for every response.
 pub(crate) fn wrap(routes: Router) -> Router {
-    // Around the router and not in it: the path must be right before a route is chosen.
+    // Around the router, because the path decides which route is chosen.
     let trimmed = NormalizePathLayer::trim_trailing_slash().layer(routes);
     Router::new()
         .fallback_service(trimmed)
         .layer(CatchPanicLayer::custom(panicked))
         .layer(map_response(private))
-        // Outermost: a refusal without its headers reaches a page as "Failed to fetch".
+        // Outermost: without its headers, a page sees an error response as "Failed to fetch".
         .layer(cors())
 }
 
-/// Everything here is about one caller, but for what says otherwise of itself.
+/// Forbids caching, unless the response has its own rule.
 async fn private(mut response: Response) -> Response {
     let headers = response.headers_mut();
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
@@ -115,12 +119,12 @@ async fn private(mut response: Response) -> Response {
     response
 }
 
-// The panic hook has told standard error where it was; the client learns nothing of it.
+// The panic hook has written the place to standard error. The client learns nothing of it.
 fn panicked(_: Box<dyn Any + Send>) -> Response {
     Problem::internal().into_response()
 }
 
-/// Any page may call: what opens the data is the tokens, and browsers add none by themselves.
+/// Allows calls from any page: they need tokens, which browsers do not add by themselves.
 fn cors() -> CorsLayer {
     let moltin = [
         "x-moltin-application",

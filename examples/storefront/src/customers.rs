@@ -1,4 +1,4 @@
-//! `/v2/customers`: registration, and what a customer may see and change of their own record.
+//! `/v2/customers`: registration, and a customer's own record.
 
 use axum::Json;
 use axum::extract::FromRequestParts;
@@ -31,9 +31,8 @@ use crate::request::Path;
 use crate::request::parameters;
 use crate::state::Storefront;
 use crate::time;
-use crate::writes::Turn;
 
-/// `POST /v2/customers`, which an access token alone opens: nobody is signed in yet.
+/// `POST /v2/customers`. An access token is enough: the customer has not signed in yet.
 pub(crate) async fn register(
     State(store): State<Storefront>,
     data: Data,
@@ -44,7 +43,7 @@ pub(crate) async fn register(
     let password = fields.required("password", MAX_PASSWORD);
     let password = password.filter(|password| check_password(&mut fields, password));
     fields.finish()?;
-    // Each of these is there, or `finish` had an error to tell.
+    // Invariant: if one were missing, `finish` would have failed.
     let (Some(name), Some(email), Some(password)) = (name, email, password) else {
         return Err(Problem::internal());
     };
@@ -57,7 +56,7 @@ pub(crate) async fn register(
     Ok((StatusCode::CREATED, Json(json!({ "data": document(&record) }))))
 }
 
-/// `GET /v2/customers`, for the store alone.
+/// `GET /v2/customers`, only for the store itself.
 pub(crate) async fn list(
     caller: Caller,
     RawQuery(query): RawQuery,
@@ -80,7 +79,7 @@ pub(crate) async fn get(customer: OwnCustomer) -> Json<Value> {
     Json(json!({ "data": document(&customer.record) }))
 }
 
-/// `PUT /v2/customers/:customer`, which changes what it names.
+/// `PUT /v2/customers/:customer`. Members that are left out keep their values.
 pub(crate) async fn update(
     customer: OwnCustomer,
     State(store): State<Storefront>,
@@ -100,28 +99,18 @@ pub(crate) async fn update(
     let password = password.filter(|password| check_password(&mut fields, password));
     fields.finish()?;
 
-    let id = customer.record.customer().id().clone();
-    let (caller, changed) = (&customer.caller, id.clone());
-    let record = match password {
-        None => {
-            let write = async move |turn: Turn| turn.customers.update(&changed, &update).await;
-            store.write_for(caller, write).await?
-        }
-        // A password is changed because it may be known to another, who may have signed in with it.
-        Some(password) => {
-            let update = update.password(store.hasher.hash(Secret::from(password)).await?);
-            let change = async move |turn: Turn| {
-                let record = turn.customers.update(&changed, &update).await?;
-                record.map(Some).ok_or_else(Problem::not_found)
-            };
-            store.end_tokens_for(caller, &id, change).await?
-        }
-    };
+    if let Some(password) = password {
+        // Ends the customer's tokens: one of them may be the reason for the change.
+        update = update.password(store.hasher.hash(Secret::from(password)).await?);
+    }
+    let mut transaction = store.begin_for(&customer.caller).await?;
+    let record = transaction.update(customer.record.customer().id(), &update).await?;
     let record = record.ok_or_else(Problem::not_found)?;
+    transaction.commit().await?;
     Ok(Json(json!({ "data": document(&record) })))
 }
 
-/// `DELETE /v2/customers/:customer`, for the store alone. Orders stay: the store's books need them.
+/// `DELETE /v2/customers/:customer`, only for the store itself. Orders are kept for accounting.
 pub(crate) async fn delete(
     caller: Caller,
     path: Path,
@@ -129,32 +118,29 @@ pub(crate) async fn delete(
 ) -> Result<StatusCode, Problem> {
     caller.must_be_the_store()?;
     let id: CustomerId = path.get("customer")?;
-    let deleted = id.clone();
-    let change = async move |turn: Turn| {
-        if !turn.customers.delete(&deleted).await? {
-            return Err(Problem::not_found());
-        }
-        // Out of reach already, whether or not this is still carried out.
-        sqlx::query(DELETE_ADDRESSES).bind(deleted.to_string()).execute(&turn.pool).await?;
-        Ok(())
-    };
-    store.end_tokens_for(&caller, &id, change).await?;
+    let mut transaction = store.begin_for(&caller).await?;
+    if !transaction.delete(&id).await? {
+        return Err(Problem::not_found());
+    }
+    let addresses = sqlx::query(DELETE_ADDRESSES).bind(id.to_string());
+    addresses.execute(transaction.connection()).await?;
+    transaction.commit().await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// The customer that the path names, who exists and whom the caller may see.
+/// The customer in the path, who exists and may be seen by the caller.
 pub(crate) struct OwnCustomer {
     record: CustomerRecord,
     caller: Caller,
 }
 
 impl OwnCustomer {
-    /// The identifier as the tables have it.
+    /// Returns the identifier as it is in the tables.
     pub(crate) fn id(&self) -> String {
         self.record.customer().id().to_string()
     }
 
-    /// Who asks, which may be the store itself.
+    /// Returns who sent the request, which may be the store itself.
     pub(crate) fn caller(&self) -> &Caller {
         &self.caller
     }
@@ -183,7 +169,7 @@ impl OwnCustomer {
 impl From<HashError> for Problem {
     fn from(error: HashError) -> Self {
         match error.kind() {
-            // The queue is full: nothing is broken, and there is nothing to log.
+            // The queue is full. Nothing is broken, so nothing is logged.
             HashErrorKind::Overloaded => Self::busy(),
             _ => Self::unavailable(&error),
         }
@@ -199,8 +185,8 @@ impl From<ChangeError> for Problem {
     }
 }
 
-/// Checks what every address has, and leaves the rest to the mail that one would send there. What
-/// can't be seen is refused: such an address looks like that of another customer.
+/// Checks the parts that every address has. Only sending mail there could check more. Invisible
+/// characters are rejected: the address would look like that of another customer.
 fn check_email(fields: &mut Fields<'_>, email: &str) -> bool {
     let parts = email.rsplit_once('@');
     let whole = parts.is_some_and(|(local, domain)| !local.is_empty() && !domain.is_empty());
@@ -212,7 +198,7 @@ fn check_email(fields: &mut Fields<'_>, email: &str) -> bool {
     valid
 }
 
-/// Length is all that is asked of a password (NIST SP 800-63B-4 section 3.1.1.2).
+/// Checks the length and nothing else (NIST SP 800-63B-4 section 3.1.1.2).
 fn check_password(fields: &mut Fields<'_>, password: &str) -> bool {
     let valid = password.chars().count() >= MIN_PASSWORD && password.len() <= MAX_PASSWORD;
     if !valid {
@@ -228,7 +214,7 @@ fn document(record: &CustomerRecord) -> Value {
         "name": record.customer().name(),
         "email": record.customer().email(),
         "external_ref": null,
-        // Whether there is one, which is all that anybody learns of it.
+        // Only whether there is one.
         "password": record.has_password(),
         "meta": {
             "timestamps": {

@@ -1,29 +1,28 @@
-//! The one SQLite file: the crate's customers, and the storefront's own tables beside them.
+//! The SQLite file, which holds the crate's tables and those of the storefront.
 
 use std::io;
 use std::path::PathBuf;
 
-use sqlx::SqlitePool;
 use tower_customer_auth::customer::StoreError;
 use tower_customer_auth::store::SqliteCustomers;
 
 use crate::config::Database;
 use crate::secret_file;
 
-/// A database that can't be used.
+/// Error of a database that can't be used.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OpenError {
-    #[error("the database {} can't be made", path.display())]
+    #[error("the database {} can't be created", path.display())]
     Create { path: PathBuf, source: io::Error },
     #[error("the database {} can't be opened", path.display())]
     Open { path: PathBuf, source: StoreError },
-    #[error("the database's tables can't be made")]
-    Schema(#[source] sqlx::Error),
+    #[error("the tables of the database can't be created")]
+    Schema(#[source] StoreError),
 }
 
-/// Opens the database and makes the tables that are missing.
+/// Opens the database, and creates the tables that are missing.
 ///
-/// The pool is the crate's: in WAL mode, each commit flushed to the disk before it is acknowledged.
+/// The crate opens it in WAL mode, and flushes each commit to the disk before it is acknowledged.
 pub(crate) async fn open(database: &Database) -> Result<SqliteCustomers, OpenError> {
     let path = match database {
         Database::Memory => PathBuf::from(":memory:"),
@@ -35,12 +34,12 @@ pub(crate) async fn open(database: &Database) -> Result<SqliteCustomers, OpenErr
     };
     let customers = SqliteCustomers::open(&path).await;
     let customers = customers.map_err(|source| OpenError::Open { path, source })?;
-    create_tables(customers.pool()).await.map_err(OpenError::Schema)?;
+    create_tables(&customers).await.map_err(OpenError::Schema)?;
     Ok(customers)
 }
 
-/// Makes the file before SQLite would, so that nobody else can read the customers in it. The files
-/// that SQLite keeps beside it get the same rights.
+/// Creates the file before SQLite does, readable only by its owner. SQLite creates the files beside
+/// it with the same permissions.
 fn create_private(path: &PathBuf) -> io::Result<()> {
     match secret_file::private().open(path) {
         Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
@@ -48,48 +47,29 @@ fn create_private(path: &PathBuf) -> io::Result<()> {
     }
 }
 
-async fn create_tables(pool: &SqlitePool) -> Result<(), sqlx::Error> {
-    // Two processes that open a new file at once make the tables one after the other.
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+async fn create_tables(customers: &SqliteCustomers) -> Result<(), StoreError> {
+    // One transaction: two processes that open a new file at once create the tables in turn.
+    let mut transaction = customers.begin().await?;
     for table in TABLES {
-        sqlx::query(table).execute(&mut *transaction).await?;
-    }
-    for (table, column, add) in LATER_COLUMNS {
-        let known = sqlx::query_scalar(HAS_COLUMN).bind(table).bind(column);
-        if !known.fetch_one(&mut *transaction).await? {
-            sqlx::query(add).execute(&mut *transaction).await?;
-        }
+        let create = sqlx::query(table).execute(transaction.connection()).await;
+        create.map_err(StoreError::new)?;
     }
     transaction.commit().await
 }
 
-const TABLES: [&str; 10] = [
+const TABLES: [&str; 8] = [
     "CREATE TABLE IF NOT EXISTS storefront_seed (
         id INTEGER PRIMARY KEY CHECK (id = 1),
         done INTEGER NOT NULL
     ) STRICT",
     "CREATE TABLE IF NOT EXISTS storefront_clients (
         id TEXT PRIMARY KEY NOT NULL,
-        -- NULL: the implicit grant alone.
+        -- NULL: only the implicit grant.
         secret_digest BLOB
     ) STRICT",
-    // Of earlier versions. It held hashes of access tokens that lived an hour: nothing in it is
-    // read any more, and strangers have filled it. An earlier version makes it anew if it is
-    // started again; but stop the one that runs first, because it can't do without.
+    // Of earlier versions, which stored hashes of access tokens. Stop such a version before this
+    // one starts, because it needs the table.
     "DROP TABLE IF EXISTS storefront_access_tokens",
-    "CREATE TABLE IF NOT EXISTS storefront_changes_begun (
-        id INTEGER PRIMARY KEY AUTOINCREMENT,
-        customer_id TEXT NOT NULL,
-        -- Nanoseconds since 1970.
-        begun_at INTEGER
-    ) STRICT",
-    "CREATE TABLE IF NOT EXISTS storefront_token_cutoffs (
-        customer_id TEXT PRIMARY KEY NOT NULL,
-        -- Seconds since 1970. Tokens issued earlier are not good.
-        valid_from INTEGER NOT NULL,
-        -- What it is rounded up from, in nanoseconds since 1970.
-        moment INTEGER
-    ) STRICT",
     "CREATE TABLE IF NOT EXISTS storefront_addresses (
         position INTEGER PRIMARY KEY AUTOINCREMENT,
         id TEXT NOT NULL UNIQUE,
@@ -115,7 +95,7 @@ const TABLES: [&str; 10] = [
     "CREATE TABLE IF NOT EXISTS storefront_orders (
         id TEXT PRIMARY KEY NOT NULL,
         customer_id TEXT NOT NULL,
-        -- As they were when the order was placed.
+        -- As of the order.
         customer_name TEXT NOT NULL,
         customer_email TEXT NOT NULL,
         status TEXT NOT NULL,
@@ -123,7 +103,7 @@ const TABLES: [&str; 10] = [
         shipping TEXT NOT NULL,
         -- Cents.
         amount INTEGER NOT NULL,
-        -- Texts of one width, whose order is that of the times.
+        -- In a fixed width, so that texts sort as the times do.
         created_at TEXT NOT NULL,
         updated_at TEXT NOT NULL
     ) STRICT",
@@ -141,19 +121,3 @@ const TABLES: [&str; 10] = [
         UNIQUE (order_id, position)
     ) STRICT",
 ];
-
-/// Columns that tables of earlier versions lack. There they are NULL.
-const LATER_COLUMNS: [(&str, &str, &str); 2] = [
-    (
-        "storefront_changes_begun",
-        "begun_at",
-        "ALTER TABLE storefront_changes_begun ADD COLUMN begun_at INTEGER",
-    ),
-    (
-        "storefront_token_cutoffs",
-        "moment",
-        "ALTER TABLE storefront_token_cutoffs ADD COLUMN moment INTEGER",
-    ),
-];
-
-const HAS_COLUMN: &str = "SELECT count(*) > 0 FROM pragma_table_info(?1) WHERE name = ?2";

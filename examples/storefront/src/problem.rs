@@ -105,11 +105,6 @@ impl Problem {
         Self::busy()
     }
 
-    /// Tells whether it is ours and not the client's. Behind a fault nobody knows what happened.
-    pub(crate) fn is_fault(&self) -> bool {
-        self.status.is_server_error()
-    }
-
     pub(crate) fn busy() -> Self {
         let title = "Service Unavailable";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, title, "try again later")

@@ -1,4 +1,4 @@
-//! What an empty store begins with. The same on every machine: ids and times are computed, not drawn.
+//! Contents of a new store. Ids and times are computed, so they are the same on every machine.
 
 use std::error::Error;
 
@@ -8,7 +8,6 @@ use sha2::Digest;
 use sha2::Sha256;
 use sqlx::QueryBuilder;
 use sqlx::SqliteConnection;
-use sqlx::SqlitePool;
 use tower_customer_auth::Customer;
 use tower_customer_auth::Secret;
 use tower_customer_auth::password::PasswordHasher;
@@ -20,9 +19,8 @@ use crate::time;
 
 /// Fills the database if it is empty.
 ///
-/// An earlier start may have died half-way: what it left is completed, and a database that held
-/// customers before the storefront ever saw it is left alone, because these have passwords that
-/// everybody knows.
+/// A start that was interrupted is completed by the next one. A database that had customers before
+/// is left as it is, because the passwords of the seeded customers are public.
 pub(crate) async fn fill(
     customers: &SqliteCustomers,
     hasher: &PasswordHasher,
@@ -30,20 +28,22 @@ pub(crate) async fn fill(
     let pool = customers.pool();
     if sqlx::query_scalar::<_, bool>(IS_DONE).fetch_optional(pool).await?.is_none() {
         let empty = customers.count().await? == 0;
-        sqlx::query(BEGIN).bind(!empty).execute(pool).await?;
+        let mut transaction = customers.begin().await?;
+        sqlx::query(BEGIN).bind(!empty).execute(transaction.connection()).await?;
+        transaction.commit().await?;
     }
-    // Read again: a process that starts at the same time may have begun before this one counted,
-    // and then it is its customers that were counted.
+    // Read again: the customers that were counted may be those of a process that starts at the same
+    // time.
     if sqlx::query_scalar(IS_DONE).fetch_one(pool).await? {
         return Ok(());
     }
     for person in &PEOPLE {
         insert_person(customers, hasher, person).await?;
     }
-    fill_own_tables(pool).await
+    fill_own_tables(customers).await
 }
 
-/// Inserts a customer, unless an earlier start or another process has done so.
+/// Inserts a customer, unless an earlier start or another process has done it.
 async fn insert_person(
     customers: &SqliteCustomers,
     hasher: &PasswordHasher,
@@ -57,31 +57,32 @@ async fn insert_person(
     let customer = Customer::new(id, person.name, person.email);
     match customers.insert(&customer, Some(&password)).await {
         Ok(_) => Ok(()),
-        // Whatever it is that the store says was there first: what counts is who is there now.
+        // Another process was faster.
         Err(_) if customers.get(customer.id()).await?.is_some() => Ok(()),
         Err(error) => Err(error.into()),
     }
 }
 
-async fn fill_own_tables(pool: &SqlitePool) -> Result<(), Box<dyn Error + Send + Sync>> {
-    let mut transaction = pool.begin_with("BEGIN IMMEDIATE").await?;
+async fn fill_own_tables(customers: &SqliteCustomers) -> Result<(), Box<dyn Error + Send + Sync>> {
+    let mut transaction = customers.begin().await?;
+    let connection = transaction.connection();
     // Another process may have been faster.
-    if sqlx::query_scalar(IS_DONE).fetch_one(&mut *transaction).await? {
+    if sqlx::query_scalar(IS_DONE).fetch_one(&mut *connection).await? {
         return Ok(());
     }
     for (id, secret) in CLIENTS {
         let insert = sqlx::query(INSERT_CLIENT).bind(id).bind(secret.map(access::digest));
-        insert.execute(&mut *transaction).await?;
+        insert.execute(&mut *connection).await?;
     }
     for person in &PEOPLE {
         for (n, address) in person.addresses.iter().enumerate() {
-            insert_address(&mut transaction, person, n, address).await?;
+            insert_address(connection, person, n, address).await?;
         }
         for n in 0..person.orders {
-            insert_order(&mut transaction, person, n).await?;
+            insert_order(connection, person, n).await?;
         }
     }
-    sqlx::query(END).execute(&mut *transaction).await?;
+    sqlx::query(END).execute(&mut *connection).await?;
     transaction.commit().await?;
     Ok(())
 }
@@ -114,7 +115,7 @@ async fn insert_order(
     person: &Person,
     n: usize,
 ) -> Result<(), Box<dyn Error + Send + Sync>> {
-    // A little more than five weeks apart, at other hours each time: 45 of them last into 2024.
+    // A little more than five weeks apart, at varying hours: 45 of them reach into 2024.
     let hours = i64::try_from(n)? * (37 * 24 + 5);
     let created = FIRST_ORDER.parse::<Timestamp>()?.checked_add(hours.hours())?;
     let updated = created.checked_add(26.hours())?;
@@ -157,7 +158,7 @@ async fn insert_order(
     Ok(())
 }
 
-/// The identifier of a customer's `n`-th thing of a kind.
+/// Returns the identifier of a customer's `n`-th item of a kind.
 fn id(kind: &str, person: &Person, n: usize) -> String {
     let hash = Sha256::digest(format!("{kind} {n} of {}", person.id));
     let mut bytes = [0; 16];
@@ -230,7 +231,7 @@ const PEOPLE: [Person; 2] = [
     },
 ];
 
-/// Clients and their secrets; one without has the implicit grant.
+/// Clients and their secrets. One without a secret has the implicit grant.
 const CLIENTS: [(&str, Option<&str>); 2] = [("X", None), ("storefront", Some("storefront-secret"))];
 
 const FIRST_ORDER: &str = "2019-09-02T08:15:00Z";

@@ -28,6 +28,7 @@ use crate::store::SqliteCustomers;
 use crate::store::sqlite::rows::change_error;
 use crate::store::sqlite::rows::record;
 use crate::store::sqlite::statements;
+use crate::store::sqlite::to_end;
 
 /// Transaction over customers, created by [`SqliteCustomers::begin`].
 ///
@@ -171,31 +172,16 @@ impl CustomersTransaction {
 
     /// Commits. The changes and their revocations are on the disk when this returns.
     ///
+    /// Cancelling the caller does not stop it.
+    ///
     /// # Errors
     ///
     /// The store is unavailable. The changes and their revocations were rolled back, or in rare
     /// cases committed.
     pub async fn commit(self) -> Result<(), StoreError> {
-        let Self { store, mut write, ended } = self;
-        let began_at = store.clock.now();
-        // Until the commit, logins see the customer as before: their tokens must end too.
-        let latest = began_at + COMMIT_TIME;
-        let entries = revocations(&ended, CutOff::with_valid_from(began_at, latest));
-        for entry in &entries {
-            let appended = store.log.append_in(write.connection(), entry).await;
-            appended.map_err(StoreError::new)?;
-        }
-        write.commit().await.map_err(StoreError::new)?;
-        store.apply(&entries)?;
-        let committed_at = store.clock.now();
-        if committed_at > latest {
-            let entries = revocations(&ended, CutOff::new(committed_at));
-            for entry in &entries {
-                store.log.append(entry).await.map_err(StoreError::new)?;
-            }
-            store.apply(&entries)?;
-        }
-        Ok(())
+        // Stopped between the commit and what follows, this list would not know, and a commit that
+        // took long would lack its second revocation.
+        to_end(self.commit_and_apply()).await
     }
 
     /// Rolls back, and waits for it. Dropping the transaction does not wait.
@@ -238,6 +224,29 @@ impl CustomersTransaction {
     /// Ends the customer's tokens with this transaction.
     pub(super) fn end_tokens(&mut self, id: &CustomerId, reservation: Option<Reservation>) {
         self.ended.push((id.clone(), reservation));
+    }
+
+    async fn commit_and_apply(self) -> Result<(), StoreError> {
+        let Self { store, mut write, ended } = self;
+        let began_at = store.clock.now();
+        // Until the commit, logins see the customer as before: their tokens must end too.
+        let latest = began_at + COMMIT_TIME;
+        let entries = revocations(&ended, CutOff::with_valid_from(began_at, latest));
+        for entry in &entries {
+            let appended = store.log.append_in(write.connection(), entry).await;
+            appended.map_err(StoreError::new)?;
+        }
+        write.commit().await.map_err(StoreError::new)?;
+        store.apply(&entries)?;
+        let committed_at = store.clock.now();
+        if committed_at > latest {
+            let entries = revocations(&ended, CutOff::new(committed_at));
+            for entry in &entries {
+                store.log.append(entry).await.map_err(StoreError::new)?;
+            }
+            store.apply(&entries)?;
+        }
+        Ok(())
     }
 
     /// Runs a statement that writes at most one row, and returns that row.

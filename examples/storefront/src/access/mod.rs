@@ -1,4 +1,4 @@
-//! Access tokens: what opens the store's API, before any customer is asked about.
+//! Access tokens, which every call of the API needs.
 
 mod caller;
 mod endpoint;
@@ -21,12 +21,12 @@ use crate::problem::Problem;
 use crate::random;
 use crate::time::epoch_seconds;
 
-/// How an access token was come by, and so what it opens.
+/// How an access token was obtained, which decides what it permits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Grant {
-    /// By a client id alone, which every visitor of a shop's page can read.
+    /// With a client id only, which every visitor of a shop's page can read.
     Implicit,
-    /// By a client's secret: the store's own back office.
+    /// With a client's secret: the store's back office.
     ClientCredentials,
 }
 
@@ -43,21 +43,20 @@ impl Grant {
     }
 }
 
-/// Issuer and judge of access tokens.
+/// Issuer and verifier of access tokens.
 ///
-/// Nothing is kept of one: what it opens, for which client and until when is in the token itself.
-/// So a stranger who asks for tokens writes nothing to the disk, and issuing one leaves all others
-/// as they are, because five calls of a page that has just been opened fetch five of them.
+/// Nothing is stored: grant, client and expiry are in the token. So clients without a secret can't
+/// fill the disk, and all issued tokens stay valid: a page that was just opened fetches several.
 ///
-/// A token can't be taken back before it expires, [`LIFETIME_SECONDS`] after it was issued, but by
-/// exchanging the store's secret, which ends all of them.
+/// A token is valid until it expires, [`LIFETIME_SECONDS`] after it was issued. Changing the store's
+/// secret ends all of them.
 #[derive(Clone, Debug)]
 pub(crate) struct AccessTokens {
     key: AccessKey,
     clock: Arc<dyn Clock>,
 }
 
-/// An access token that has just been issued.
+/// Issued access token.
 struct AccessToken {
     text: String,
     expires: u64,
@@ -74,29 +73,29 @@ impl AccessTokens {
         Ok(AccessToken { text: self.key.issue(grant, expires, id, client), expires })
     }
 
-    /// Returns the grant of a token that is good now.
+    /// Returns the grant of a valid token.
     fn find(&self, text: &str) -> Option<Grant> {
         self.key.check(text, self.now())
     }
 
-    /// A clock before 1970 reads as 1970, as everywhere in this program.
+    /// A clock before 1970 counts as 1970, as everywhere in this program.
     fn now(&self) -> u64 {
         u64::try_from(epoch_seconds(self.clock.now())).unwrap_or_default()
     }
 }
 
-/// What the issuer asks before it looks at a login. Either grant may sign customers in.
+/// Either grant may log customers in. The back office may also end the tokens of any customer.
 impl ClientAuthenticator for AccessTokens {
     async fn authenticate(&self, bearer: &str) -> Result<ClientDecision, StoreError> {
         Ok(match self.find(bearer) {
-            Some(_) => ClientDecision::Accepted,
+            Some(Grant::Implicit) => ClientDecision::Accepted,
+            Some(Grant::ClientCredentials) => ClientDecision::AcceptedAsStore,
             None => ClientDecision::Refused,
         })
     }
 }
 
-/// The hash under which a random secret is kept. It needs no salt and no slowness: 32 random
-/// bytes can't be guessed.
+/// Hashes a random secret for storage. Without salt, and fast: 32 random bytes can't be guessed.
 pub(crate) fn digest(secret: &str) -> Vec<u8> {
     Sha256::digest(secret.as_bytes()).to_vec()
 }

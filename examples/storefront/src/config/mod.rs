@@ -1,10 +1,12 @@
-//! What the environment says.
+//! Configuration from environment variables.
 
 mod oidc;
 
 use std::ffi::OsString;
 use std::fmt;
+use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tower_customer_auth::Secret;
 use tower_customer_auth::TokenForm;
@@ -14,30 +16,32 @@ pub(crate) use self::oidc::Provider;
 /// How the storefront runs. An empty variable counts as unset.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// `STOREFRONT_ADDR`: where to listen. Port 0 lets the system choose one.
+    /// `STOREFRONT_ADDR`: where to listen. With port 0, the system chooses one.
     pub(crate) addr: String,
     /// `STOREFRONT_DB`: the SQLite file.
     pub(crate) database: Database,
-    /// `STOREFRONT_SECRET`: the key of the customer tokens; when absent, one is made and kept.
+    /// `STOREFRONT_SECRET`: the key of the customer tokens. If absent, one is generated and stored.
     pub(crate) secret: Option<Secret>,
     /// `STOREFRONT_SIGNING_KEY`: the PEM file of a private key that signs them instead.
     pub(crate) signing_key: Option<PathBuf>,
-    /// `STOREFRONT_TOKEN_FORM`: how customer tokens are written. Both forms are always accepted.
+    /// `STOREFRONT_TOKEN_FORM`: the form of issued customer tokens. Both forms are always accepted.
     pub(crate) token_form: TokenForm,
-    /// `STOREFRONT_LOG`: whether to write one line a request to standard error.
+    /// `STOREFRONT_MAX_STALENESS`: how old the list of revocations may be.
+    pub(crate) max_staleness: Duration,
+    /// `STOREFRONT_LOG`: whether to write a line for each request to standard error.
     pub(crate) log: bool,
-    /// `STOREFRONT_OIDC_…`: whom customers may sign in with, if not by password.
+    /// `STOREFRONT_OIDC_…`: the OpenID provider.
     pub(crate) provider: Option<Provider>,
 }
 
-/// Where the data is.
+/// Where the data is stored.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Database {
     Memory,
     File(PathBuf),
 }
 
-/// A variable with a value that can't be used. The value of a secret is never in it.
+/// Error of a variable whose value can't be used. It never contains the value of a secret.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{variable} {problem}")]
 pub(crate) struct InvalidVariable {
@@ -68,7 +72,7 @@ impl Config {
             }
         };
         let addr = variables.text("STOREFRONT_ADDR")?;
-        // Any bytes are a key: they are not asked to be text.
+        // Any bytes are a key, not only text.
         let secret = variables.set("STOREFRONT_SECRET");
         let secret = secret.map(|bytes| Secret::from(bytes.into_encoded_bytes()));
         let signing_key = variables.set("STOREFRONT_SIGNING_KEY").map(PathBuf::from);
@@ -87,13 +91,16 @@ impl Config {
             secret,
             signing_key,
             token_form,
+            max_staleness: variables
+                .seconds(MAX_STALENESS, STALENESS)?
+                .unwrap_or(DEFAULT_STALENESS),
             log: variables.switch("STOREFRONT_LOG")?,
             provider: Provider::read(&variables)?,
         })
     }
 }
 
-/// The environment, of which nothing is kept but what is asked for.
+/// The environment.
 struct Variables<'a>(&'a dyn Fn(&str) -> Option<OsString>);
 
 impl Variables<'_> {
@@ -104,6 +111,22 @@ impl Variables<'_> {
     fn text(&self, name: &'static str) -> Result<Option<String>, InvalidVariable> {
         let value = self.set(name).map(OsString::into_string).transpose();
         value.map_err(|_| invalid(name, "is not UTF-8"))
+    }
+
+    fn seconds(
+        &self,
+        name: &'static str,
+        allowed: RangeInclusive<u64>,
+    ) -> Result<Option<Duration>, InvalidVariable> {
+        let Some(text) = self.text(name)? else {
+            return Ok(None);
+        };
+        let seconds = text.parse().ok().filter(|seconds| allowed.contains(seconds));
+        let (min, max) = allowed.into_inner();
+        let problem = || format!("is a whole number of seconds from {min} to {max}, not {text:?}");
+        seconds
+            .map(|seconds| Some(Duration::from_secs(seconds)))
+            .ok_or_else(|| invalid(name, problem()))
     }
 
     fn switch(&self, name: &'static str) -> Result<bool, InvalidVariable> {
@@ -119,8 +142,17 @@ fn invalid(variable: &'static str, problem: impl fmt::Display) -> InvalidVariabl
     InvalidVariable { variable, problem: problem.to_string() }
 }
 
+const MAX_STALENESS: &str = "STOREFRONT_MAX_STALENESS";
+/// The bounds of `DurableBuilder::max_staleness`, in seconds. Checked here, so that the error names
+/// the variable and comes before a database is created.
+const STALENESS: RangeInclusive<u64> = 2..=24 * 60 * 60;
+const DEFAULT_STALENESS: Duration = Duration::from_secs(10);
+
 #[cfg(test)]
 mod tests {
+    use tower_customer_auth::Revocations;
+    use tower_customer_auth::store::SqliteCustomers;
+
     use super::*;
 
     fn read(variables: &[(&str, &str)]) -> Result<Config, InvalidVariable> {
@@ -132,7 +164,7 @@ mod tests {
 
     #[test]
     fn an_empty_variable_counts_as_unset() {
-        let names = ["ADDR", "DB", "SECRET", "SIGNING_KEY", "TOKEN_FORM", "LOG"]
+        let names = ["ADDR", "DB", "SECRET", "SIGNING_KEY", "TOKEN_FORM", "MAX_STALENESS", "LOG"]
             .map(|n| format!("STOREFRONT_{n}"));
         let empty: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
         for variables in [&[][..], &empty] {
@@ -142,6 +174,7 @@ mod tests {
             assert!(config.secret.is_none());
             assert_eq!(config.signing_key, None);
             assert_eq!(config.token_form, TokenForm::Compact);
+            assert_eq!(config.max_staleness, Duration::from_secs(10));
             assert!(!config.log);
         }
     }
@@ -153,6 +186,7 @@ mod tests {
             ("STOREFRONT_DB", ":memory:"),
             ("STOREFRONT_SECRET", "hunter2"),
             ("STOREFRONT_TOKEN_FORM", "legacy"),
+            ("STOREFRONT_MAX_STALENESS", "60"),
             ("STOREFRONT_LOG", "1"),
         ])
         .unwrap();
@@ -160,6 +194,7 @@ mod tests {
         assert_eq!(config.database, Database::Memory);
         assert_eq!(config.secret.as_ref().map(Secret::expose), Some(&b"hunter2"[..]));
         assert_eq!(config.token_form, TokenForm::Legacy);
+        assert_eq!(config.max_staleness, Duration::from_secs(60));
         assert!(config.log);
         assert!(!format!("{config:?}").contains("hunter2"));
         let config = read(&[("STOREFRONT_SIGNING_KEY", "keys/es256.pem")]).unwrap();
@@ -194,5 +229,32 @@ mod tests {
             let error = read(&[(name, value)]).unwrap_err();
             assert_eq!(error.to_string(), format!("{name} {expected}"));
         }
+    }
+
+    #[test]
+    fn the_staleness_is_a_whole_number_of_seconds_within_bounds() {
+        for (value, expected) in [("2", 2), ("86400", 86_400)] {
+            let config = read(&[(MAX_STALENESS, value)]).unwrap();
+            assert_eq!(config.max_staleness, Duration::from_secs(expected));
+        }
+        for value in ["0", "1", "86401", "-10", "2.5", "10s", " 10", "ten", "99999999999999999999"]
+        {
+            let error = read(&[(MAX_STALENESS, value)]).unwrap_err().to_string();
+            let expected = format!(
+                "STOREFRONT_MAX_STALENESS is a whole number of seconds from 2 to 86400, not {value:?}"
+            );
+            assert_eq!(error, expected);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_bounds_of_the_staleness_are_those_of_the_crate() {
+        let log = SqliteCustomers::open(":memory:").await.unwrap().revocation_log();
+        let starts = |seconds| {
+            let list = Revocations::durable(log.clone());
+            list.max_staleness(Duration::from_secs(seconds)).start().is_ok()
+        };
+        let (min, max) = STALENESS.into_inner();
+        assert_eq!([min - 1, min, max, max + 1].map(starts), [false, true, true, false]);
     }
 }

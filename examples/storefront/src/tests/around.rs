@@ -29,6 +29,8 @@ async fn a_browser_may_call_everything_that_it_asks_for_beforehand() {
     for (path, method) in [
         ("/oauth/access_token", "POST"),
         ("/v2/customers/tokens", "POST"),
+        ("/v2/customers/tokens", "DELETE"),
+        ("/v2/customers/x/tokens", "DELETE"),
         ("/v2/customers/x/addresses/y/", "PUT"),
         ("/v2/customers/x/addresses/y", "DELETE"),
         ("/v2/orders", "GET"),
@@ -139,6 +141,12 @@ async fn the_log_has_nothing_of_what_the_client_wrote_into_the_path() {
         (Method::PUT, "/v2/customers/ron@swanson.com", "PUT /v2/customers/{customer} 401"),
         (Method::GET, "/v2/orders/ron@swanson.com/?filter=x", "GET /v2/orders/{order} 401"),
         (Method::POST, "/v2/customers/tokens", "POST /v2/customers/tokens 401"),
+        (Method::DELETE, "/v2/customers/tokens", "DELETE /v2/customers/tokens 401"),
+        (
+            Method::DELETE,
+            "/v2/customers/ron@swanson.com/tokens",
+            "DELETE /v2/customers/{customer}/tokens 401",
+        ),
         (Method::POST, "/oauth/access_token", "POST /oauth/access_token 400"),
         (Method::PATCH, "/v2/customers/ron@swanson.com", "PATCH /v2/customers/{customer} 405"),
         (Method::GET, "/ron@swanson.com", "GET - 404"),

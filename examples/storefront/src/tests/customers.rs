@@ -211,7 +211,7 @@ async fn a_password_that_is_refused_ends_no_token() {
     assert_eq!(ron.put(&ron_path(), taken).await.refused(409), fields(["email"]));
     assert_eq!(ron.get(&ron_path()).await.status, 200);
     assert_eq!(ron.login("ron@swanson.com", "mysecretpassword").await.status, 200);
-    assert_eq!(begun(&shop).await, 0);
+    assert_eq!(shop.revoked().await, 0);
 }
 
 #[tokio::test]
@@ -267,26 +267,6 @@ async fn after_many_changes_in_one_second_the_last_password_is_good_in_the_next(
     let again = ron.login("ron@swanson.com", "password 5").await.data(200);
     let again = Client { customer: again["token"].as_str().map(str::to_owned), ..ron };
     assert_eq!(again.get(&ron_path()).await.status, 200);
-}
-
-#[tokio::test]
-async fn a_change_that_the_process_did_not_live_to_finish_ends_the_tokens_at_the_next_start() {
-    let folder = Folder::new();
-    let shop = Shop::open_file(&folder.file()).await;
-    let old = shop.customer_token(RON);
-    let begin = sqlx::query("INSERT INTO storefront_changes_begun (customer_id) VALUES (?1)");
-    assert_eq!(begin.bind(RON).execute(&shop.pool).await.unwrap().rows_affected(), 1);
-    shop.pool.close().await;
-
-    let shop = Shop::open_file(&folder.file()).await;
-    let ron = Client { customer: Some(old), ..shop.client(&shop.implicit().await) };
-    ron.get(&ron_path()).await.plainly_refused(403);
-    assert_eq!(begun(&shop).await, 0);
-}
-
-async fn begun(shop: &Shop) -> i64 {
-    let count = sqlx::query_scalar("SELECT count(*) FROM storefront_changes_begun");
-    count.fetch_one(&shop.pool).await.unwrap()
 }
 
 #[tokio::test]

@@ -1,17 +1,20 @@
-//! The store as its clients see it, one request at a time.
+//! Requests to the store.
 
 mod access_tokens;
 mod addresses;
 mod around;
 mod bodies;
 mod customers;
-mod cutoffs;
+mod health;
 mod linking;
 mod orders;
+mod revocations;
 mod seeded;
 mod serving;
+mod sessions;
 mod settings;
 mod signing_key;
+mod upgrade;
 mod web;
 mod writes;
 
@@ -35,6 +38,7 @@ use tower_customer_auth::KeyRing;
 use tower_customer_auth::Secret;
 use tower_customer_auth::SigningKey;
 use tower_customer_auth::TokenForm;
+use tower_customer_auth::Verifier;
 use tower_customer_auth::password::PasswordHasher;
 use tower_customer_auth::password::PasswordParams;
 use tower_customer_auth::sign::TokenSigner;
@@ -43,6 +47,7 @@ use tower_customer_auth::testing::ManualClock;
 
 use crate::Parts;
 use crate::access::AccessKey;
+use crate::access::Caller;
 use crate::config::Config;
 use crate::config::Database;
 use crate::config::Provider;
@@ -53,7 +58,7 @@ const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const LESLIE: &str = "be076eb9-689e-4cfe-8299-8489f99a14e6";
 const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
-/// A store, its clock, and what tests need to look behind it.
+/// A store, its clock, and its parts that tests use directly.
 struct Shop {
     router: Router,
     store: Storefront,
@@ -124,10 +129,16 @@ impl Shop {
         let clock = Arc::new(ManualClock::at_epoch_seconds(START));
         clock.advance(Duration::from_millis(250));
         let pool = customers.pool().clone();
-        let customers = customers.clock(clock.clone());
         let access_key = AccessKey::derive(&Secret::from(secret));
-        let (ring, ticking) = (keys.clone(), clock.clone());
-        let parts = Parts { keys: ring, access_key, customers, hasher, clock: ticking, provider };
+        let parts = Parts {
+            keys: keys.clone(),
+            access_key,
+            customers,
+            hasher,
+            clock: clock.clone(),
+            provider,
+            max_staleness: MAX_STALENESS,
+        };
         let (router, store) = parts.assemble(TokenForm::Compact, false).await.unwrap();
         Self { router, store, clock, keys, pool }
     }
@@ -136,7 +147,7 @@ impl Shop {
         Answer::read(self.router.clone().oneshot(request).await.unwrap()).await
     }
 
-    /// An access token: the implicit grant of `X`, which every test but a few begins with.
+    /// An access token by the implicit grant of `X`.
     async fn implicit(&self) -> String {
         self.access_token("grant_type=implicit&client_id=X").await
     }
@@ -153,7 +164,20 @@ impl Shop {
         answer.json()["access_token"].as_str().unwrap().to_owned()
     }
 
-    /// A customer token signed by the store's own key.
+    /// The caller of a request with this customer token, which the layer accepts.
+    fn caller(&self, token: &str) -> Caller {
+        let verifier = Verifier::builder(self.keys.clone()).clock(self.clock.clone());
+        let verifier = verifier.revocations(self.store.revocations.clone()).build().unwrap();
+        Caller::Customer(verifier.verify(token.as_bytes()).unwrap())
+    }
+
+    /// The number of entries in the revocation log.
+    async fn revoked(&self) -> i64 {
+        let count = sqlx::query_scalar("SELECT count(*) FROM customer_auth_revocations");
+        count.fetch_one(&self.pool).await.unwrap()
+    }
+
+    /// A customer token signed by the store's key.
     fn customer_token(&self, customer: &str) -> String {
         let signer = TokenSigner::builder(self.keys.clone()).clock(self.clock.clone());
         let signer = signer.build().unwrap();
@@ -161,7 +185,7 @@ impl Shop {
         signer.sign(&customer, Some("Somebody")).unwrap().token().to_owned()
     }
 
-    /// Somebody who is signed in.
+    /// A client with both tokens.
     async fn signed_in(&self, customer: &str) -> Client<'_> {
         let client = self.client(&self.implicit().await);
         Client { customer: Some(self.customer_token(customer)), ..client }
@@ -183,7 +207,7 @@ fn access_token_request(form: &str) -> Request<Body> {
     request.body(form.to_owned().into()).unwrap()
 }
 
-/// Somebody with an access token, and perhaps a customer token.
+/// A client with an access token, and perhaps a customer token.
 struct Client<'a> {
     shop: &'a Shop,
     access: String,
@@ -291,13 +315,16 @@ fn fields<const N: usize>(names: [&str; N]) -> [Option<String>; N] {
     names.map(|name| Some(name.to_owned()))
 }
 
-/// What the access tokens of every test's store come from.
+/// The secret of every test's access tokens.
 const SECRET: &str = "a secret that these tests alone use";
+
+/// Longer than any step of a test's clock, after which the list would be stale for up to a second.
+const MAX_STALENESS: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// When every test begins, in the middle of a second: 2026-05-28T20:26:40.250Z.
 const START: u64 = 1_780_000_000;
 
-/// A folder that goes when the test does.
+/// A folder that is removed at the end of the test.
 struct Folder(std::path::PathBuf);
 
 impl Folder {

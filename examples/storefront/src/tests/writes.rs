@@ -1,4 +1,4 @@
-//! Writes that wait: for a file that another process holds, and for a change that ends their token.
+//! Writes that wait: for a locked file, and for a change that revokes their token.
 
 use std::cell::Cell;
 use std::sync::Arc;
@@ -10,21 +10,20 @@ use futures_util::future::BoxFuture;
 use futures_util::future::FutureExt;
 use futures_util::future::join;
 use futures_util::future::join_all;
-use futures_util::future::join3;
 use serde_json::json;
 use sqlx::ConnectOptions;
 use sqlx::Connection;
 use sqlx::sqlite::SqliteConnectOptions;
-use tokio::sync::oneshot;
+use tower_customer_auth::customer::CustomerUpdate;
 
 use super::Answer;
 use super::Client;
 use super::Folder;
 use super::LESLIE;
+use super::NOBODY;
 use super::RON;
 use super::Shop;
-use crate::cutoffs::ending_tokens;
-use crate::problem::Problem;
+use crate::access::Caller;
 
 #[tokio::test]
 async fn readers_go_on_while_every_writer_waits_for_a_locked_file() {
@@ -70,7 +69,7 @@ async fn readers_go_on_while_every_writer_waits_for_a_locked_file() {
 }
 
 #[tokio::test]
-async fn writers_who_go_away_leave_readers_their_connections() {
+async fn writers_that_hang_up_leave_readers_their_connections() {
     let folder = Folder::new();
     let shop = Shop::open_file(&folder.file()).await;
     let ron = shop.signed_in(RON).await;
@@ -88,7 +87,7 @@ async fn writers_who_go_away_leave_readers_their_connections() {
     let goers = async {
         for _ in 0..8 {
             let mut write = ron.put(&entry, json!({ "line_2": "x" })).boxed();
-            // Until it waits for the file, and then the client hangs up.
+            // Until it waits for the file. Then the client hangs up.
             for _ in 0..200 {
                 if (&mut write).now_or_never().is_some() {
                     break;
@@ -102,22 +101,21 @@ async fn writers_who_go_away_leave_readers_their_connections() {
 }
 
 #[tokio::test]
-async fn a_write_that_waits_behind_a_change_that_ends_its_token_is_refused() {
-    let shop = Shop::open().await;
+async fn a_write_that_waits_behind_a_change_that_revokes_its_token_is_refused() {
+    let folder = Folder::new();
+    let shop = Shop::open_file(&folder.file()).await;
     let (ron, leslie) = (shop.signed_in(RON).await, shop.signed_in(LESLIE).await);
     let office = shop.client(&shop.office().await);
     let record = format!("/v2/customers/{RON}");
     let book = format!("{record}/addresses");
-    let (before, addresses) = (office.get(&record).await.text, office.get(&book).await.text);
+    let addresses = office.get(&book).await.text;
     let entry = ron.get(&book).await.data(200)[0].clone();
     let path = format!("{book}/{}", entry["id"].as_str().unwrap());
 
-    // A change of the password, which has its turn and takes its time.
-    let (go_on, waits) = oneshot::channel();
-    let id = RON.parse().unwrap();
-    let change = async move { waits.await.map_err(|_| Problem::internal()) };
-    let mut change = ending_tokens(&shop.store, &id, change).boxed();
-    assert!((&mut change).now_or_never().is_none());
+    let mut change = shop.store.begin_for(&Caller::Store).await.unwrap();
+    let password = shop.store.hasher.hash("a better secret".into()).await.unwrap();
+    let update = CustomerUpdate::new().password(password);
+    let changed = change.update(&RON.parse().unwrap(), &update).await.unwrap().unwrap();
 
     let of_another = format!("/v2/customers/{LESLIE}");
     let writes = join_all([
@@ -127,28 +125,56 @@ async fn a_write_that_waits_behind_a_change_that_ends_its_token_is_refused() {
         ron.put(&path, json!({ "line_2": "x" })).boxed(),
         ron.delete(&path).boxed(),
         leslie.put(&of_another, json!({ "name": "Leslie" })).boxed(),
-        office.put(&record, json!({ "name": "Ron Swanson" })).boxed(),
+        office.put(&record, json!({ "name": "Duke Silver" })).boxed(),
     ]);
-    // The tokens are judged meanwhile, and all of them are good.
+    // The tokens are verified meanwhile, and all of them are valid.
     let meanwhile = async {
         for _ in 0..10 {
             assert_eq!(ron.get("/v2/orders").await.status, 200);
         }
-        go_on.send(()).unwrap();
+        change.commit().await.unwrap();
     };
-    let (answers, (), changed) = join3(writes, meanwhile, change).await;
-    changed.unwrap();
+    let (answers, ()) = join(writes, meanwhile).await;
     for answer in &answers[..5] {
         answer.plainly_refused(403);
-        assert_eq!(answer.text, answers[0].text);
+        // By the transaction, and not by the layer.
+        assert_eq!(answer.json()["errors"][0]["detail"], "the customer token has been revoked");
     }
     assert_eq!([answers[5].status, answers[6].status], [200, 200]);
-    assert_eq!(office.get(&record).await.text, before);
+    assert_eq!(office.get(&record).await.data(200)["email"], changed.customer().email());
+    ron.login("ron@swanson.com", "of a thief").await.plainly_refused(403);
     assert_eq!(office.get(&book).await.text, addresses);
 }
 
+#[tokio::test]
+async fn a_database_in_memory_has_room_for_many_writers_on_its_one_connection() {
+    let shop = Shop::open().await;
+    let (ron, office) = (shop.signed_in(RON).await, shop.client(&shop.office().await));
+    let record = format!("/v2/customers/{RON}");
+    let book = format!("{record}/addresses");
+    let entry = ron.get(&book).await.data(200)[0].clone();
+    let path = format!("{book}/{}", entry["id"].as_str().unwrap());
+    let absent = format!("{book}/{NOBODY}");
+    let requests = (0..8).flat_map(|n| {
+        [
+            ron.put(&record, json!({ "name": format!("Ron {n}") })).boxed(),
+            ron.post(&book, entry.clone()).boxed(),
+            ron.put(&path, json!({ "line_2": format!("{n}") })).boxed(),
+            ron.delete(&absent).boxed(),
+            office.put(&record, json!({ "email": "leslie@pawnee.gov" })).boxed(),
+            ron.get("/v2/orders").boxed(),
+        ]
+    });
+    let answers = join_all(requests.collect::<Vec<_>>()).await;
+    let statuses: Vec<_> = answers.iter().map(|answer| answer.status.as_u16()).collect();
+    assert_eq!(statuses, [200, 201, 200, 404, 409, 200].repeat(8));
+    assert_eq!(ron.put(&record, json!({ "password": "a better secret" })).await.status, 200);
+    ron.put(&path, json!({ "line_2": "x" })).await.plainly_refused(403);
+    assert_eq!(office.delete(&record).await.status, 204);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn no_write_of_an_ended_token_lands_after_the_change_of_the_password_was_answered() {
+async fn no_write_of_a_revoked_token_lands_after_the_change_of_the_password_was_answered() {
     let folder = Folder::new();
     let shop = Arc::new(Shop::open_file(&folder.file()).await);
     let record = format!("/v2/customers/{RON}");
@@ -156,7 +182,7 @@ async fn no_write_of_an_ended_token_lands_after_the_change_of_the_password_was_a
     let entry = shop.signed_in(RON).await.get(&book).await.data(200)[0]["id"].clone();
     let entry = format!("{book}/{}", entry.as_str().unwrap());
     for round in 0..16 {
-        // Past the cut-off of the round before.
+        // After the cut-off of the previous round.
         shop.clock.advance(Duration::from_secs(2));
         let token = shop.customer_token(RON);
         let landed = Arc::new(AtomicUsize::new(0));
@@ -174,7 +200,7 @@ async fn no_write_of_an_ended_token_lands_after_the_change_of_the_password_was_a
                     };
                     match answer.status.as_u16() {
                         200 => landed.fetch_add(1, Ordering::Relaxed),
-                        // Too many wait.
+                        // Too many are waiting.
                         503 => continue,
                         _ => return answer.plainly_refused(403),
                     };

@@ -1,7 +1,7 @@
-// The page: somebody signs in, sees what is theirs, and signs out.
+// The page: a customer signs in, sees their data, and signs out.
 
 import { showAddresses } from './addresses.js';
-import { Stale, call, signOut, whenSessionIsOver } from './api.js';
+import { Stale, call, forget, refresh, signOut, whenSessionIsOver } from './api.js';
 import { button, byId, element, say } from './dom.js';
 import { explain } from './messages.js';
 import { showOrders } from './orders.js';
@@ -9,21 +9,23 @@ import { beginSession, endSession } from './session.js';
 import { prepareSignIn, resetSignIn } from './sign-in.js';
 
 const OVER = 'Your time here is over, so you have been signed out. Sign in to go on.';
+const SIGNED_OUT = 'You are signed out.';
+const ONLY_HERE = 'You are signed out on this page. The store could not be told, so the session ends there by itself within a day.';
 
 function enter({ id, endsAt }) {
   resetSignIn();
   show('signed-in', 'Your account');
   say('');
   byId('greeting').focus();
-  beginSession(endsAt, () => leave(OVER));
+  beginSession(endsAt, { refresh, over: () => leave(OVER) });
   showDetails(id);
   showAddresses(id);
   showOrders();
 }
 
-/** Forgets everything about who was here. */
+/** Forgets the customer and everything that was shown. */
 function leave(text) {
-  signOut();
+  forget();
   endSession();
   for (const id of ['details', 'addresses', 'orders']) byId(id).replaceChildren();
   byId('greeting').textContent = 'Your account';
@@ -63,8 +65,17 @@ async function showDetails(id) {
 
 const isSignedIn = () => !byId('signed-in').hidden;
 
-byId('sign-out').addEventListener('click', () => leave('You are signed out.'));
+byId('sign-out').addEventListener('click', async () => {
+  const ended = signOut();
+  // At once, whether or not the store can be reached.
+  leave(SIGNED_OUT);
+  try {
+    await ended;
+  } catch {
+    if (!isSignedIn()) say(ONLY_HERE);
+  }
+});
 whenSessionIsOver(() => leave(OVER));
-// A browser may keep a page that was left, and show it again to whoever presses Back.
+// A browser may keep a page that was left, and show it again for its Back button.
 window.addEventListener('pagehide', () => { if (isSignedIn()) leave(''); });
 prepareSignIn(enter);

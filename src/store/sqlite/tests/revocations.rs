@@ -6,6 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 use std::time::SystemTime;
 
+use futures_util::FutureExt;
+
 use crate::clock::Clock;
 use crate::customer::Customer;
 use crate::customer::CustomerStore;
@@ -146,6 +148,21 @@ async fn a_transaction_that_is_not_committed_changes_and_ends_nothing() {
     assert!(!knows(&list, RON, time(0)));
     // The place in the list is free again.
     list.revoke_customer(&id(LESLIE), time(NOW)).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_commit_whose_caller_is_cancelled_is_carried_out() {
+    let (store, list) = store(0, 1).await;
+    let mut transaction = store.begin().await.unwrap();
+    assert!(transaction.delete(&id(RON)).await.unwrap());
+    let mut commit = Box::pin(transaction.commit());
+    assert!((&mut commit).now_or_never().is_none());
+    drop(commit);
+    // The next writer's turn comes when the commit is complete.
+    drop(store.begin().await.unwrap());
+    assert!(store.get(&id(RON)).await.unwrap().is_none());
+    assert_eq!(log(&store).await, [now_ended()]);
+    assert!(knows(&list, RON, time(NOW)));
 }
 
 #[tokio::test]

@@ -1,0 +1,336 @@
+// Logout, logout everywhere and refresh. The SDKs have no calls for these, so `fetch` makes them beside the SDK.
+
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import {
+  BACK_OFFICE, LESLIE, NOBODY, RON, SDKS, TOKEN_INVALID, accessToken, assertErrors, claimsFor, claimsOf, freshFolder,
+  loginBody, mint, refused, request, startStorefront, tokenOf,
+} from './support.mjs';
+
+/** Rounds between two processes on one file. 1000 is the full form. */
+const ROUNDS = Number(process.env.LOGOUT_ROUNDS ?? 50);
+const TOKENS = '/v2/customers/tokens';
+const REFRESH = JSON.stringify({ data: { type: 'token', authentication_mechanism: 'customer_token' } });
+const DAY = 24 * 60 * 60;
+
+const everywhere = (customer) => `/v2/customers/${customer.id}/tokens`;
+
+/** Calls of one storefront by `fetch`. */
+function api(origin, bearers) {
+  const call = async (method, path, token, { bearer = bearers.page, body, ...headers } = {}) => {
+    const answer = await fetch(origin + path, {
+      method,
+      headers: {
+        ...(bearer && { authorization: `Bearer ${bearer}` }),
+        ...(token && { 'x-moltin-customer-token': token }),
+        ...(body && { 'content-type': 'application/json' }),
+        ...headers,
+      },
+      body,
+    });
+    const text = await answer.text();
+    const get = (name) => answer.headers.get(name);
+    return { status: answer.status, text, get, get json() { return JSON.parse(text); } };
+  };
+  const issued = (answer) => {
+    assert.equal(answer.status, 200, answer.text);
+    return answer.json.data.token;
+  };
+  return {
+    call,
+    bearers,
+    login: async ({ email, password }) => issued(await call('POST', TOKENS, undefined, { body: loginBody(email, password) })),
+    refresh: async (token) => issued(await call('POST', TOKENS, token, { body: REFRESH })),
+    logout: async (token) => assert.equal((await call('DELETE', TOKENS, token)).status, 204),
+    /** 200 for a valid token, 403 for one that is not. */
+    status: async (token) => (await call('GET', '/v2/orders?page[limit]=1', token)).status,
+  };
+}
+
+async function apiOf({ origin }) {
+  return api(origin, { page: await accessToken(origin), office: await accessToken(origin, BACK_OFFICE) });
+}
+
+/** Resolves in the next second: a login in the second of a cut-off would wait for its end. */
+const nextSecond = () => new Promise((resolve) => { setTimeout(resolve, 1_000 - (Date.now() % 1_000)); });
+
+const statuses = (shop, tokens) => Promise.all(tokens.map((token) => shop.status(token)));
+
+for (const sdk of SDKS) {
+  describe(`logout beside ${sdk.name}`, { timeout: 60_000 }, () => {
+    let storefront, shop;
+    before(async () => {
+      storefront = await startStorefront();
+      shop = await apiOf(storefront);
+    });
+    after(() => storefront.stop());
+
+    test('the token of a login is refused after its logout, and that of another login is not', async () => {
+      const client = sdk.shop(storefront.host);
+      const [one, other] = [await tokenOf(client, RON), await tokenOf(client, RON)];
+      await shop.logout(one);
+      await refused(client.Customers.Get(RON.id, one), TOKEN_INVALID);
+      assert.equal((await client.Customers.Get(RON.id, other)).data.name, RON.name);
+    });
+
+    test('all tokens of a customer are refused after a logout everywhere, and a later login works', async () => {
+      const client = sdk.shop(storefront.host);
+      const tokens = [await tokenOf(client, RON), await tokenOf(client, RON)];
+      const leslie = await tokenOf(client, LESLIE);
+      assert.equal((await shop.call('DELETE', everywhere(RON), tokens[0])).status, 204);
+      for (const token of tokens) await refused(client.Customers.Get(RON.id, token), TOKEN_INVALID);
+      assert.equal((await client.Customers.Get(LESLIE.id, leslie)).data.name, LESLIE.name);
+      const again = await tokenOf(client, RON);
+      assert.equal((await client.Customers.Get(RON.id, again)).data.name, RON.name);
+    });
+
+    test('a refreshed token works as that of a login', async () => {
+      const client = sdk.shop(storefront.host);
+      const first = await tokenOf(client, LESLIE);
+      const fresh = await shop.refresh(first);
+      assert.notEqual(fresh, first);
+      for (const token of [first, fresh]) assert.equal((await client.Customers.Get(LESLIE.id, token)).data.name, LESLIE.name);
+    });
+  });
+}
+
+describe('the status codes of', { timeout: 60_000 }, () => {
+  let storefront, shop;
+  before(async () => {
+    storefront = await startStorefront();
+    shop = await apiOf(storefront);
+  });
+  after(() => storefront.stop());
+
+  const register = async (email) => {
+    const customer = { type: 'customer', name: 'Ann Perkins', email, password: 'a long enough one' };
+    const made = await shop.call('POST', '/v2/customers', undefined, { body: JSON.stringify({ data: customer }) });
+    assert.equal(made.status, 201, made.text);
+    return { ...customer, id: made.json.data.id };
+  };
+  /** Tokens that were never valid here, and one that has expired. */
+  const foreign = () => ({
+    'no token': undefined,
+    'no JWT': 'saxophone',
+    'another key': mint('compact', claimsFor(RON), 'another secret, which this store does not have'),
+    'a later version': `${mint('compact', claimsFor(RON))}A`,
+  });
+  const expired = () => mint('compact', claimsFor(RON, { age: DAY + 60 }));
+
+  const expect = async (answer, status) => {
+    assert.equal(answer.status, status, answer.text);
+    assert.equal(answer.get('cache-control'), 'no-store');
+    assert.equal(answer.get('access-control-allow-origin'), '*');
+    if (status === 204) assert.equal(answer.text, '');
+    else if (status !== 200) assertErrors(answer.json, status);
+  };
+
+  test('a logout', async () => {
+    const token = await shop.login(RON);
+    await expect(await shop.call('DELETE', TOKENS, token), 204);
+    await expect(await shop.call('DELETE', TOKENS, token), 204);
+    await expect(await shop.call('DELETE', `${TOKENS}/`, await shop.login(RON)), 204);
+    await expect(await shop.call('DELETE', TOKENS, expired()), 204);
+    for (const [what, bad] of Object.entries(foreign())) {
+      assert.equal((await shop.call('DELETE', TOKENS, bad)).status, 403, what);
+    }
+    await expect(await shop.call('DELETE', TOKENS, 'saxophone'), 403);
+    const live = await shop.login(RON);
+    for (const bearer of [undefined, 'unknown']) {
+      const answer = await shop.call('DELETE', TOKENS, live, { bearer: bearer ?? '' });
+      await expect(answer, 401);
+      assert.equal(answer.get('www-authenticate')?.startsWith('Bearer'), true);
+    }
+    const twice = await request(storefront.origin, {
+      method: 'DELETE', path: TOKENS,
+      headers: { authorization: `Bearer ${shop.bearers.page}`, 'x-moltin-customer-token': [live, live] },
+    });
+    assert.equal(twice.status, 403);
+    assert.equal(await shop.status(live), 200);
+  });
+
+  test('a logout everywhere', async () => {
+    const [ron, leslie] = [await shop.login(RON), await shop.login(LESLIE)];
+    await expect(await shop.call('DELETE', everywhere(LESLIE), ron), 404);
+    await expect(await shop.call('DELETE', everywhere({ id: NOBODY }), ron), 404);
+    await expect(await shop.call('DELETE', everywhere({ id: '%20' }), ron), 404);
+    for (const bad of [...Object.values(foreign()), expired()]) {
+      await expect(await shop.call('DELETE', everywhere(RON), bad), 403);
+    }
+    await expect(await shop.call('DELETE', everywhere(RON), ron, { bearer: 'unknown' }), 401);
+    const alone = await shop.login(RON);
+    await shop.logout(alone);
+    await expect(await shop.call('DELETE', everywhere(RON), alone), 403);
+    assert.deepEqual(await statuses(shop, [ron, leslie]), [200, 200]);
+
+    await expect(await shop.call('DELETE', everywhere(RON), ron), 204);
+    // Again, as after a response that was lost.
+    await expect(await shop.call('DELETE', everywhere(RON), ron), 204);
+    assert.deepEqual(await statuses(shop, [ron, leslie]), [403, 200]);
+  });
+
+  test('a logout everywhere by the store itself', async () => {
+    const office = { bearer: shop.bearers.office };
+    await nextSecond();
+    const [ron, leslie] = [await shop.login(RON), await shop.login(LESLIE)];
+    await expect(await shop.call('DELETE', everywhere({ id: NOBODY }), undefined, office), 404);
+    await expect(await shop.call('DELETE', everywhere(RON), undefined, office), 204);
+    await expect(await shop.call('DELETE', everywhere(RON), undefined, office), 204);
+    assert.deepEqual(await statuses(shop, [ron, leslie]), [403, 200]);
+    // A customer token limits the store too.
+    await expect(await shop.call('DELETE', everywhere(RON), leslie, office), 404);
+    await expect(await shop.call('DELETE', TOKENS, undefined, office), 403);
+  });
+
+  test('a refresh', async () => {
+    await nextSecond();
+    const first = await shop.login(RON);
+    const answer = await shop.call('POST', TOKENS, first, { body: REFRESH });
+    await expect(answer, 200);
+    const { data } = answer.json;
+    const [claims, old] = [claimsOf(data.token), claimsOf(first)];
+    assert.deepEqual(
+      [data.type, data.customer_id, data.id, data.expires, claims.sub, claims.name, claims.sid, claims.auth_time],
+      ['token', RON.id, claims.jti, claims.exp, RON.id, RON.name, old.jti, old.iat]);
+    assert.equal(claims.exp - claims.iat, DAY);
+
+    const revoked = await shop.login(RON);
+    await shop.logout(revoked);
+    for (const bad of [...Object.values(foreign()), expired(), revoked]) {
+      await expect(await shop.call('POST', TOKENS, bad, { body: REFRESH }), 403);
+    }
+    await expect(await shop.call('POST', TOKENS, first, { body: REFRESH, bearer: 'unknown' }), 401);
+    const other = JSON.stringify({ data: { type: 'token', authentication_mechanism: 'token' } });
+    assert.equal((await shop.call('POST', TOKENS, first, { body: other })).status, 400);
+
+    const ann = await register('ann@pawnee.example');
+    const token = await shop.login(ann);
+    const deleted = await shop.call('DELETE', `/v2/customers/${ann.id}`, undefined, { bearer: shop.bearers.office });
+    assert.equal(deleted.status, 204);
+    await expect(await shop.call('POST', TOKENS, token, { body: REFRESH }), 403);
+  });
+
+  test('other methods', async () => {
+    for (const [path, method, allow] of [
+      [TOKENS, 'GET', 'DELETE, POST'], [TOKENS, 'PUT', 'DELETE, POST'],
+      [everywhere(RON), 'GET', 'DELETE'], [everywhere(RON), 'POST', 'DELETE'],
+    ]) {
+      const answer = await shop.call(method, path, undefined, method === 'GET' ? {} : { body: REFRESH });
+      await expect(answer, 405);
+      assert.equal(answer.get('allow'), allow, `${method} ${path}`);
+    }
+  });
+
+  test('a process that serves and is ready', async () => {
+    for (const path of ['/healthz', '/readyz']) {
+      const answer = await fetch(storefront.origin + path);
+      assert.deepEqual([answer.status, answer.headers.get('cache-control')], [200, 'no-store']);
+    }
+  });
+});
+
+describe('a restart', { timeout: 60_000 }, () => {
+  for (const [how, end] of [['SIGTERM', 'stop'], ['SIGKILL', 'kill']]) {
+    test(`on ${how} forgets no revocation`, async () => {
+      const folder = freshFolder();
+      let storefront = await startStorefront({ folder });
+      let shop = await apiOf(storefront);
+      const logins = [RON, RON, LESLIE, LESLIE];
+      const tokens = await Promise.all(logins.map((customer) => shop.login(customer)));
+      tokens.push(await shop.refresh(tokens[0]));
+      await shop.logout(tokens[0]);
+      assert.equal((await shop.call('DELETE', everywhere(LESLIE), tokens[2])).status, 204);
+      await storefront[end]();
+
+      storefront = await startStorefront({ folder });
+      shop = await apiOf(storefront);
+      assert.deepEqual(await statuses(shop, tokens), [403, 200, 403, 403, 403]);
+      await storefront.stop();
+      folder.remove();
+    });
+  }
+
+  test('with a bound that is none ends at once, and names the variable', async () => {
+    await assert.rejects(startStorefront({ env: { STOREFRONT_MAX_STALENESS: '1' } }), (error) => {
+      assert.match(error.message, /"code":1,/);
+      assert.match(error.message, /STOREFRONT_MAX_STALENESS is a whole number of seconds from 2 to 86400, not "1"/);
+      return true;
+    });
+  });
+});
+
+describe('two processes on one file', { timeout: 600_000 }, () => {
+  let folder, storefronts, shops;
+  before(async () => {
+    folder = freshFolder();
+    storefronts = [await startStorefront({ folder }), await startStorefront({ folder })];
+    shops = await Promise.all(storefronts.map(apiOf));
+  });
+  after(async () => {
+    for (const storefront of storefronts) await storefront.stop();
+    folder.remove();
+  });
+
+  test('a logout with any token of a session ends all of them', async () => {
+    for (let ending = 0; ending < 6; ending += 1) {
+      const tokens = [await shops[0].login(RON)];
+      while (tokens.length < 6) tokens.push(await shops[tokens.length % 2].refresh(tokens.at(-1)));
+      const other = await shops[1].login(RON);
+      assert.deepEqual(await statuses(shops[1], tokens), Array(6).fill(200));
+      await shops[ending % 2].logout(tokens[ending]);
+      assert.deepEqual(await statuses(shops[ending % 2], tokens), Array(6).fill(403));
+      for (const token of tokens) await untilRefused(shops[(ending + 1) % 2], token);
+      assert.equal(await shops[0].status(other), 200);
+    }
+  });
+
+  test('what is revoked at one is refused at the other', async (t) => {
+    const millis = [];
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const [here, there] = round % 2 === 0 ? shops : shops.toReversed();
+      // Signed here: a login would cost a hash.
+      const token = mint('compact', claimsFor(RON));
+      assert.equal(await there.status(token), 200);
+      await here.logout(token);
+      const revoked = performance.now();
+      await untilRefused(there, token);
+      millis.push(performance.now() - revoked);
+    }
+    millis.sort((a, b) => a - b);
+    const [p50, p99] = [0.5, 0.99].map((part) => millis[Math.ceil(part * millis.length) - 1].toFixed(1));
+    t.diagnostic(`revoked at one, refused at the other: p50 ${p50} ms, p99 ${p99} ms of ${ROUNDS} rounds`);
+    // Each reads the log at least once a second.
+    assert.ok(p99 < 2_000);
+  });
+
+  test('a loop of refreshes gains nothing from a logout everywhere', async () => {
+    await nextSecond();
+    let last = await shops[0].login(LESLIE);
+    const seen = [last];
+    const ended = (async () => {
+      for (let n = 0; ; n += 1) {
+        const answer = await shops[n % 2].call('POST', TOKENS, last, { body: REFRESH });
+        if (answer.status !== 200) return answer.status;
+        last = answer.json.data.token;
+        seen.push(last);
+      }
+    })();
+    while (seen.length < 20) await new Promise((resolve) => { setImmediate(resolve); });
+    const answer = await shops[0].call('DELETE', everywhere(LESLIE), seen[0]);
+    assert.equal(answer.status, 204);
+    assert.equal(await ended, 403);
+    for (const shop of shops) {
+      for (const token of seen) await untilRefused(shop, token);
+    }
+    assert.equal(await shops[1].status(await shops[0].login(LESLIE)), 200);
+  });
+
+  /** Resolves when `shop` refuses the token, which may take as long as it takes to read the log. */
+  async function untilRefused(shop, token) {
+    for (;;) {
+      const status = await shop.status(token);
+      if (status === 403) return;
+      assert.equal(status, 200);
+    }
+  }
+});
