@@ -212,7 +212,7 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// [`RevokeErrorKind::Full`] if the list is full; nothing is reserved.
+    /// [`RevokeErrorKind::Full`](super::RevokeErrorKind::Full) if the list is full; nothing is reserved.
     ///
     /// # Example
     ///

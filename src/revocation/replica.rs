@@ -223,6 +223,7 @@ impl Replica {
         self.freshness.as_ref()
     }
 
+    #[inline]
     pub(super) fn is_revoked(
         &self,
         token: &TokenId,
@@ -231,6 +232,10 @@ impl Replica {
         login_at: u64,
     ) -> bool {
         let known = self.known();
+        if known & (TOKENS | SESSIONS | CUT_OFFS | EVERYONE) == TOKENS {
+            // What most lists have: one lookup, 13 instructions less.
+            return self.tokens.contains(token);
+        }
         let is_known = |what: u8| known & what != 0;
         let is_before = |cut_off: CutOff| login_at < cut_off.valid_from;
         is_known(TOKENS) && self.tokens.contains(token)
@@ -248,6 +253,7 @@ impl Replica {
         }
     }
 
+    #[inline]
     fn customer_cut_off(&self, customer: &CustomerId) -> Option<CutOff> {
         self.cut_offs.pin().get(customer).copied()
     }
