@@ -32,6 +32,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use sqlx::Connection;
 use sqlx::Transaction;
 use sqlx::sqlite::Sqlite;
 use sqlx::sqlite::SqliteConnectOptions;
@@ -109,7 +110,13 @@ impl SqliteDatabase {
                 .max_lifetime(None)
                 .test_before_acquire(false)
         } else {
-            pool.max_connections(MAX_CONNECTIONS)
+            // When the disk is full or fails, SQLite rolls back by itself. sqlx still counts a
+            // transaction then, and never begins another one on that connection.
+            let pool = pool.max_connections(MAX_CONNECTIONS).max_lifetime(MAX_LIFETIME);
+            pool.before_acquire(|connection, _| {
+                let is_idle = !connection.is_in_transaction();
+                Box::pin(async move { Ok(is_idle) })
+            })
         };
         let pool = pool.connect_lazy_with(options);
         first_connection(&pool).await?;
@@ -120,6 +127,11 @@ impl SqliteDatabase {
     ///
     /// Journal mode, durability and timeouts are those of the pool: [`open`](Self::open) lists the
     /// recommended ones. The default acquire timeout of sqlx, 30 s, is too long for a login.
+    ///
+    /// When the disk is full or fails, SQLite rolls back by itself, and sqlx can't begin a
+    /// transaction on that connection any more. Let the pool's `before_acquire` return `Ok(false)`
+    /// for a connection that [`is_in_transaction`](sqlx::Connection::is_in_transaction). While a
+    /// file can't be written, new connections are read-only for good: keep `max_lifetime` short.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
         Self { pool, turn: Arc::default() }
@@ -207,5 +219,7 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 // SQLite has one writer at a time; additional connections would only wait for it.
 const MAX_CONNECTIONS: u32 = 4;
+// A file that can't be written is opened read-only, and stays so for this connection.
+const MAX_LIFETIME: Duration = Duration::from_secs(60);
 // Each waits for the acquire timeout.
 const MAX_FIRST_TRIES: u32 = 10;

@@ -3,6 +3,7 @@
 use futures_util::FutureExt;
 use sqlx::ConnectOptions;
 use sqlx::Connection;
+use sqlx::error::DatabaseError;
 
 use crate::database::SqliteDatabase;
 
@@ -27,5 +28,27 @@ async fn a_cancelled_writer_keeps_its_turn_while_its_connection_waits_for_the_fi
     database.begin().await.unwrap().rollback().await.unwrap();
     pool.close().await;
     other.close().await.unwrap();
+    std::fs::remove_file(path).unwrap();
+}
+
+#[tokio::test]
+async fn a_writer_that_the_full_disk_rolled_back_leaves_no_broken_connection() {
+    let path = std::env::temp_dir().join(format!("full-{}.sqlite3", std::process::id()));
+    let database = SqliteDatabase::open(&path).await.unwrap();
+    for round in 0..2 {
+        let mut transaction = database.begin().await.unwrap();
+        let connection = transaction.connection();
+        let create = sqlx::query("CREATE TABLE IF NOT EXISTS filled (bytes BLOB)");
+        create.execute(&mut *connection).await.unwrap();
+        // Of this connection only. It can't be less than what the file has.
+        sqlx::query("PRAGMA max_page_count = 1").execute(&mut *connection).await.unwrap();
+        let fill = sqlx::query("INSERT INTO filled VALUES (zeroblob(100000))");
+        let error = fill.execute(&mut *connection).await.unwrap_err();
+        let code = error.as_database_error().and_then(DatabaseError::code);
+        assert_eq!(code.as_deref(), Some("13"), "round {round}");
+        drop(transaction);
+    }
+    database.begin().await.unwrap().commit().await.unwrap();
+    database.pool().close().await;
     std::fs::remove_file(path).unwrap();
 }
