@@ -6,10 +6,10 @@ import { cpSync, mkdirSync, rmSync, statSync, truncateSync } from 'node:fs';
 import path from 'node:path';
 import { after, before, describe, test } from 'node:test';
 import {
-  addCustomers, assertSound, attach, customer, databaseOf, newPassword, oldToken, open,
+  NEITHER, WHOLE, addCustomers, assertSound, attach, changeOf, customer, databaseOf, oldToken, open, tokensOf,
 } from './durability.mjs';
 import { newPkce, oidcBody, oidcEnv, startProvider } from './provider.mjs';
-import { FORMS, freshFolder, startStorefront } from './support.mjs';
+import { freshFolder, startStorefront } from './support.mjs';
 
 /** Random moments. 200 is the full form. */
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 10);
@@ -29,8 +29,6 @@ async function linkBody(provider, who) {
   const code = await provider.signIn({ clientId: CLIENT.client_id, redirectUri: REDIRECT, login, challenge });
   return oidcBody({ code, redirectUri: REDIRECT, verifier });
 }
-
-const tokensOf = (who) => FORMS.map((form) => oldToken(who, form));
 
 // ---------------------------------------------------------------------------------------------- random moments
 
@@ -78,26 +76,15 @@ describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }
     const linked = await Promise.all((await fresh('link', LINKS)).map(async (who) => ({ who, body: await linkBody(provider, who) })));
     return {
       logout() {
-        const [ended, spared] = tokensOf(customer(Math.floor(Math.random() * LIVE)));
-        return { ends: [ended], spared: [spared], send: () => shop.logout(ended), status: 204 };
+        const change = changeOf('logout', customer(Math.floor(Math.random() * LIVE)));
+        return { ...change, ends: change.ends.slice(0, 1), spared: change.ends.slice(1) };
       },
-      everywhere() {
-        const ends = tokensOf(others.at(-1));
-        const who = others.pop();
-        return { ends, send: () => shop.everywhere(who, ends[0]), status: 204 };
-      },
-      everywhereByStore() {
-        const who = others.pop();
-        return { ends: tokensOf(who), send: () => shop.everywhereByStore(who), status: 204 };
-      },
-      password() {
-        const [who, password] = [secrets.pop(), newPassword()];
-        const ends = tokensOf(who);
-        return { who, password, ends, send: () => shop.password(who, ends[0], password), status: 200 };
-      },
+      everywhere: () => changeOf('everywhere', others.pop()),
+      everywhereByStore: () => changeOf('everywhereByStore', others.pop()),
+      password: () => changeOf('password', secrets.pop()),
       link() {
         const { who, body } = linked.pop();
-        return { who, ends: tokensOf(who), send: () => shop.post(body), status: 200 };
+        return changeOf('link', who, body);
       },
     };
   };
@@ -108,9 +95,9 @@ describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }
     const changes = [];
     let death, over = false;
     const make = async (kind) => {
-      const change = { kind, acknowledged: false, ...next[kind]() };
+      const change = { ...next[kind](), acknowledged: false };
       changes.push(change);
-      const answer = await change.send().catch((error) => {
+      const answer = await change.send(shop).catch((error) => {
         assert.ok(death, `failed before the kill: ${error}`);
       });
       if (answer === undefined) {
@@ -214,9 +201,6 @@ const KEPT = 1;
 const HALF_KEPT = 0.5;
 const LOST = 0;
 
-const NEITHER = 'neither';
-const WHOLE = 'whole';
-
 /**
  * Points in the transaction of one change. `at` is the number of a write to the write-ahead log, given how many the
  * transaction makes: two for each page, its header and itself. The last page's header makes it a commit, and the last
@@ -315,10 +299,10 @@ describe('killed at a named point', { timeout: 900_000 }, () => {
   let runs = 0;
   const left = new Set();
   /** A storefront on a copy of a prepared folder. */
-  const copy = async (prepared) => {
+  const copy = async (from) => {
     runs += 1;
     const made = subfolder(`run-${runs}`);
-    cpSync(prepared.path, made.path, { recursive: true });
+    cpSync(from.path, made.path, { recursive: true });
     const storefront = await start(made, provider);
     left.add(storefront);
     return { made, storefront, shop: await open(storefront), output: path.join(folder.path, `strace-${runs}`) };
@@ -340,39 +324,8 @@ describe('killed at a named point', { timeout: 900_000 }, () => {
     rmSync(made.path, { recursive: true });
   };
 
-  const changeOf = async (shop, kind) => {
-    const [who, password] = [WHO[kind], newPassword()];
-    const ends = tokensOf(who);
-    const body = kind === 'link' ? await linkBody(provider, who) : undefined;
-    return {
-      logout: { ends: ends.slice(0, 1), spared: ends.slice(1), send: () => shop.logout(ends[0]) },
-      everywhere: { ends, send: () => shop.everywhere(who, ends[0]) },
-      everywhereByStore: { ends, send: () => shop.everywhereByStore(who) },
-      password: { ends, password, send: () => shop.password(who, ends[0], password) },
-      link: { ends, send: () => shop.post(body) },
-      deletion: { ends, send: () => shop.remove(who) },
-    }[kind];
-  };
-
-  /** Whether a change is there as a whole, or nothing of it. */
-  const outcomeOf = async (shop, kind, change) => {
-    const found = await shop.statuses([...change.ends, ...change.spared ?? []]);
-    const who = WHO[kind];
-    if (kind === 'password') found.push((await shop.login(who)).status, (await shop.login(who, change.password)).status);
-    if (kind === 'link') found.push((await shop.login(who)).status);
-    if (kind === 'deletion') found.push((await shop.record(who)).status);
-    const expected = {
-      logout: [[200, 200], [403, 200]],
-      everywhere: [[200, 200], [403, 403]],
-      everywhereByStore: [[200, 200], [403, 403]],
-      password: [[200, 200, 200, 403], [403, 403, 403, 200]],
-      link: [[200, 200, 200], [403, 403, 403]],
-      deletion: [[200, 200, 200], [403, 403, 404]],
-    }[kind];
-    const outcome = expected.findIndex((statuses) => String(statuses) === String(found));
-    assert.notEqual(outcome, -1, `half of a ${kind}: ${found}`);
-    return [NEITHER, WHOLE][outcome];
-  };
+  const newChange = async (kind) =>
+    changeOf(kind, WHO[kind], kind === 'link' ? await linkBody(provider, WHO[kind]) : undefined);
 
   const isOf = (file) => (line) => line.includes(`${file}>`);
   const begins = (call) => (line) => line.startsWith(`${call}(`);
@@ -383,17 +336,17 @@ describe('killed at a named point', { timeout: 900_000 }, () => {
   for (const kind of KINDS) {
     test(`${kind} is answered after the flush of the log, in a run without a fault`, async () => {
       const { made, storefront, shop, output } = await copy(base);
-      const change = await changeOf(shop, kind);
+      const change = await newChange(kind);
       const trace = await attach(storefront, { calls: [WRITE, FLUSH, ANSWER], output });
-      const { status, text } = await change.send();
-      assert.ok([200, 204].includes(status), text);
+      const { status, text } = await change.send(shop);
+      assert.equal(status, change.status, text);
       const calls = await trace.detach();
       const flush = calls.findIndex(ends(FLUSH));
       const answer = calls.findLastIndex(begins(ANSWER));
       assert.ok(flush > 0 && flush < answer, calls.join('\n'));
       writes[kind] = calls.slice(0, flush).filter(begins(WRITE)).filter(isOf(logOf(made))).length;
       assert.ok(writes[kind] >= 4, calls.join('\n'));
-      assert.equal(await outcomeOf(shop, kind, change), WHOLE);
+      assert.equal(await change.outcome(shop), WHOLE);
       shop.close();
     });
   }
@@ -401,7 +354,7 @@ describe('killed at a named point', { timeout: 900_000 }, () => {
   const reach = async ({ kind, call, at, signal, kept, outcome }) => {
     const running = await copy(base);
     const { made, storefront, shop, output } = running;
-    const change = await changeOf(shop, kind);
+    const change = await newChange(kind);
     const log = logOf(made);
     const flushed = statSync(log).size;
     const trace = await attach(storefront, {
@@ -410,11 +363,11 @@ describe('killed at a named point', { timeout: 900_000 }, () => {
       inject: injection({ call, signal }, call === WRITE ? at(writes[kind]) : 1),
       output,
     });
-    await assert.rejects(change.send(), { code: 'ECONNRESET' });
+    await assert.rejects(change.send(shop), { code: 'ECONNRESET' });
     assert.equal((await trace.last()).some(begins(call)), true);
     if (kept < 1) truncateSync(log, flushed + Math.floor((statSync(log).size - flushed) * kept));
     await afterwards(running, { signal }, async (again) => {
-      assert.equal(await outcomeOf(again, kind, change), outcome);
+      assert.equal(await change.outcome(again), outcome);
     });
   };
 
