@@ -46,7 +46,7 @@
 //! | [`key`] | keys and key rings, rotation | |
 //! | [`revocation`] | revocation of tokens and of all tokens of a customer | |
 //! | [`id`], [`clock`] | identifiers; sources of time | |
-//! | `issuer` | the token service: password and OpenID Connect logins | `issuer` |
+//! | `issuer` | the token service: password and OpenID Connect logins, logout, refresh | `issuer` |
 //! | `customer` | customers, and the traits of their stores | `issuer` |
 //! | `password` | password hashes and the hash pool | `issuer` |
 //! | `sign` | signing of tokens, without HTTP | `issuer` |

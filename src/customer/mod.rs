@@ -5,6 +5,8 @@
 //! - [`IdentityStore`] is the trait behind OpenID Connect logins (feature `oidc`). It finds a
 //!   customer by [`Identity`]. [`LinkDecision`] says what happens to an identity that the store
 //!   does not have yet. A store for password logins alone does not need it.
+//! - [`CustomerLookup`] is the trait behind logout and refresh
+//!   ([`Sessions`](crate::issuer::Sessions)). It finds a customer by their identifier.
 //!
 //! E-mail addresses are compared by [`email_key`] and stored as given.
 //!

@@ -98,7 +98,8 @@ impl SqliteDatabase {
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT);
+            .busy_timeout(BUSY_TIMEOUT)
+            .row_buffer_size(ROW_BUFFER_SIZE);
         let pool = SqlitePoolOptions::new().acquire_timeout(ACQUIRE_TIMEOUT);
         let pool = if path.as_os_str() == ":memory:" {
             // Each connection to `:memory:` is a separate database, so the pool has exactly one,
@@ -221,5 +222,8 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 const MAX_CONNECTIONS: u32 = 4;
 // A file that can't be written is opened read-only, and stays so for this connection.
 const MAX_LIFETIME: Duration = Duration::from_secs(60);
+// Rows that SQLite's thread may be ahead. With the default of 50, threads that hand over long results
+// wake each other too often.
+const ROW_BUFFER_SIZE: usize = 1_000;
 // Each waits for the acquire timeout.
 const MAX_FIRST_TRIES: u32 = 10;

@@ -26,6 +26,9 @@ use crate::wire::bearer_token;
 
 /// Service that answers `POST /v2/customers/tokens` with a customer token.
 ///
+/// With [`Sessions`](crate::issuer::Sessions), it also refreshes and ends tokens, and has a second
+/// path.
+///
 /// It never returns an error, is always ready, and takes any request body. Route by path outside
 /// it. A clone is a handle to the same issuer. The first matching row decides:
 ///
@@ -33,6 +36,8 @@ use crate::wire::bearer_token;
 /// |---|---|
 /// | bearer token missing, repeated or rejected | 401 `Unable to validate access token`, `WWW-Authenticate: Bearer` |
 /// | method other than POST | 405, `Allow: POST` |
+/// | with `Sessions`: method other than DELETE and POST, or than DELETE at `…/customers/{id}/tokens` | 405, `Allow: DELETE, POST` or `Allow: DELETE` |
+/// | with `Sessions`: DELETE | 204, 403, 404 or 503, as [`Sessions`](crate::issuer::Sessions) says |
 /// | declared length over 16 KiB | 413 |
 /// | content type missing or not `application/json` in UTF-8 | 415 |
 /// | body over 16 KiB | 413 |
@@ -40,14 +45,15 @@ use crate::wire::bearer_token;
 /// | invalid JSON, duplicate member, field missing, empty or invalid, unknown mechanism | 400, one error for each field |
 /// | wrong password, unknown e-mail, no password, disabled customer | 403, the same response after the same time |
 /// | code rejected by the provider or used before, invalid ID token, unregistered redirect URI, e-mail already taken where the policy forbids it, disabled customer | 403, the same response |
+/// | with `Sessions`: mechanism `customer_token` | 200, 403 or 503, as [`Sessions`](crate::issuer::Sessions) says |
 /// | hash queue full, too many logins in flight at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
 /// 401 concerns the bearer token only, because the common SDKs renew it and retry on every 401. A
 /// login without `authentication_mechanism` is a password login, as old SDKs send it. Every
-/// response is JSON, is not cacheable, and echoes nothing of the request. In the second in which a
-/// customer's tokens were [revoked](TokenIssuerBuilder::revocations), the response is sent when
-/// that second has ended. Apply CORS outside the service: preflights carry no bearer token.
+/// response with a body is JSON; none is cacheable, or echoes anything of the request. In the
+/// second in which a customer's tokens were [revoked](TokenIssuerBuilder::revocations), the
+/// response to a login is sent when that second has ended. Apply CORS outside the service: preflights carry no bearer token.
 ///
 /// # Panics
 ///

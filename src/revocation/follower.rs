@@ -86,6 +86,7 @@ impl Follower {
     async fn load(&mut self) -> LogPosition {
         loop {
             let began = self.clock.since_epoch();
+            self.replica.reserve(self.log.size_hint().await);
             match load(&*self.log, &self.replica, &*self.clock).await {
                 Ok((position, _)) => {
                     self.succeeded(began);

@@ -70,6 +70,7 @@ pub use self::error::RevokeErrorKind;
 pub use self::list::Revocations;
 pub use self::log::LogPosition;
 pub use self::log::LogRead;
+pub use self::log::LogSize;
 pub use self::log::RevocationLog;
 pub(crate) use self::replica::MAX_LEEWAY;
 pub use self::reservation::Reservation;

@@ -21,6 +21,8 @@ use crate::clock::since_epoch;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::revocation::CutOff;
+#[cfg(feature = "revocation-log")]
+use crate::revocation::LogSize;
 use crate::revocation::RevocationEntry;
 use crate::revocation::RevokeError;
 use crate::revocation::buckets::BUCKET_SECONDS;
@@ -187,6 +189,16 @@ impl Replica {
 
     fn everyone(&self) -> Option<CutOff> {
         self.everyone.load().as_deref().copied()
+    }
+
+    /// Makes room for what a log is about to add, if there is nothing yet.
+    #[cfg(feature = "revocation-log")]
+    pub(super) fn reserve(&self, size: LogSize) {
+        let _turn = self.turn();
+        let parts = [(&self.tokens, size.tokens), (&self.sessions, size.sessions)];
+        for (ids, count) in parts.into_iter().filter(|(_, count)| *count >= LARGE_TOKENS) {
+            ids.reserve(count.min(self.capacity));
+        }
     }
 
     /// Applies an entry. Returns whether the list has changed.

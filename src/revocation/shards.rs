@@ -109,13 +109,28 @@ impl<T: Table> Shards<T> {
         }
     }
 
+    /// Makes room for so many ids in all, where there is nothing yet.
+    ///
+    /// A set that grows in steps copies its ids several times, and leaves gaps in the heap that are a
+    /// third of it in the end.
+    pub(super) fn reserve(&self, ids: usize) {
+        let cells = self.cells();
+        // The ids spread at random: this is enough for all but a few tables.
+        let mean = ids >> CELL_BITS;
+        let room = mean + 3 * mean.isqrt();
+        for cell in cells.iter().filter(|cell| cell.load().is_none()) {
+            cell.store(Some(Arc::new(T::with_room_for(room.max(1)))));
+        }
+    }
+
+    fn cells(&self) -> &[ArcSwapOption<T>] {
+        self.cells.get_or_init(|| (0..1 << CELL_BITS).map(|_| ArcSwapOption::empty()).collect())
+    }
+
     /// Adds an id that is not in the set. Where its table has to grow, ids with a `doomed` tag are
     /// left behind.
     pub(super) fn put(&self, entry: Entry<T::Id>, doomed: Tags, retired: &mut Retired<T>) {
-        let cells = self
-            .cells
-            .get_or_init(|| (0..1 << CELL_BITS).map(|_| ArcSwapOption::empty()).collect());
-        let cell = &cells[cell(entry.hash)];
+        let cell = &self.cells()[cell(entry.hash)];
         match cell.load_full() {
             Some(table) if table.has_room() => table.put(entry),
             old => {

@@ -86,6 +86,12 @@ impl Tokens {
         }
     }
 
+    /// Makes room for so many UUIDs, if there are none yet.
+    pub(super) fn reserve(&self, uuids: usize) {
+        self.scramble.get_or_init(Scramble::random);
+        self.uuids.reserve(uuids);
+    }
+
     /// Adds an id to the bucket of this number, or moves it there from an earlier one. Returns
     /// whether it was not there, or in an earlier one.
     pub(super) fn add(

@@ -68,6 +68,7 @@ fn the_issuer() {
     holds::<auth::StaticBearer>();
     holds::<auth::customer::StoreError>();
     holds::<auth::customer::StoredCustomer>();
+    holds::<auth::issuer::Sessions>();
     holds::<auth::TokenIssuer>();
     holds::<auth::TokenIssuerBuilder>();
     holds::<auth::sign::TokenSigner>();

@@ -23,6 +23,8 @@ mod layer;
 mod oidc;
 #[cfg(all(feature = "tracing", feature = "metrics"))]
 mod secrets;
+#[cfg(all(feature = "axum", feature = "issuer"))]
+mod sessions;
 mod support;
 mod verify;
 mod verify_sessions;

@@ -139,6 +139,7 @@ mod logins {
     use tower_customer_auth::Customer;
     use tower_customer_auth::CustomerStore;
     use tower_customer_auth::PasswordGrant;
+    use tower_customer_auth::Revocations;
     use tower_customer_auth::StaticBearer;
     use tower_customer_auth::TokenIssuer;
     use tower_customer_auth::customer::Admission;
@@ -149,6 +150,7 @@ mod logins {
     use tower_customer_auth::customer::Newcomer;
     use tower_customer_auth::customer::StoreError;
     use tower_customer_auth::customer::StoredCustomer;
+    use tower_customer_auth::issuer::Sessions;
     use tower_customer_auth::password::PasswordHash;
     use tower_customer_auth::testing::MemoryCustomers;
 
@@ -254,6 +256,90 @@ mod logins {
                 counter("credentials_refused", 1),
                 counter("fault", 1),
                 counter("issued", 1),
+            ]
+        );
+    }
+
+    /// Refreshes and ends tokens in each way; answers `Debug` of everything, and the bodies that hold
+    /// no token.
+    async fn use_sessions() -> String {
+        let customers = accounts::customers().await;
+        let sessions = Sessions::new(customers.clone());
+        let mut shown = format!("{sessions:?}");
+        let issuer = TokenIssuer::builder(keys(), StaticBearer::new(["hidden-bearer"]))
+            .password(PasswordGrant::new(customers.clone()).hasher(accounts::hasher()))
+            .revocations(Revocations::in_memory())
+            .sessions(sessions)
+            .build()
+            .unwrap();
+        let tokens = [(); 2].map(|()| issuer.issue(&accounts::ron()).unwrap().token().to_owned());
+        let (base, own) = ("/v2/customers/tokens", format!("/v2/customers/{CUSTOMER}/tokens"));
+        let refresh = r#"{"data":{"type":"token","authentication_mechanism":"customer_token"}}"#;
+        for (method, path, token) in [
+            ("POST", base, tokens[0].as_str()),
+            ("POST", base, "hidden-token"),
+            ("DELETE", base, "hidden-token"),
+            ("DELETE", base, &tokens[0]),
+            ("DELETE", base, &tokens[0]),
+            ("DELETE", "/v2/customers/hidden-customer/tokens", &tokens[1]),
+            ("DELETE", &own, &tokens[1]),
+            ("POST", base, &tokens[1]),
+        ] {
+            let request = Request::builder()
+                .method(method)
+                .uri(path)
+                .header("authorization", "Bearer hidden-bearer")
+                .header("content-type", "application/json")
+                .header(TOKEN_HEADER, token)
+                .body(Full::<Bytes>::from(refresh))
+                .unwrap();
+            let future = tower::Service::call(&mut issuer.clone(), request);
+            shown.push_str(&format!("{future:?}"));
+            let response = future.await.unwrap();
+            let issued = response.status() == 200;
+            shown.push_str(&format!("{response:?}"));
+            let body = response.into_body().collect().await.unwrap().to_bytes();
+            if !issued {
+                shown.push_str(&format!("{body:?}"));
+            }
+        }
+        format!("{shown}{issuer:?}")
+    }
+
+    #[test]
+    fn logouts_and_refreshes_are_told_by_outcome_and_without_secrets_t36() {
+        let shown = Arc::new(Mutex::new(String::new()));
+        let record = shown.clone();
+        let (events, counters) = captured(async move {
+            *record.lock().unwrap() = use_sessions().await;
+        });
+        check_told(&events, &counters, &shown.lock().unwrap());
+        let outcomes = [
+            "refreshed",
+            "token_refused",
+            "token_refused",
+            "logged_out",
+            "logged_out",
+            "unknown_customer",
+            "logged_out_everywhere",
+            "token_refused",
+        ];
+        let event = |outcome| {
+            format!("DEBUG tower_customer_auth: customer token requested outcome={outcome:?}")
+        };
+        assert_eq!(events.lines().collect::<Vec<_>>(), outcomes.map(event));
+        let counter = |outcome: &str, count| {
+            let name = "customer_auth_token_requests_total";
+            (format!("Key({name}, [outcome = {outcome}])"), count)
+        };
+        assert_eq!(
+            counters,
+            [
+                counter("logged_out", 2),
+                counter("logged_out_everywhere", 1),
+                counter("refreshed", 1),
+                counter("token_refused", 3),
+                counter("unknown_customer", 1),
             ]
         );
     }

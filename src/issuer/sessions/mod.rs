@@ -23,18 +23,28 @@ pub(super) use self::manager::SessionManager;
 ///
 /// A session is a login and all tokens that are refreshed from it. Set this with
 /// [`TokenIssuerBuilder::sessions`](crate::TokenIssuerBuilder::sessions), and mount the issuer at
-/// two paths. In all of these requests, the customer token is in the header
-/// `X-Moltin-Customer-Token`, and `Authorization: Bearer` is checked first, as for a login. The
-/// tables in the order of the checks:
+/// both paths. All of these requests have the customer token in the header
+/// `X-Moltin-Customer-Token`. `Authorization: Bearer` is checked first, as for a login, and then the
+/// method.
+///
+/// The last segments of the path decide: `…/customers/{id}/tokens` are the tokens of a customer,
+/// and every other path is taken for `/v2/customers/tokens`. The id is percent-decoded, and a slash
+/// at the end is ignored. A router may cut off what comes before `customers`, as axum's
+/// `nest("/v2", …)` does. It must not cut off `customers` as well, as `nest("/v2/customers", …)`
+/// does: a logout everywhere would end one session only.
+///
+/// Mount the service outside of [`CustomerAuthLayer`](crate::CustomerAuthLayer), which would refuse
+/// an expired or revoked token before a logout can confirm it.
 ///
 /// # Logout: `DELETE /v2/customers/tokens`
 ///
-/// Ends a token and its whole session. The request's body is not read.
+/// Ends a token and its whole session. The body of the request is not read. The first matching row
+/// decides:
 ///
 /// | customer token | response |
 /// |---|---|
-/// | missing, repeated, or never valid: also for another audience, or signed with a key that the ring no longer has | 403 |
-/// | revoked or expired | 204; a session that goes on with other tokens is not ended by an expired one |
+/// | missing, repeated, or never valid; also one whose key is no longer in the ring | 403 |
+/// | revoked or expired | 204; an expired token does not end a session that goes on with others |
 /// | whether it is revoked is unknown, or the revocation failed | 503, `Retry-After` |
 /// | else | 204, and no token of the session is accepted any more |
 ///
@@ -43,31 +53,33 @@ pub(super) use self::manager::SessionManager;
 /// # Logout everywhere: `DELETE /v2/customers/{id}/tokens`
 ///
 /// Ends all tokens of a customer whose login is older than the request, the token of the request
-/// included. The request's body is not read.
+/// included. The body of the request is not read. The first matching row decides:
 ///
 /// | client and customer token | response |
 /// |---|---|
 /// | token repeated, expired or never valid | 403 |
-/// | whether the token is revoked is unknown, or the revocation failed | 503, `Retry-After` |
+/// | whether the token is revoked is unknown | 503, `Retry-After` |
 /// | token of another customer, valid or revoked | 404 |
-/// | token revoked with all tokens of the customer, after its login | 204: this request has succeeded before, or the password was changed meanwhile |
-/// | token revoked by itself or with its session | 403: other sessions may go on |
+/// | token revoked with all tokens of the customer since its login, by this request before or by a change of the password | 204 |
+/// | token revoked alone or with its session | 403, because other sessions may go on |
 /// | no token, client [`Accepted`](super::ClientDecision::Accepted) | 403 |
-/// | no token, client [`AcceptedAsStore`](super::ClientDecision::AcceptedAsStore), customer unknown | 404 |
-/// | no token, client `AcceptedAsStore`, store failed or timed out | 503, `Retry-After` |
+/// | no token, client [`AcceptedAsStore`](super::ClientDecision::AcceptedAsStore), unknown customer | 404 |
+/// | the store or the revocation failed, or took too long | 503, `Retry-After` |
 /// | else | 204 |
 ///
-/// A customer token limits the store itself too: a back office that acts for a customer can do what
-/// that customer can.
+/// A customer token limits every client, the store itself too: a back office that acts for a
+/// customer can do what that customer can.
 ///
 /// # Refresh: `POST /v2/customers/tokens`
 ///
 /// The body is JSON as for a login, with `"authentication_mechanism": "customer_token"` and no other
-/// field than `type`:
+/// field than `type`; others are ignored:
 ///
 /// ```json
 /// {"data": {"type": "token", "authentication_mechanism": "customer_token"}}
 /// ```
+///
+/// After the checks of a login's body, the first matching row decides:
 ///
 /// | customer token | response |
 /// |---|---|
@@ -141,8 +153,9 @@ impl Sessions {
     /// days.
     ///
     /// No refreshed token is valid for longer. The token of the login has its whole
-    /// [`lifetime`](crate::TokenIssuerBuilder::lifetime), even if that is longer. A list that follows a log needs to know this time
-    /// in each process:
+    /// [`lifetime`](crate::TokenIssuerBuilder::lifetime), even if that is longer.
+    ///
+    /// A process that only verifies, with a list that follows a log, has to know this time too:
     /// [`DurableBuilder::max_session`](crate::revocation::DurableBuilder::max_session).
     pub fn max_session(mut self, max_session: Duration) -> Self {
         self.max_session = max_session;

@@ -43,7 +43,7 @@ impl Changes {
         if self.until_changed(options, &mut watch).await.is_err() {
             // A connection that failed may fail for ever. The next call opens another.
             *watch = None;
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 
@@ -53,22 +53,18 @@ impl Changes {
         watch: &mut Option<Watch>,
     ) -> Result<(), sqlx::Error> {
         loop {
-            match watch {
-                Some(known) => {
-                    let version = known.read().await?;
-                    if version != known.version {
-                        known.version = version;
-                        return Ok(());
-                    }
-                }
-                None => {
-                    let connection = options.connect().await?;
-                    let mut new = Watch { connection, version: 0 };
-                    new.version = new.read().await?;
-                    *watch = Some(new);
-                    // What was appended before is found by reading once.
-                    return Ok(());
-                }
+            let Some(known) = watch else {
+                let connection = options.connect().await?;
+                let mut new = Watch { connection, version: 0 };
+                new.version = new.read().await?;
+                *watch = Some(new);
+                // What was appended before is found by reading once.
+                return Ok(());
+            };
+            let version = known.read().await?;
+            if version != known.version {
+                known.version = version;
+                return Ok(());
             }
             sleep(INTERVAL).await;
         }

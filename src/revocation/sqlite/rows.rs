@@ -101,8 +101,8 @@ fn integer(seconds: u64) -> i64 {
     i64::try_from(seconds.min(MAX_SECONDS)).unwrap_or(i64::MAX)
 }
 
-const TOKEN: &str = "token";
-const SESSION: &str = "session";
+pub(super) const TOKEN: &str = "token";
+pub(super) const SESSION: &str = "session";
 const CUSTOMER: &str = "customer";
 const EVERYONE: &str = "everyone";
 

@@ -5,6 +5,8 @@ mod against_a_map;
 mod follower;
 mod replica;
 mod reservation;
+#[cfg(feature = "revocation-log")]
+mod scripted_log;
 mod spread;
 mod threads;
 

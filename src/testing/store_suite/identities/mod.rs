@@ -35,7 +35,7 @@ use crate::testing::store_suite::id;
 /// A whole store in memory, with both suites:
 ///
 /// ```
-#[doc = include_str!("../example.rs")]
+#[doc = include_str!("../../../../tests/own_store.rs")]
 /// ```
 #[doc(hidden)]
 #[macro_export]
