@@ -32,7 +32,7 @@ async function linkBody(provider, who) {
 
 // ---------------------------------------------------------------------------------------------- random moments
 
-describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }, () => {
+describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 60_000 + ROUNDS * 15_000 }, () => {
   const KINDS = ['logout', 'everywhere', 'everywhereByStore', 'password', 'link'];
   const LINKS = 3; // a round
   const CUSTOMERS = 1_000; // a round, for the other kinds
@@ -55,7 +55,7 @@ describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }
   });
   after(async () => {
     shop.close();
-    await storefront.stop();
+    await storefront.kill();
     await provider.stop();
     folder.remove();
   });
@@ -73,8 +73,10 @@ describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }
   const stream = async () => {
     const others = await fresh('everywhere', CUSTOMERS);
     const secrets = await fresh('password', CUSTOMERS);
-    const linked = await Promise.all((await fresh('link', LINKS)).map(async (who) => ({ who, body: await linkBody(provider, who) })));
+    const withBody = async (who) => ({ who, body: await linkBody(provider, who) });
+    const linked = await Promise.all((await fresh('link', LINKS)).map(withBody));
     return {
+      others: () => others.length,
       logout() {
         const change = changeOf('logout', customer(Math.floor(Math.random() * LIVE)));
         return { ...change, ends: change.ends.slice(0, 1), spared: change.ends.slice(1) };
@@ -112,7 +114,11 @@ describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }
       if (kind === 'link') change.issued = answer.json.data?.token;
     };
     const many = async () => {
-      while (!over) await make(Math.random() < 0.7 ? 'logout' : Math.random() < 0.5 ? 'everywhere' : 'everywhereByStore');
+      while (!over) {
+        // On a fast disk, the customers may be used up.
+        const isLogout = Math.random() < 0.7 || next.others() === 0;
+        await make(isLogout ? 'logout' : Math.random() < 0.5 ? 'everywhere' : 'everywhereByStore');
+      }
     };
     const passwords = async () => { while (!over) await make('password'); };
     const killing = new Promise((resolve) => {
@@ -177,10 +183,11 @@ describe(`killed with SIGKILL at ${ROUNDS} random moments`, { timeout: 900_000 }
     totals.forgotten += all.length - await inEffect(all);
 
     const counts = KINDS.map((kind) => `${kind} ${all.filter((change) => change.kind === kind).length}`);
-    t.diagnostic(`${ROUNDS} rounds; acknowledged revocations: ${all.length} (${counts.join(', ')}); forgotten: ${totals.forgotten}`);
-    t.diagnostic(`unanswered: ${totals.unanswered}, turned away: ${totals.turnedAway}, in effect of these: ${totals.unansweredInEffect}; `
-      + `tokens that nothing ended, and work: ${totals.spared}; integrity_check ok: ${ROUNDS}`);
-    assert.equal(totals.forgotten, 0);
+    const { unanswered, unansweredInEffect, turnedAway, spared, forgotten } = totals;
+    t.diagnostic(`${ROUNDS} rounds; acknowledged revocations: ${all.length} (${counts.join(', ')}); forgotten: ${forgotten}`);
+    t.diagnostic(`unanswered: ${unanswered}, turned away: ${turnedAway}, in effect of these: ${unansweredInEffect}`);
+    t.diagnostic(`tokens that nothing ended, and work: ${spared}; integrity_check ok: ${ROUNDS}`);
+    assert.equal(forgotten, 0);
     for (const kind of KINDS) assert.ok(all.some((change) => change.kind === kind), `no ${kind} was acknowledged`);
   });
 });
