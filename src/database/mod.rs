@@ -113,7 +113,8 @@ impl SqliteDatabase {
         } else {
             // When the disk is full or fails, SQLite rolls back by itself. sqlx still counts a
             // transaction then, and never begins another one on that connection.
-            pool.max_connections(MAX_CONNECTIONS).before_acquire(|connection, _| {
+            let pool = pool.max_connections(MAX_CONNECTIONS).max_lifetime(MAX_LIFETIME);
+            pool.before_acquire(|connection, _| {
                 let is_idle = !connection.is_in_transaction();
                 Box::pin(async move { Ok(is_idle) })
             })
@@ -130,7 +131,8 @@ impl SqliteDatabase {
     ///
     /// When the disk is full or fails, SQLite rolls back by itself, and sqlx can't begin a
     /// transaction on that connection any more. Let the pool's `before_acquire` return `Ok(false)`
-    /// for a connection that [`is_in_transaction`](sqlx::Connection::is_in_transaction).
+    /// for a connection that [`is_in_transaction`](sqlx::Connection::is_in_transaction). While a
+    /// file can't be written, new connections are read-only for good: keep `max_lifetime` short.
     #[must_use]
     pub fn from_pool(pool: SqlitePool) -> Self {
         Self { pool, turn: Arc::default() }
@@ -218,6 +220,8 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(1);
 const BUSY_TIMEOUT: Duration = Duration::from_secs(2);
 // SQLite has one writer at a time; additional connections would only wait for it.
 const MAX_CONNECTIONS: u32 = 4;
+// A file that can't be written is opened read-only, and stays so for this connection.
+const MAX_LIFETIME: Duration = Duration::from_secs(60);
 // Rows that SQLite's thread may be ahead. With the default of 50, threads that hand over long results
 // wake each other too often.
 const ROW_BUFFER_SIZE: usize = 1_000;

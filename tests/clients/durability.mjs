@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { BACK_OFFICE, RON, accessToken, claimsFor, loginBody, mint, request, within } from './support.mjs';
+import { BACK_OFFICE, FORMS, RON, accessToken, claimsFor, loginBody, mint, request, within } from './support.mjs';
 
 const run = promisify(execFile);
 
@@ -153,3 +153,45 @@ export async function open(storefront, { sockets = 32 } = {}) {
 
 /** A secret that was never used before. */
 export const newPassword = () => `new ${randomUUID()}`;
+
+/** Two tokens of one customer, in both forms. */
+export const tokensOf = (who) => FORMS.map((form) => oldToken(who, form));
+
+// ---------------------------------------------------------------------------------------------- changes
+
+/** Nothing of a change is there, or all of it. Half of it is neither. */
+export const NEITHER = 'neither';
+export const WHOLE = 'whole';
+
+/** A change that ends tokens of a customer. `body` is that of the login which links. */
+export function changeOf(kind, who, body) {
+  const ends = tokensOf(who);
+  const password = newPassword();
+  const send = {
+    logout: (shop) => shop.logout(ends[0]),
+    everywhere: (shop) => shop.everywhere(who, ends[0]),
+    everywhereByStore: (shop) => shop.everywhereByStore(who),
+    password: (shop) => shop.password(who, ends[0], password),
+    link: (shop) => shop.post(body),
+    deletion: (shop) => shop.remove(who),
+  }[kind];
+  // Statuses of the customer's tokens and of what follows from the change, before and after it.
+  const [before, after] = {
+    logout: [[200, 200], [403, 200]],
+    everywhere: [[200, 200], [403, 403]],
+    everywhereByStore: [[200, 200], [403, 403]],
+    password: [[200, 200, 200, 403], [403, 403, 403, 200]],
+    link: [[200, 200, 200], [403, 403, 403]],
+    deletion: [[200, 200, 200], [403, 403, 404]],
+  }[kind];
+  const outcome = async (shop) => {
+    const found = await shop.statuses(ends);
+    if (kind === 'password') found.push((await shop.login(who)).status, (await shop.login(who, password)).status);
+    if (kind === 'link') found.push((await shop.login(who)).status);
+    if (kind === 'deletion') found.push((await shop.record(who)).status);
+    if (String(found) === String(before)) return NEITHER;
+    assert.deepEqual(found, after, `half of a ${kind}`);
+    return WHOLE;
+  };
+  return { kind, who, password, ends, send, outcome, status: ['password', 'link'].includes(kind) ? 200 : 204 };
+}

@@ -100,6 +100,8 @@ export async function startStorefront({ form = 'compact', folder, secret = SECRE
     origin,
     host,
     lines,
+    /** What it wrote to standard error. */
+    errors,
     pid: child.pid,
     folder: cwd,
     /** Asks it to stop; it must end by itself, with success. */
