@@ -61,6 +61,7 @@ mod login;
 mod response;
 mod service;
 mod sessions;
+mod signing;
 mod store_answer;
 #[cfg(test)]
 mod tests;

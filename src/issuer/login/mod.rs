@@ -23,11 +23,12 @@ use crate::issuer::login::request::Mechanisms;
 use crate::issuer::login::request::PasswordLogin;
 use crate::issuer::response::Refusal;
 use crate::issuer::sessions::SessionManager;
+use crate::issuer::signing;
+use crate::issuer::signing::with_name_that_fits;
 use crate::password::PasswordHash;
 use crate::sign::IssuedToken;
 use crate::sign::SignError;
 use crate::sign::TokenSigner;
-use crate::telemetry;
 use crate::telemetry::TokenOutcome;
 
 #[cfg(feature = "oidc")]
@@ -136,11 +137,7 @@ impl Logins {
         customer: &Customer,
         as_of: SystemTime,
     ) -> Result<IssuedToken, SignError> {
-        let signer = &self.signer;
-        match signer.sign_at(customer.id(), Some(customer.name()), as_of) {
-            Err(SignError::TooLong { .. }) => signer.sign_at(customer.id(), None, as_of),
-            signed => signed,
-        }
+        with_name_that_fits(customer.name(), |name| self.signer.sign_at(customer.id(), name, as_of))
     }
 
     async fn authenticate(&self, login: Login) -> Result<Authenticated, Refusal> {
@@ -204,13 +201,7 @@ async fn reached(clock: &dyn Clock, time: SystemTime) -> bool {
 }
 
 fn refusal(error: SignError) -> Refusal {
-    match error {
-        SignError::Revoked => Refusal::Credentials,
-        error => {
-            telemetry::fault("a token could not be signed", &error);
-            Refusal::Fault
-        }
-    }
+    signing::refusal(error, Refusal::Credentials)
 }
 
 /// The furthest a cut-off can be ahead, and a quarter of a second for a clock that is being slewed.

@@ -8,11 +8,12 @@ use crate::customer::Customer;
 use crate::issuer::response::Refusal;
 use crate::issuer::sessions::SessionManager;
 use crate::issuer::sessions::manager::Presented;
+use crate::issuer::signing;
+use crate::issuer::signing::with_name_that_fits;
 use crate::sign::IssuedToken;
 use crate::sign::Session;
 use crate::sign::SignError;
 use crate::sign::TokenSigner;
-use crate::telemetry;
 use crate::verify::VerifiedToken;
 
 impl SessionManager {
@@ -32,7 +33,8 @@ impl SessionManager {
         // Again, because the token may have been revoked or have expired while the store was asked.
         // A revocation of the session or the customer that comes later ends the new token as well.
         let token = self.valid(headers)?;
-        self.sign(&token, customer.name(), signer).map_err(refusal)
+        let signed = self.sign(&token, customer.name(), signer);
+        signed.map_err(|error| signing::refusal(error, Refusal::CustomerToken))
     }
 
     fn valid(&self, headers: &HeaderMap) -> Result<VerifiedToken, Refusal> {
@@ -53,20 +55,6 @@ impl SessionManager {
         let authenticated_at = token.authenticated_at();
         let ends_at = authenticated_at + self.max_session;
         let session = Session { id: token.session_id(), authenticated_at, ends_at };
-        match signer.refresh(token.customer_id(), Some(name), session) {
-            // As for a login: a name that is too long for a token is omitted.
-            Err(SignError::TooLong { .. }) => signer.refresh(token.customer_id(), None, session),
-            signed => signed,
-        }
-    }
-}
-
-fn refusal(error: SignError) -> Refusal {
-    match error {
-        SignError::Revoked | SignError::SessionEnded => Refusal::CustomerToken,
-        error => {
-            telemetry::fault("a token could not be signed", &error);
-            Refusal::Fault
-        }
+        with_name_that_fits(name, |name| signer.refresh(token.customer_id(), name, session))
     }
 }
