@@ -29,6 +29,7 @@ use crate::revocation::sqlite::changes::Changes;
 use crate::revocation::sqlite::rows::Record;
 use crate::revocation::sqlite::rows::SESSION;
 use crate::revocation::sqlite::rows::TOKEN;
+use crate::revocation::sqlite::rows::integer;
 use crate::revocation::sqlite::rows::log_error;
 
 /// Revocation log in a SQLite database, usually that of the customers.
@@ -117,7 +118,7 @@ impl SqliteRevocationLog {
             .bind(token_id.to_string())
             .bind(session_id.to_string())
             .bind(customer_id.to_string())
-            .bind(i64::try_from(since_epoch(login_at).as_secs()).unwrap_or(i64::MAX))
+            .bind(integer(since_epoch(login_at).as_secs()))
             .fetch_one(connection)
             .await
     }
@@ -209,8 +210,7 @@ impl RevocationLog for SqliteRevocationLog {
     }
 
     async fn prune(&self, ended_before: SystemTime) -> Result<(), LogError> {
-        let ended_before = i64::try_from(ceil_seconds(since_epoch(ended_before)));
-        let ended_before = ended_before.unwrap_or(i64::MAX);
+        let ended_before = integer(ceil_seconds(since_epoch(ended_before)));
         loop {
             let pruned = async {
                 let mut transaction = self.database.begin().await?;

@@ -97,7 +97,8 @@ pub(super) fn log_error(error: sqlx::Error) -> LogError {
     }
 }
 
-fn integer(seconds: u64) -> i64 {
+/// Converts seconds to what a column holds.
+pub(super) fn integer(seconds: u64) -> i64 {
     i64::try_from(seconds.min(MAX_SECONDS)).unwrap_or(i64::MAX)
 }
 

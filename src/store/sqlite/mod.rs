@@ -314,12 +314,7 @@ impl CustomerStore for SqliteCustomers {
 
 impl CustomerLookup for SqliteCustomers {
     async fn find_by_id(&self, id: &CustomerId) -> Result<Option<Customer>, StoreError> {
-        let row = sqlx::query(statements::FIND_BY_ID)
-            .bind(id.to_string())
-            .fetch_optional(self.pool())
-            .await
-            .map_err(StoreError::new)?;
-        row.as_ref().map(customer).transpose().map_err(StoreError::new)
+        Ok(self.get(id).await?.map(|record| record.customer))
     }
 }
 

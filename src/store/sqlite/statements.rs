@@ -13,9 +13,6 @@ pub(super) const LIST: &str = "\
     SELECT id, name, email, disabled, password_hash IS NOT NULL AS has_password, created_at, updated_at \
     FROM customer_auth_customers ORDER BY rowid LIMIT ?1 OFFSET ?2";
 
-pub(super) const FIND_BY_ID: &str =
-    "SELECT id, name, email, disabled FROM customer_auth_customers WHERE id = ?1";
-
 pub(super) const COUNT: &str = "SELECT count(*) FROM customer_auth_customers";
 
 pub(super) const DELETE: &str = "DELETE FROM customer_auth_customers WHERE id = ?1 RETURNING id";

@@ -111,10 +111,10 @@ impl CustomersTransaction {
     ) -> Result<CustomerRecord, ChangeError> {
         let insert = sqlx::query(statements::INSERT)
             .bind(customer.id().to_string())
-            .bind(customer.name().to_owned())
-            .bind(customer.email().to_owned())
+            .bind(customer.name())
+            .bind(customer.email())
             .bind(email_key(customer.email()))
-            .bind(password.map(|hash| hash.expose().to_owned()))
+            .bind(password.map(PasswordHash::expose))
             .bind(self.now())
             .bind(!customer.is_enabled());
         let row = self.row(insert).await.map_err(change_error)?;
@@ -132,18 +132,18 @@ impl CustomersTransaction {
         id: &CustomerId,
         update: &CustomerUpdate,
     ) -> Result<Option<CustomerRecord>, ChangeError> {
-        let CustomerUpdate { name, email, password, enabled } = update.clone();
-        let reservation = if password.is_some() || enabled == Some(false) {
+        let CustomerUpdate { name, email, password, enabled } = update;
+        let reservation = if password.is_some() || *enabled == Some(false) {
             Some(self.reserve(id)?)
         } else {
             None
         };
         let update = sqlx::query(statements::UPDATE)
             .bind(id.to_string())
-            .bind(name)
-            .bind(email.clone())
+            .bind(name.as_deref())
+            .bind(email.as_deref())
             .bind(email.as_deref().map(email_key))
-            .bind(password.map(|hash| hash.expose().to_owned()))
+            .bind(password.as_ref().map(PasswordHash::expose))
             .bind(self.now())
             .bind(enabled.map(|is_enabled| !is_enabled));
         let Some(row) = self.row(update).await.map_err(change_error)? else {
@@ -209,8 +209,8 @@ impl CustomersTransaction {
     ) -> Result<bool, StoreError> {
         let replace = sqlx::query(statements::REPLACE_HASH)
             .bind(id.to_string())
-            .bind(old.expose().to_owned())
-            .bind(new.expose().to_owned());
+            .bind(old.expose())
+            .bind(new.expose());
         Ok(self.row(replace).await.map_err(StoreError::new)?.is_some())
     }
 
