@@ -8,8 +8,15 @@
 #![allow(unfulfilled_lint_expectations, reason = "files of the library")]
 #![allow(dead_code, unreachable_pub, unused_imports, missing_docs, reason = "files of the library")]
 
+#[path = "models/arc_swap_option.rs"]
+mod arc_swap_option;
 #[path = "../src/clock.rs"]
 mod clock;
+
+mod checker {
+    pub(crate) use shuttle::sync::Arc;
+    pub(crate) use shuttle::sync::Mutex;
+}
 
 mod id {
     pub(crate) use tower_customer_auth::CustomerId;
@@ -57,26 +64,7 @@ mod revocation {
         pub(super) use shuttle::sync::atomic::AtomicUsize;
         pub(super) use shuttle::sync::atomic::Ordering;
 
-        /// What `arc-swap` promises: a cell whose value is replaced in one step.
-        pub(super) struct ArcSwapOption<T>(Mutex<Option<Arc<T>>>);
-
-        impl<T> ArcSwapOption<T> {
-            pub(super) fn empty() -> Self {
-                Self(Mutex::new(None))
-            }
-
-            pub(super) fn load(&self) -> Option<Arc<T>> {
-                self.0.lock().unwrap().clone()
-            }
-
-            pub(super) fn load_full(&self) -> Option<Arc<T>> {
-                self.load()
-            }
-
-            pub(super) fn store(&self, value: Option<Arc<T>>) {
-                let _old = std::mem::replace(&mut *self.0.lock().unwrap(), value);
-            }
-        }
+        pub(super) use crate::arc_swap_option::ArcSwapOption;
     }
 
     pub(crate) use self::cut_off::CutOff;

@@ -5,6 +5,8 @@
 //! replaced in one step.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
+#[path = "models/arc_swap_option.rs"]
+mod arc_swap_option;
 #[path = "../src/revocation/shards.rs"]
 #[allow(dead_code, reason = "not all of the writer's steps are part of the model")]
 mod shards;
@@ -19,28 +21,12 @@ mod sync {
     pub(super) use loom::sync::atomic::AtomicU64;
     pub(super) use loom::sync::atomic::Ordering;
 
-    use loom::sync::Mutex;
+    pub(super) use crate::arc_swap_option::ArcSwapOption;
+}
 
-    pub(super) struct ArcSwapOption<T>(Mutex<Option<Arc<T>>>);
-
-    impl<T> ArcSwapOption<T> {
-        pub(super) fn empty() -> Self {
-            Self(Mutex::new(None))
-        }
-
-        pub(super) fn load(&self) -> Option<Arc<T>> {
-            self.0.lock().unwrap().clone()
-        }
-
-        pub(super) fn load_full(&self) -> Option<Arc<T>> {
-            self.load()
-        }
-
-        pub(super) fn store(&self, value: Option<Arc<T>>) {
-            // What was there is dropped outside of the lock, as a swap would.
-            let _old = std::mem::replace(&mut *self.0.lock().unwrap(), value);
-        }
-    }
+mod checker {
+    pub(crate) use loom::sync::Arc;
+    pub(crate) use loom::sync::Mutex;
 }
 
 use loom::sync::atomic::AtomicBool;
