@@ -53,7 +53,8 @@ use crate::wire::bearer_token;
 /// login without `authentication_mechanism` is a password login, as old SDKs send it. Every
 /// response with a body is JSON; none is cacheable, or echoes anything of the request. In the
 /// second in which a customer's tokens were [revoked](TokenIssuerBuilder::revocations), the
-/// response to a login is sent when that second has ended. Apply CORS outside the service: preflights carry no bearer token.
+/// response to a login is sent when that second has ended. Apply CORS outside the service:
+/// preflights carry no bearer token.
 ///
 /// # Panics
 ///
@@ -62,10 +63,10 @@ use crate::wire::bearer_token;
 ///
 /// # Security
 ///
-/// A wrong password, an unknown e-mail, a customer without a password or disabled, and a password of
-/// more than 1024 bytes are indistinguishable: the responses are identical, and each takes one lookup and one
-/// hash with the current parameters. One difference remains: a customer whose hash has other
-/// parameters takes as long as those require, until the next login replaces the hash.
+/// A wrong password, an unknown e-mail, a customer without a password or disabled, and a password
+/// of more than 1024 bytes are indistinguishable: the responses are identical, and each takes one
+/// lookup and one hash with the current parameters. One difference remains: a customer whose hash
+/// has other parameters takes as long as those require, until the next login replaces the hash.
 ///
 /// The rate of password guesses is not limited yet, beyond what the machine can hash.
 ///
@@ -131,8 +132,8 @@ impl TokenIssuer {
 
     /// Issues a token without HTTP, the same as for a login.
     ///
-    /// The caller has authenticated the customer, who is enabled. A name that is too long for a token is omitted,
-    /// so that a customer with such a name can log in.
+    /// The caller has authenticated the customer, who is enabled. A name that is too long for a
+    /// token is omitted, so that a customer with such a name can log in.
     ///
     /// Unlike a login, this does not wait: in the second in which the customer's tokens were
     /// revoked it returns an error. Authenticate again and retry from `valid_from` on.

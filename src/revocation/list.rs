@@ -102,7 +102,7 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// The [`kind`](RevokeError::kind) says whether the token may be revoked nevertheless.
+    /// The [`kind`](RevokeError::kind) says whether the token may be revoked despite the error.
     pub async fn revoke(
         &self,
         token_id: &TokenId,
@@ -212,7 +212,8 @@ impl Revocations {
     ///
     /// # Errors
     ///
-    /// [`RevokeErrorKind::Full`](super::RevokeErrorKind::Full) if the list is full; nothing is reserved.
+    /// [`RevokeErrorKind::Full`](super::RevokeErrorKind::Full) if the list is full; nothing is
+    /// reserved.
     ///
     /// # Example
     ///
@@ -259,8 +260,7 @@ impl Revocations {
         self.replica.is_large()
     }
 
-    /// Prefetches the memory that [`status`](Self::status) will read, without waiting for
-    /// it.
+    /// Prefetches the memory that [`status`](Self::status) will read, without waiting for it.
     pub(crate) fn prefetch(&self, uuid: [u8; 16]) {
         self.replica.prefetch(uuid);
     }

@@ -5,9 +5,9 @@ use super::Answer;
 use super::Client;
 use super::Folder;
 use super::LESLIE;
-use super::NOBODY;
 use super::RON;
 use super::Shop;
+use super::UNKNOWN;
 use super::fields;
 
 const REQUIRED: [&str; 6] = ["first_name", "last_name", "line_1", "county", "postcode", "country"];
@@ -155,9 +155,9 @@ async fn another_customers_addresses_are_answered_as_if_they_did_not_exist() {
     let address = theirs[0]["id"].as_str().unwrap();
     // Existing and not existing, under the other customer's name and under one's own.
     let pairs = [
-        (format!("{}/{address}", book(LESLIE)), format!("{}/{NOBODY}", book(NOBODY))),
-        (format!("{}/{address}", book(RON)), format!("{}/{NOBODY}", book(RON))),
-        (book(LESLIE), book(NOBODY)),
+        (format!("{}/{address}", book(LESLIE)), format!("{}/{UNKNOWN}", book(UNKNOWN))),
+        (format!("{}/{address}", book(RON)), format!("{}/{UNKNOWN}", book(RON))),
+        (book(LESLIE), book(UNKNOWN)),
     ];
     for (existing, absent) in pairs {
         for method in ["GET", "PUT", "DELETE", "POST"] {
@@ -180,7 +180,7 @@ async fn the_back_office_sees_and_changes_every_address_book() {
     let (path, created) = cabin_of(&office).await;
     assert_eq!(shop.signed_in(RON).await.get(&path).await.data(200), created);
     assert_eq!(office.get(&book(LESLIE)).await.data(200).as_array().map(Vec::len), Some(1));
-    for answer in [office.get(&book(NOBODY)).await, office.post(&book(NOBODY), cabin()).await] {
+    for answer in [office.get(&book(UNKNOWN)).await, office.post(&book(UNKNOWN), cabin()).await] {
         answer.plainly_refused(404);
     }
     // With a customer's token it sees what that customer does.

@@ -9,9 +9,9 @@ use tower_customer_auth::password::PasswordHasher;
 use super::Client;
 use super::Folder;
 use super::LESLIE;
-use super::NOBODY;
 use super::RON;
 use super::Shop;
+use super::UNKNOWN;
 use super::fields;
 use crate::config::Database;
 use crate::database;
@@ -132,7 +132,7 @@ async fn a_customer_whose_e_mail_has_invisible_characters_already_can_still_sign
     let customers = database::open(&Database::Memory).await.unwrap();
     let hasher = super::fast_hasher();
     let password = hasher.hash("i hate everything".into()).await.unwrap();
-    let april = Customer::new(NOBODY.parse().unwrap(), "April", "april\u{200B}@pawnee.gov");
+    let april = Customer::new(UNKNOWN.parse().unwrap(), "April", "april\u{200B}@pawnee.gov");
     customers.insert(&april, Some(&password)).await.unwrap();
     let shop = Shop::over(customers, hasher).await;
     // This store was no new one, and has no clients.
@@ -140,7 +140,7 @@ async fn a_customer_whose_e_mail_has_invisible_characters_already_can_still_sign
     assert_eq!(sqlx::query(client).execute(&shop.pool).await.unwrap().rows_affected(), 1);
     let anybody = shop.client(&shop.implicit().await);
     let token = anybody.login("april\u{200B}@pawnee.gov", "i hate everything").await.data(200);
-    assert_eq!(token["customer_id"], NOBODY);
+    assert_eq!(token["customer_id"], UNKNOWN);
     anybody.login("april@pawnee.gov", "i hate everything").await.plainly_refused(403);
 }
 
@@ -275,7 +275,7 @@ async fn another_customer_is_answered_as_one_that_does_not_exist() {
     let ron = shop.signed_in(RON).await;
     let change = json!({ "name": "Ron was here", "password": "ron was here" });
     for method in ["GET", "PUT"] {
-        let answers = [LESLIE, NOBODY, "%5Bobject%20Object%5D", "x"].map(|id| {
+        let answers = [LESLIE, UNKNOWN, "%5Bobject%20Object%5D", "x"].map(|id| {
             let path = format!("/v2/customers/{id}");
             let change = change.clone();
             let ron = &ron;
@@ -283,7 +283,7 @@ async fn another_customer_is_answered_as_one_that_does_not_exist() {
         });
         for answer in futures_util::future::join_all(answers).await {
             answer.plainly_refused(404);
-            let absent = shop.signed_in(NOBODY).await.get(&ron_path()).await;
+            let absent = shop.signed_in(UNKNOWN).await.get(&ron_path()).await;
             assert_eq!((answer.text, answer.headers), (absent.text, absent.headers));
         }
     }
@@ -294,8 +294,8 @@ async fn another_customer_is_answered_as_one_that_does_not_exist() {
 #[tokio::test]
 async fn a_token_of_a_customer_who_does_not_exist_opens_nothing() {
     let shop = Shop::open().await;
-    let nobody = shop.signed_in(NOBODY).await;
-    for path in [format!("/v2/customers/{NOBODY}"), format!("/v2/customers/{NOBODY}/addresses")] {
+    let nobody = shop.signed_in(UNKNOWN).await;
+    for path in [format!("/v2/customers/{UNKNOWN}"), format!("/v2/customers/{UNKNOWN}/addresses")] {
         nobody.get(&path).await.plainly_refused(404);
     }
     assert_eq!(nobody.get("/v2/orders").await.data(200), json!([]));
@@ -344,7 +344,7 @@ async fn only_the_back_office_lists_and_deletes_customers() {
 
     let ron = shop.signed_in(RON).await;
     ron.get("/v2/customers").await.plainly_refused(403);
-    for id in [RON, LESLIE, NOBODY] {
+    for id in [RON, LESLIE, UNKNOWN] {
         ron.delete(&format!("/v2/customers/{id}")).await.plainly_refused(403);
     }
 

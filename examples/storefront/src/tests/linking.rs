@@ -11,9 +11,9 @@ use tower_customer_auth::store::SqliteCustomers;
 use super::Client;
 use super::Folder;
 use super::LESLIE;
-use super::NOBODY;
 use super::RON;
 use super::Shop;
+use super::UNKNOWN;
 use crate::config::Database;
 use crate::database;
 use crate::problem::Problem;
@@ -27,7 +27,7 @@ async fn customers(folder: &Folder, shop: &Shop) -> SqliteCustomers {
 /// A new identity whose e-mail the provider has verified.
 fn newcomer(email: &str) -> Newcomer {
     let identity = Identity::new("https://id.example", "ron").unwrap();
-    let customer = Customer::new(NOBODY.parse().unwrap(), "Ron", email);
+    let customer = Customer::new(UNKNOWN.parse().unwrap(), "Ron", email);
     Newcomer::new(identity, customer).email_verified(true)
 }
 

@@ -56,7 +56,7 @@ use crate::state::Storefront;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const LESLIE: &str = "be076eb9-689e-4cfe-8299-8489f99a14e6";
-const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+const UNKNOWN: &str = "00000000-0000-4000-8000-000000000000";
 
 /// A store, its clock, and its parts that tests use directly.
 struct Shop {

@@ -3,9 +3,9 @@ use serde_json::json;
 
 use super::Client;
 use super::LESLIE;
-use super::NOBODY;
 use super::RON;
 use super::Shop;
+use super::UNKNOWN;
 
 async fn list(client: &Client<'_>, query: &str) -> Value {
     let answer = client.get(&format!("/v2/orders?{query}")).await;
@@ -204,7 +204,7 @@ async fn another_customers_order_is_answered_as_one_that_does_not_exist() {
     let theirs = list(&leslie, "").await;
     let existing = ron.get(&format!("/v2/orders/{}", ids(&theirs)[0])).await;
     existing.plainly_refused(404);
-    for absent in [NOBODY, "no-uuid"] {
+    for absent in [UNKNOWN, "no-uuid"] {
         let absent = ron.get(&format!("/v2/orders/{absent}")).await;
         assert_eq!((&existing.text, &existing.headers), (&absent.text, &absent.headers));
     }

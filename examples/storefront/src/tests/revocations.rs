@@ -20,11 +20,11 @@ use tower_customer_auth::testing::ManualClock;
 use super::Client;
 use super::Folder;
 use super::MAX_STALENESS;
-use super::NOBODY;
 use super::RON;
 use super::SECRET;
 use super::START;
 use super::Shop;
+use super::UNKNOWN;
 use super::fast_hasher;
 use crate::Parts;
 use crate::access::AccessKey;
@@ -148,7 +148,7 @@ async fn a_change_that_revokes_tokens_is_refused_while_the_list_is_full() {
         Ok::<_, Problem>(deleted)
     };
 
-    let reservation = list.reserve_customer(&NOBODY.parse().unwrap()).unwrap();
+    let reservation = list.reserve_customer(&UNKNOWN.parse().unwrap()).unwrap();
     let refused = change().await.unwrap_err().into_response();
     assert_eq!(refused.status(), StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(shop.revoked().await, 0);

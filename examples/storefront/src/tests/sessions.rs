@@ -7,9 +7,9 @@ use serde_json::json;
 use super::Client;
 use super::Folder;
 use super::LESLIE;
-use super::NOBODY;
 use super::RON;
 use super::Shop;
+use super::UNKNOWN;
 
 const TOKENS: &str = "/v2/customers/tokens";
 
@@ -90,7 +90,7 @@ async fn the_back_office_logs_out_any_customer_and_a_page_none() {
     let ron = ron(&shop).await;
     let office = shop.client(&shop.office().await);
     shop.client(&ron.access).delete(&everywhere(RON)).await.plainly_refused(403);
-    office.delete(&everywhere(NOBODY)).await.plainly_refused(404);
+    office.delete(&everywhere(UNKNOWN)).await.plainly_refused(404);
     assert_eq!(ron.get("/v2/orders").await.status, 200);
     assert_eq!(office.delete(&everywhere(RON)).await.status, 204);
     ron.get("/v2/orders").await.plainly_refused(403);

@@ -20,9 +20,9 @@ use super::Answer;
 use super::Client;
 use super::Folder;
 use super::LESLIE;
-use super::NOBODY;
 use super::RON;
 use super::Shop;
+use super::UNKNOWN;
 use crate::access::Caller;
 
 #[tokio::test]
@@ -154,7 +154,7 @@ async fn a_database_in_memory_has_room_for_many_writers_on_its_one_connection() 
     let book = format!("{record}/addresses");
     let entry = ron.get(&book).await.data(200)[0].clone();
     let path = format!("{book}/{}", entry["id"].as_str().unwrap());
-    let absent = format!("{book}/{NOBODY}");
+    let absent = format!("{book}/{UNKNOWN}");
     let requests = (0..8).flat_map(|n| {
         [
             ron.put(&record, json!({ "name": format!("Ron {n}") })).boxed(),

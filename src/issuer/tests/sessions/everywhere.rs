@@ -96,7 +96,7 @@ async fn another_customers_token_learns_nothing_and_ends_nothing() {
     let (rons, leslies) = (shop.log_in(&ron()), shop.log_in(&leslie()));
     let long = "x".repeat(257);
     for bearer in ["XXXX", "STORE"] {
-        for id in [RON, "nobody", "%FF", "%20", &long, "79CC0486-BBDF-491B-A0A2-722383B6288B"] {
+        for id in [RON, "unknown", "%FF", "%20", &long, "79CC0486-BBDF-491B-A0A2-722383B6288B"] {
             let request = with_tokens(everywhere_request(bearer, id), &[&leslies]);
             assert_eq!(Answer::of(&shop.issuer, request).await, unknown_customer(), "{id}");
         }
@@ -114,7 +114,7 @@ async fn the_store_needs_no_customer_token_and_is_limited_by_one() {
     let shop = Shop::open().await;
     let (rons, leslies) = (shop.log_in(&ron()), shop.log_in(&leslie()));
     shop.clock.advance(MS);
-    for id in ["nobody", "%FF", "", "%20"] {
+    for id in ["unknown", "%FF", "", "%20"] {
         assert_eq!(shop.expel(id).await, unknown_customer(), "{id}");
     }
     assert_eq!(shop.expel(RON).await, ended());
@@ -141,7 +141,7 @@ async fn the_store_needs_no_customer_token_and_is_limited_by_one() {
 async fn a_page_needs_a_customer_token() {
     let shop = Shop::open().await;
     let token = shop.log_in(&ron());
-    for id in [RON, "nobody"] {
+    for id in [RON, "unknown"] {
         let answer = Answer::of(&shop.issuer, everywhere_request("XXXX", id)).await;
         assert_eq!(answer, no_valid_token());
     }

@@ -166,7 +166,7 @@ async fn other_fields_do_not_matter_and_the_type_does() {
 }
 
 #[tokio::test]
-async fn a_name_that_no_token_can_carry_keeps_nobody_out() {
+async fn a_name_that_no_token_can_carry_does_not_prevent_a_refresh() {
     let shop = Shop::open().await;
     let token = shop.log_in(&ron());
     let endless = CustomerUpdate::new().name("n".repeat(100_000));

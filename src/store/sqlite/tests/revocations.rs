@@ -115,7 +115,7 @@ async fn a_link_ends_the_tokens_and_a_stale_one_does_not() {
 }
 
 #[tokio::test]
-async fn other_changes_and_changes_of_nobody_end_nothing() {
+async fn other_changes_and_changes_of_unknown_customers_end_nothing() {
     let (store, list) = store(0, 10).await;
     for update in [
         CustomerUpdate::new(),
