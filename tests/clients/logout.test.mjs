@@ -1,14 +1,19 @@
 // Logout, logout everywhere and refresh. The SDKs have no calls for these, so `fetch` makes them beside the SDK.
 
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { after, before, describe, test } from 'node:test';
 import {
   BACK_OFFICE, LESLIE, NOBODY, RON, SDKS, TOKEN_INVALID, accessToken, assertErrors, claimsFor, claimsOf, freshFolder,
-  loginBody, mint, refused, request, startStorefront, tokenOf,
+  loginBody, mint, refused, request, startStorefront, tokenOf, within,
 } from './support.mjs';
 
 /** Rounds between two processes on one file. 1000 is the full form. */
 const ROUNDS = Number(process.env.LOGOUT_ROUNDS ?? 50);
+/** Changes, of each kind, that race refreshes. */
+const RACES = 4;
+/** Milliseconds in which one process must know what another has revoked: past its bound it may not accept anything. */
+const PROPAGATION = 10_000;
 const TOKENS = '/v2/customers/tokens';
 const REFRESH = JSON.stringify({ data: { type: 'token', authentication_mechanism: 'customer_token' } });
 const DAY = 24 * 60 * 60;
@@ -39,6 +44,12 @@ function api(origin, bearers) {
   return {
     call,
     bearers,
+    register: async (email) => {
+      const customer = { type: 'customer', name: 'Ann Perkins', email, password: 'a long enough one' };
+      const made = await call('POST', '/v2/customers', undefined, { body: JSON.stringify({ data: customer }) });
+      assert.equal(made.status, 201, made.text);
+      return { ...customer, id: made.json.data.id };
+    },
     login: async ({ email, password }) => issued(await call('POST', TOKENS, undefined, { body: loginBody(email, password) })),
     refresh: async (token) => issued(await call('POST', TOKENS, token, { body: REFRESH })),
     logout: async (token) => assert.equal((await call('DELETE', TOKENS, token)).status, 204),
@@ -102,12 +113,6 @@ describe('the status codes of', { timeout: 60_000 }, () => {
   });
   after(() => storefront.stop());
 
-  const register = async (email) => {
-    const customer = { type: 'customer', name: 'Ann Perkins', email, password: 'a long enough one' };
-    const made = await shop.call('POST', '/v2/customers', undefined, { body: JSON.stringify({ data: customer }) });
-    assert.equal(made.status, 201, made.text);
-    return { ...customer, id: made.json.data.id };
-  };
   /** Tokens that were never valid here, and one that has expired. */
   const foreign = () => ({
     'no token': undefined,
@@ -203,7 +208,7 @@ describe('the status codes of', { timeout: 60_000 }, () => {
     const other = JSON.stringify({ data: { type: 'token', authentication_mechanism: 'token' } });
     assert.equal((await shop.call('POST', TOKENS, first, { body: other })).status, 400);
 
-    const ann = await register('ann@pawnee.example');
+    const ann = await shop.register('ann@pawnee.example');
     const token = await shop.login(ann);
     const deleted = await shop.call('DELETE', `/v2/customers/${ann.id}`, undefined, { bearer: shop.bearers.office });
     assert.equal(deleted.status, 204);
@@ -271,18 +276,23 @@ describe('two processes on one file', { timeout: 600_000 }, () => {
     folder.remove();
   });
 
-  test('a logout with any token of a session ends all of them', async () => {
-    for (let ending = 0; ending < 6; ending += 1) {
-      const tokens = [await shops[0].login(RON)];
-      while (tokens.length < 6) tokens.push(await shops[tokens.length % 2].refresh(tokens.at(-1)));
-      const other = await shops[1].login(RON);
-      assert.deepEqual(await statuses(shops[1], tokens), Array(6).fill(200));
-      await shops[ending % 2].logout(tokens[ending]);
-      assert.deepEqual(await statuses(shops[ending % 2], tokens), Array(6).fill(403));
-      for (const token of tokens) await untilRefused(shops[(ending + 1) % 2], token);
-      assert.equal(await shops[0].status(other), 200);
-    }
-  });
+  for (const [ending, where] of [[0, 'first'], [1, 'second']]) {
+    test(`a logout at the ${where} with any token of a session ends all of them at both`, async () => {
+      const [here, there] = [shops[ending], shops[1 - ending]];
+      for (let at = 0; at < 6; at += 1) {
+        const tokens = [await shops[0].login(RON)];
+        while (tokens.length < 6) tokens.push(await shops[tokens.length % 2].refresh(tokens.at(-1)));
+        assert.equal(new Set(tokens).size, 6);
+        const other = await shops[1].login(RON);
+        for (const shop of shops) assert.deepEqual(await statuses(shop, [...tokens, other]), Array(7).fill(200));
+
+        await here.logout(tokens[at]);
+        assert.deepEqual(await statuses(here, tokens), Array(6).fill(403), `ended with token ${at}`);
+        await untilRefused(there, tokens);
+        for (const shop of shops) assert.equal(await shop.status(other), 200);
+      }
+    });
+  }
 
   test('what is revoked at one is refused at the other', async (t) => {
     const millis = [];
@@ -293,7 +303,7 @@ describe('two processes on one file', { timeout: 600_000 }, () => {
       assert.equal(await there.status(token), 200);
       await here.logout(token);
       const revoked = performance.now();
-      await untilRefused(there, token);
+      await untilRefused(there, [token]);
       millis.push(performance.now() - revoked);
     }
     millis.sort((a, b) => a - b);
@@ -303,34 +313,59 @@ describe('two processes on one file', { timeout: 600_000 }, () => {
     assert.ok(p99 < 2_000);
   });
 
-  test('a loop of refreshes gains nothing from a logout everywhere', async () => {
-    await nextSecond();
-    let last = await shops[0].login(LESLIE);
-    const seen = [last];
-    const ended = (async () => {
-      for (let n = 0; ; n += 1) {
-        const answer = await shops[n % 2].call('POST', TOKENS, last, { body: REFRESH });
-        if (answer.status !== 200) return answer.status;
-        last = answer.json.data.token;
-        seen.push(last);
-      }
-    })();
-    while (seen.length < 20) await new Promise((resolve) => { setImmediate(resolve); });
-    const answer = await shops[0].call('DELETE', everywhere(LESLIE), seen[0]);
-    assert.equal(answer.status, 204);
-    assert.equal(await ended, 403);
-    for (const shop of shops) {
-      for (const token of seen) await untilRefused(shop, token);
-    }
-    assert.equal(await shops[1].status(await shops[0].login(LESLIE)), 200);
+  const setPassword = (customer, password, token, shop) => shop.call('PUT', `/v2/customers/${customer.id}`, token, {
+    body: JSON.stringify({ data: { type: 'customer', password } }),
   });
+  for (const [what, end, status] of [
+    ['a logout everywhere', (customer, _, token, shop) => shop.call('DELETE', everywhere(customer), token), 204],
+    ['a change of the password', setPassword, 200],
+  ]) {
+    test(`no token of an older login outlives ${what} that races refreshes at both`, async () => {
+      for (let round = 0; round < RACES; round += 1) {
+        const [here, there] = round % 2 === 0 ? shops : shops.toReversed();
+        const customer = await there.register(`tom-${randomUUID()}@pawnee.example`);
+        const tokens = [await here.login(customer)];
+        let isAcknowledged = false;
+        const refreshing = shops.map(async (shop) => {
+          for (;;) {
+            const answer = await shop.call('POST', TOKENS, tokens.at(-1), { body: REFRESH });
+            if (answer.status !== 200) {
+              assert.equal(answer.status, 403, answer.text);
+              return;
+            }
+            tokens.push(answer.json.data.token);
+            // Refused at the one that has acknowledged, even when the other has only just signed it.
+            if (isAcknowledged) assert.equal(await here.status(tokens.at(-1)), 403);
+          }
+        });
+        while (tokens.length < 20 + round) await new Promise((resolve) => { setImmediate(resolve); });
 
-  /** Resolves when `shop` refuses the token, which may take as long as it takes to read the log. */
-  async function untilRefused(shop, token) {
+        const renewed = { ...customer, password: 'another long enough one' };
+        const answer = await end(customer, renewed.password, tokens[0], here);
+        isAcknowledged = true;
+        const known = [...tokens];
+        assert.equal(answer.status, status, answer.text);
+        assert.deepEqual(await statuses(here, known), known.map(() => 403));
+        await within(PROPAGATION, 'the refreshes to be refused', Promise.all(refreshing));
+        assert.deepEqual(await statuses(here, tokens), tokens.map(() => 403));
+        await untilRefused(there, tokens);
+        for (const shop of shops) {
+          assert.equal((await shop.call('POST', TOKENS, tokens.at(-1), { body: REFRESH })).status, 403);
+        }
+        const later = await there.login(end === setPassword ? renewed : customer);
+        for (const shop of shops) assert.equal(await shop.status(later), 200);
+      }
+    });
+  }
+
+  /** Resolves when `shop` refuses all of the tokens, which it must once it has read the log. */
+  async function untilRefused(shop, tokens) {
+    const latest = performance.now() + PROPAGATION;
     for (;;) {
-      const status = await shop.status(token);
-      if (status === 403) return;
-      assert.equal(status, 200);
+      const found = await statuses(shop, tokens);
+      if (found.every((status) => status === 403)) return;
+      for (const status of found) assert.ok(status === 200 || status === 403, `${status}`);
+      assert.ok(performance.now() < latest, `not refused within ${PROPAGATION} ms: ${found}`);
     }
   }
 });

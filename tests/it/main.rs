@@ -25,6 +25,8 @@ mod oidc;
 mod secrets;
 #[cfg(all(feature = "axum", feature = "issuer"))]
 mod sessions;
+#[cfg(feature = "revocation-log")]
+mod staleness;
 mod support;
 mod verify;
 mod verify_sessions;
