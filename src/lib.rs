@@ -108,6 +108,8 @@ pub mod store;
 mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
+#[cfg(feature = "issuer")]
+pub mod throttle;
 mod token;
 pub mod verify;
 mod wire;
