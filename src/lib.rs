@@ -66,6 +66,7 @@
 //!
 //! None is on by default, and none changes what works without it. Beside those in the table above:
 //! `tracing` emits events in the target `tower_customer_auth`, and `metrics` counts requests by reason.
+//! `revocation-log` adds `Revocations::durable`; `issuer` turns it on.
 //! `oidc` and `sqlite` turn on `issuer`; `oidc` also turns on `asymmetric`. `sqlite` needs Rust 1.94.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
@@ -107,6 +108,8 @@ pub mod store;
 mod telemetry;
 #[cfg(feature = "test-util")]
 pub mod testing;
+#[cfg(feature = "issuer")]
+pub mod throttle;
 mod token;
 pub mod verify;
 mod wire;

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Module and its floor. Files of one module may use each other.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("clock", 0),
     ("error", 0),
     ("id", 0),
@@ -23,6 +23,7 @@ const FLOORS: [(&str, u8); 22] = [
     ("oidc", 3),
     ("sign", 3),
     ("store", 3),
+    ("throttle", 3),
     ("verify", 3),
     ("issuer", 4),
     ("layer", 4),
