@@ -6,9 +6,10 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Module and its floor. Files of one module may use each other.
-const FLOORS: [(&str, u8); 22] = [
+const FLOORS: [(&str, u8); 23] = [
     ("clock", 0),
     ("error", 0),
+    ("fair_queue", 0),
     ("id", 0),
     ("secret", 0),
     ("telemetry", 0),
