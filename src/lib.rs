@@ -88,6 +88,8 @@ pub mod database;
 mod error;
 #[cfg(feature = "axum")]
 pub mod extract;
+#[cfg(feature = "issuer")]
+mod fair_queue;
 pub mod id;
 #[cfg(feature = "issuer")]
 pub mod issuer;

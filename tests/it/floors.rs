@@ -9,6 +9,7 @@ use std::path::PathBuf;
 const FLOORS: [(&str, u8); 23] = [
     ("clock", 0),
     ("error", 0),
+    ("fair_queue", 0),
     ("id", 0),
     ("secret", 0),
     ("telemetry", 0),
