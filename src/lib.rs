@@ -49,6 +49,7 @@
 //! | `issuer` | the token service: password and OpenID Connect logins, logout, refresh | `issuer` |
 //! | `customer` | customers, and the traits of their stores | `issuer` |
 //! | `password` | password hashes and the hash pool | `issuer` |
+//! | `throttle` | limits on failed logins | `issuer` |
 //! | `sign` | signing of tokens, without HTTP | `issuer` |
 //! | `oidc` | OpenID providers | `oidc` |
 //! | `store`, `database` | customers in SQLite; the file they are in | `sqlite` |

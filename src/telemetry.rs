@@ -55,6 +55,8 @@ pub(crate) enum TokenOutcome {
     TokenRefused,
     /// All tokens of a customer who does not exist, or of another one, were to be ended.
     UnknownCustomer,
+    /// Refused by the throttle.
+    Throttled,
     /// Shed, because the hash queue is full, or too many logins wait for a provider.
     Overloaded,
     /// A store, a provider or the machine failed.
@@ -74,6 +76,7 @@ pub(crate) fn token_request(outcome: TokenOutcome) {
         TokenOutcome::CredentialsRefused => "credentials_refused",
         TokenOutcome::TokenRefused => "token_refused",
         TokenOutcome::UnknownCustomer => "unknown_customer",
+        TokenOutcome::Throttled => "throttled",
         TokenOutcome::Overloaded => "overloaded",
         TokenOutcome::Fault => "fault",
     };
@@ -82,6 +85,24 @@ pub(crate) fn token_request(outcome: TokenOutcome) {
     #[cfg(feature = "metrics")]
     metrics::counter!("customer_auth_token_requests_total", "outcome" => outcome).increment(1);
     let _ = outcome;
+}
+
+/// Counts an attempt that a tier of the throttle refused.
+#[cfg(feature = "issuer")]
+pub(crate) fn throttled(tier: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::debug!(target: "tower_customer_auth", tier, "login attempt refused by the throttle");
+    #[cfg(feature = "metrics")]
+    metrics::counter!("customer_auth_throttled_total", "tier" => tier).increment(1);
+    let _ = tier;
+}
+
+/// Warns the operator of a throttle that can't tell clients apart.
+#[cfg(feature = "issuer")]
+pub(crate) fn throttle_warning(what: &'static str) {
+    #[cfg(feature = "tracing")]
+    tracing::warn!(target: "tower_customer_auth", what, "login throttle");
+    let _ = what;
 }
 
 /// Reports a fault to the operator that is hidden from clients, with the error and its sources.

@@ -19,6 +19,9 @@ use crate::key::KeyRing;
 use crate::revocation::Revocations;
 use crate::sign::TokenSigner;
 use crate::sign::TokenSignerBuilder;
+use crate::throttle::LoginThrottle;
+#[cfg(doc)]
+use crate::throttle::LoginThrottleBuilder;
 use crate::token::TokenForm;
 
 /// Builder for a [`TokenIssuer`].
@@ -31,6 +34,7 @@ pub struct TokenIssuerBuilder {
     oidc: Option<OidcGrant>,
     revocations: Option<Revocations>,
     sessions: Option<Sessions>,
+    throttle: Option<LoginThrottle>,
     store_timeout: Duration,
     body_timeout: Duration,
 }
@@ -45,6 +49,7 @@ impl TokenIssuerBuilder {
             oidc: None,
             revocations: None,
             sessions: None,
+            throttle: None,
             store_timeout: Duration::from_secs(5),
             body_timeout: Duration::from_secs(10),
         }
@@ -114,6 +119,31 @@ impl TokenIssuerBuilder {
         self
     }
 
+    /// Sets the throttle of logins. Default: a separate one with default limits, which knows no
+    /// client's address, and so limits accounts only.
+    ///
+    /// Set one that knows the [source](LoginThrottleBuilder::source) of a request:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use axum::extract::ConnectInfo;
+    /// use tower_customer_auth::ConfigError;
+    /// use tower_customer_auth::TokenIssuerBuilder;
+    /// use tower_customer_auth::throttle::LoginThrottle;
+    ///
+    /// fn throttled(issuer: TokenIssuerBuilder) -> Result<TokenIssuerBuilder, ConfigError> {
+    ///     let throttle = LoginThrottle::builder()
+    ///         .source(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
+    ///         .build()?;
+    ///     Ok(issuer.throttle(throttle))
+    /// }
+    /// ```
+    pub fn throttle(mut self, throttle: LoginThrottle) -> Self {
+        self.throttle = Some(throttle);
+        self
+    }
+
     /// Sets the clock that dates tokens. Default [`SystemClock`](crate::clock::SystemClock).
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.signer = self.signer.clock(clock);
@@ -151,7 +181,9 @@ impl TokenIssuerBuilder {
     /// - [`ConfigError::Empty`] for an empty audience or issuer,
     /// - [`ConfigError::LegacyFormWithAlgorithm`] for the legacy form with a signing key that is
     ///   not for HS256,
-    /// - [`ConfigError::DurationOutOfRange`] for a duration out of range.
+    /// - [`ConfigError::DurationOutOfRange`] for a duration out of range,
+    /// - [`ConfigError::NoRandomness`] if the operating system provides no random bytes for the
+    ///   default throttle.
     pub fn build(self) -> Result<TokenIssuer, ConfigError> {
         #[cfg(feature = "oidc")]
         let linking = self.linking_revocations()?;
@@ -171,11 +203,16 @@ impl TokenIssuerBuilder {
         let timeouts = MIN_TIMEOUT..=MAX_TIMEOUT;
         ConfigError::check_duration("store_timeout", self.store_timeout, timeouts.clone())?;
         ConfigError::check_duration("body_timeout", self.body_timeout, timeouts)?;
+        let throttle = match self.throttle {
+            Some(throttle) => throttle,
+            None => LoginThrottle::builder().build()?,
+        };
         let logins = Logins {
             password: self.password,
             #[cfg(feature = "oidc")]
             oidc: self.oidc,
             sessions,
+            throttle,
             signer,
             store_timeout: self.store_timeout,
         };
@@ -210,6 +247,7 @@ impl fmt::Debug for TokenIssuerBuilder {
             .field("password", &self.password)
             .field("revocations", &self.revocations)
             .field("sessions", &self.sessions)
+            .field("throttle", &self.throttle)
             .field("store_timeout", &self.store_timeout)
             .field("body_timeout", &self.body_timeout)
             .finish_non_exhaustive()

@@ -47,7 +47,9 @@ pub(super) enum Refusal {
     CustomerToken,
     /// There is no such customer, or it is not the customer of the token.
     UnknownCustomer,
-    /// The hash queue is full, or too many logins wait for a provider.
+    /// The throttle refuses the attempt, for this many seconds.
+    Throttled(u64),
+    /// The hash queue is full, or too many logins wait for a provider or for each other.
     Overloaded,
     /// A store, a provider or the machine failed.
     Fault,
@@ -74,6 +76,7 @@ impl Refusal {
         let extra = match self {
             Self::Client => Some((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))),
             Self::Method(allow) => Some((ALLOW, allow.header())),
+            Self::Throttled(seconds) => Some((RETRY_AFTER, HeaderValue::from(*seconds))),
             Self::Overloaded | Self::Fault | Self::LogoutFault => {
                 Some((RETRY_AFTER, RETRY_AFTER_A_SECOND))
             }
@@ -94,6 +97,7 @@ impl Refusal {
             // Not 401: it concerns the bearer token, and makes an SDK retry the wrong password.
             Self::Credentials | Self::CustomerToken => StatusCode::FORBIDDEN,
             Self::UnknownCustomer => StatusCode::NOT_FOUND,
+            Self::Throttled(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Overloaded | Self::Fault | Self::LogoutFault => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -118,6 +122,8 @@ impl Refusal {
                 (reason, "The X-Moltin-Customer-Token header must hold one valid customer token")
             }
             Self::UnknownCustomer => (reason, "There is no such customer"),
+            // The same for every tier.
+            Self::Throttled(_) => (reason, "Too many attempts, try again later"),
             // Clients cannot distinguish the two.
             Self::Overloaded | Self::Fault => (reason, "No token can be generated at the moment"),
             Self::LogoutFault => (reason, "Whether the tokens have ended is unknown at the moment"),
@@ -131,6 +137,7 @@ impl Refusal {
             Self::Credentials => TokenOutcome::CredentialsRefused,
             Self::CustomerToken => TokenOutcome::TokenRefused,
             Self::UnknownCustomer => TokenOutcome::UnknownCustomer,
+            Self::Throttled(_) => TokenOutcome::Throttled,
             Self::Overloaded => TokenOutcome::Overloaded,
             Self::Fault | Self::LogoutFault => TokenOutcome::Fault,
             _ => TokenOutcome::BadRequest,

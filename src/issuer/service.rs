@@ -43,10 +43,11 @@ use crate::wire::bearer_token;
 /// | body over 16 KiB | 413 |
 /// | body not received within 10 s | 408 |
 /// | invalid JSON, duplicate member, field missing, empty or invalid, unknown mechanism | 400, one error for each field |
+/// | too many failed logins of the source, of the account, or of both | 429, `Retry-After`, the same response for all |
 /// | wrong password, unknown e-mail, no password, disabled customer | 403, the same response after the same time |
 /// | code rejected by the provider or used before, invalid ID token, unregistered redirect URI, e-mail already taken where the policy forbids it, disabled customer | 403, the same response |
 /// | with `Sessions`: mechanism `customer_token` | 200, 403 or 503, as [`Sessions`](crate::issuer::Sessions) says |
-/// | hash queue full, too many logins in flight at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
+/// | hash queue full, too many logins in flight of one account or at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
 /// 401 concerns the bearer token only, because the common SDKs renew it and retry on every 401. A
@@ -68,7 +69,8 @@ use crate::wire::bearer_token;
 /// lookup and one hash with the current parameters. One difference remains: a customer whose hash
 /// has other parameters takes as long as those require, until the next login replaces the hash.
 ///
-/// The rate of password guesses is not limited yet, beyond what the machine can hash.
+/// Failed logins are limited before a password is hashed: see [`throttle`](crate::throttle), and set
+/// where the address of a client is by [`TokenIssuerBuilder::throttle`].
 ///
 /// # Example
 ///

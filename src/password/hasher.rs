@@ -6,6 +6,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use crate::error::ConfigError;
+use crate::fair_queue::Flow;
 use crate::password::HashError;
 use crate::password::PasswordHash;
 use crate::password::PasswordParams;
@@ -90,6 +91,18 @@ impl PasswordHasher {
     /// Outside a tokio runtime with its timer enabled.
     pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool, HashError> {
         self.pool.run(move |workspace| hash.verify_in(workspace, &password)).await?
+    }
+
+    /// Runs `job` in place of a verification. The job gets the verification to call it itself, and
+    /// is dropped if it is not its turn before the caller leaves.
+    pub(crate) async fn verify_in<T: Send + 'static>(
+        &self,
+        flow: Flow,
+        password: Secret,
+        hash: PasswordHash,
+        job: impl FnOnce(&mut dyn FnMut() -> Result<bool, HashError>) -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        self.pool.run(move |workspace| job(&mut || hash.verify_in(workspace, &password))).await
     }
 
     /// Returns the parameters of new hashes.

@@ -5,7 +5,8 @@
 //!
 //! With the feature `issuer` there are also a customer store in memory (`MemoryCustomers`), and the
 //! tests that a store of your own has to pass (`customer_store_suite!`, and with `oidc`
-//! `identity_store_suite!`), or a revocation log of your own (`revocation_log_suite!`).
+//! `identity_store_suite!`), a revocation log of your own (`revocation_log_suite!`),
+//! or throttle counters of your own (`throttle_counters_suite!`).
 //!
 //! # Example
 //!
@@ -72,6 +73,8 @@ pub use self::store_suite::CustomerStoreFixture;
 #[cfg(feature = "oidc")]
 pub use self::store_suite::IdentityStoreFixture;
 #[cfg(feature = "issuer")]
+pub use self::store_suite::ThrottleCountersFixture;
+#[cfg(feature = "issuer")]
 #[doc(inline)]
 pub use self::store_suite::customer_store_suite;
 #[cfg(feature = "oidc")]
@@ -80,5 +83,8 @@ pub use self::store_suite::identity_store_suite;
 #[cfg(feature = "issuer")]
 #[doc(inline)]
 pub use self::store_suite::revocation_log_suite;
+#[cfg(feature = "issuer")]
+#[doc(inline)]
+pub use self::store_suite::throttle_counters_suite;
 pub use self::token::TestToken;
 pub use self::token::sign_raw;

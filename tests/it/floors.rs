@@ -6,7 +6,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 /// Module and its floor. Files of one module may use each other.
-const FLOORS: [(&str, u8); 23] = [
+const FLOORS: [(&str, u8); 24] = [
     ("clock", 0),
     ("error", 0),
     ("fair_queue", 0),
@@ -338,12 +338,14 @@ fn no_source_file_is_longer_than_450_lines() {
 }
 
 #[test]
-fn no_module_has_more_than_3500_lines() {
+fn no_module_has_more_than_3500_lines_and_the_test_kit_not_more_than_4500() {
     for (module, _) in FLOORS {
         let sources = sources().into_iter().filter(|source| self::module(source) == module);
         let lines: usize =
             sources.map(|source| fs::read_to_string(source).unwrap().lines().count()).sum();
-        assert!(lines <= 3_500, "{module}: {lines} lines");
+        // The test kit has the suites of all stores.
+        let limit = if module == "testing" { 4_500 } else { 3_500 };
+        assert!(lines <= limit, "{module}: {lines} lines");
     }
 }
 

@@ -17,6 +17,11 @@ pub(crate) fn fault(error: &dyn Error) {
     let _ = writeln!(stderr(), "storefront: {}", chain(error));
 }
 
+/// Writes what the operator should know about the configuration.
+pub(crate) fn warning(text: &str) {
+    let _ = writeln!(stderr(), "storefront: warning: {text}");
+}
+
 /// An error and its causes on one line.
 pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();

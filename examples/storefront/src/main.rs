@@ -23,6 +23,8 @@
 //! | `STOREFRONT_SIGNING_KEY` | | a file of mode 0600 with a private key that signs the customer tokens instead (PKCS#8, PEM; P-256, Ed25519 or RSA). Its public key is published at `/.well-known/jwks.json`. The secret in `DB.secret` is then used for access tokens only |
 //! | `STOREFRONT_TOKEN_FORM` | `compact` | the form of issued customer tokens, `compact` or `legacy`; both are accepted |
 //! | `STOREFRONT_MAX_STALENESS` | `10` | for how many seconds the revocations may not have been read from the database before customer tokens are answered with 503; 2 to 86400 |
+//! | `STOREFRONT_TRUSTED_HOPS` | `0` | how many proxies are in front of the storefront, 0 to 100, each of which appends the address of its client to `X-Forwarded-For`. Failed logins are limited by that address, or with `0` by that of the peer |
+//! | `STOREFRONT_THROTTLE` | `on` | with `off`, failed logins are not limited: for measurements only |
 //! | `STOREFRONT_LOG` | `0` | with `1`, a line on standard error for each request: method, route, status |
 //! | `STOREFRONT_OIDC_ISSUER` | | the OpenID provider that customers may sign in with |
 //! | `STOREFRONT_OIDC_CLIENT_ID` | | the store's client id at the provider; required with an issuer |
@@ -73,11 +75,14 @@ use std::io;
 use std::io::IsTerminal;
 use std::io::Write;
 use std::io::stdout;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Extensions;
 use tower_customer_auth::Clock;
 use tower_customer_auth::ConfigError;
 use tower_customer_auth::KeyRing;
@@ -93,6 +98,8 @@ use tower_customer_auth::issuer::Sessions;
 use tower_customer_auth::jwk_set::JwkSetService;
 use tower_customer_auth::password::PasswordHasher;
 use tower_customer_auth::store::SqliteCustomers;
+use tower_customer_auth::throttle::ForwardingHeader;
+use tower_customer_auth::throttle::LoginThrottle;
 
 use crate::access::AccessKey;
 use crate::access::AccessTokens;
@@ -135,9 +142,10 @@ async fn run() -> Result<(), Box<dyn Error + Send + Sync>> {
     let customers = database::open(&config.database).await?;
     let pool = customers.pool().clone();
     let (hasher, clock) = (PasswordHasher::new(), system_clock());
-    let provider = config.provider;
-    let max_staleness = config.max_staleness;
-    let parts = Parts { keys, access_key, customers, hasher, clock, provider, max_staleness };
+    let (provider, max_staleness) = (config.provider, config.max_staleness);
+    let throttle = throttle(config.throttle, config.trusted_hops)?;
+    let parts =
+        Parts { keys, access_key, customers, hasher, throttle, clock, provider, max_staleness };
     let (router, _) = parts.assemble(config.token_form, config.log).await?;
 
     // Before the first line of output, after which the process may be stopped at any time.
@@ -168,6 +176,24 @@ fn keys(config: &Config) -> Result<(KeyRing, AccessKey), Box<dyn Error + Send + 
     Ok((keys, AccessKey::derive(&secret)))
 }
 
+/// Returns the throttle of logins, registrations and changes of passwords.
+fn throttle(is_on: bool, trusted_hops: u8) -> Result<LoginThrottle, ConfigError> {
+    let peer = |extensions: &Extensions| {
+        let ConnectInfo(address) = extensions.get::<ConnectInfo<SocketAddr>>()?;
+        Some(address.ip())
+    };
+    let throttle = LoginThrottle::builder();
+    let throttle = match trusted_hops {
+        0 => throttle.source(peer),
+        hops => throttle.source_behind_proxies(hops, ForwardingHeader::XForwardedFor, peer),
+    };
+    if is_on {
+        return throttle.build();
+    }
+    log::warning("STOREFRONT_THROTTLE=off: passwords can be guessed without a limit");
+    throttle.danger_unlimited().build()
+}
+
 fn system_clock() -> Arc<dyn Clock> {
     Arc::new(SystemClock::default())
 }
@@ -178,6 +204,7 @@ struct Parts {
     access_key: AccessKey,
     customers: SqliteCustomers,
     hasher: PasswordHasher,
+    throttle: LoginThrottle,
     clock: Arc<dyn Clock>,
     provider: Option<Provider>,
     max_staleness: Duration,
@@ -191,7 +218,8 @@ impl Parts {
         token_form: TokenForm,
         log: bool,
     ) -> Result<(Router, Storefront), Box<dyn Error + Send + Sync>> {
-        let Self { keys, access_key, customers, hasher, clock, provider, max_staleness } = self;
+        let Self { keys, access_key, customers, hasher, throttle, clock, provider, max_staleness } =
+            self;
         let customers = customers.clock(Arc::clone(&clock));
         upgrade::move_cut_offs(&customers, clock.now()).await?;
         seed::fill(&customers, &hasher).await?;
@@ -215,6 +243,7 @@ impl Parts {
             .password(PasswordGrant::new(customers.clone()).hasher(hasher.clone()))
             .revocations(revocations.clone())
             .sessions(Sessions::new(customers.clone()))
+            .throttle(throttle.clone())
             .form(token_form)
             .lifetime(TOKEN_LIFETIME)
             .clock(Arc::clone(&clock));
@@ -230,6 +259,7 @@ impl Parts {
             customers,
             access_tokens,
             hasher,
+            throttle,
             revocations,
             max_staleness,
             oidc,

@@ -11,6 +11,8 @@ use axum::response::IntoResponse;
 use axum::response::Response;
 use serde::Serialize;
 use tower_customer_auth::customer::StoreError;
+use tower_customer_auth::throttle::ThrottleError;
+use tower_customer_auth::throttle::ThrottleErrorKind;
 
 use crate::log;
 
@@ -21,6 +23,8 @@ use crate::log;
 pub(crate) struct Problem {
     status: StatusCode,
     errors: Vec<FieldError>,
+    /// The seconds of `Retry-After`.
+    retry_after: Option<u64>,
 }
 
 /// One thing that is wrong, and the field it is about.
@@ -46,12 +50,12 @@ impl FieldError {
 impl Problem {
     pub(crate) fn new(status: StatusCode, title: &'static str, detail: &str) -> Self {
         let detail = detail.to_owned();
-        Self { status, errors: vec![FieldError { source: None, title, detail }] }
+        Self { errors: vec![FieldError { source: None, title, detail }], ..Self::empty(status) }
     }
 
     /// A 400 with one error for each field that is wrong.
     pub(crate) fn fields(errors: Vec<FieldError>) -> Self {
-        Self { status: StatusCode::BAD_REQUEST, errors }
+        Self { errors, ..Self::empty(StatusCode::BAD_REQUEST) }
     }
 
     pub(crate) fn field(error: FieldError) -> Self {
@@ -81,7 +85,7 @@ impl Problem {
     pub(crate) fn conflict(source: &'static str, detail: impl fmt::Display) -> Self {
         let detail = format!("{source} {detail}");
         let errors = vec![FieldError { source: Some(source), title: "Conflict", detail }];
-        Self { status: StatusCode::CONFLICT, errors }
+        Self { errors, ..Self::empty(StatusCode::CONFLICT) }
     }
 
     pub(crate) fn request_timeout() -> Self {
@@ -109,6 +113,18 @@ impl Problem {
         let title = "Service Unavailable";
         Self::new(StatusCode::SERVICE_UNAVAILABLE, title, "try again later")
     }
+
+    /// The throttle refuses the request, for this many seconds. As the issuer says it for a login.
+    pub(crate) fn throttled(retry_after: u64) -> Self {
+        let (title, detail) = ("Too Many Requests", "Too many attempts, try again later");
+        let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, title, detail);
+        Self { retry_after: Some(retry_after), ..problem }
+    }
+
+    fn empty(status: StatusCode) -> Self {
+        let retry_after = (status == StatusCode::SERVICE_UNAVAILABLE).then_some(1);
+        Self { status, errors: Vec::new(), retry_after }
+    }
 }
 
 impl From<sqlx::Error> for Problem {
@@ -120,6 +136,16 @@ impl From<sqlx::Error> for Problem {
 impl From<StoreError> for Problem {
     fn from(error: StoreError) -> Self {
         Self::unavailable(&error)
+    }
+}
+
+impl From<ThrottleError> for Problem {
+    fn from(error: ThrottleError) -> Self {
+        match error.kind() {
+            ThrottleErrorKind::Limited => Self::throttled(error.retry_after()),
+            ThrottleErrorKind::Overloaded => Self::busy(),
+            _ => Self::unavailable(&error),
+        }
     }
 }
 
@@ -150,15 +176,12 @@ impl IntoResponse for Problem {
         let mut response =
             (self.status, Json(Document { errors: errors.collect() })).into_response();
         let headers = response.headers_mut();
-        match self.status {
+        if self.status == StatusCode::UNAUTHORIZED {
             // RFC 9110 section 11.6.1 demands the challenge.
-            StatusCode::UNAUTHORIZED => {
-                headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
-            }
-            StatusCode::SERVICE_UNAVAILABLE => {
-                headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
-            }
-            _ => {}
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+        }
+        if let Some(seconds) = self.retry_after {
+            headers.insert(header::RETRY_AFTER, seconds.into());
         }
         response
     }

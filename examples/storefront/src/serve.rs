@@ -3,6 +3,7 @@
 //! `axum::serve` would wait for a client for ever. A few thousand connections on which nothing is
 //! said would take every file descriptor of the process, and nobody else could connect.
 
+use std::convert::Infallible;
 use std::io;
 use std::io::Cursor;
 use std::net::SocketAddr;
@@ -10,6 +11,10 @@ use std::pin::pin;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::ConnectInfo;
+use axum::http::Request;
+use axum::response::Response;
+use hyper::body::Incoming;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
@@ -24,6 +29,8 @@ use tokio::net::lookup_host;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
+use tower::Service;
+use tower::ServiceExt;
 
 use crate::log;
 
@@ -78,11 +85,16 @@ pub(crate) async fn serve(
     let (stopping, _) = watch::channel(());
     let mut stop = pin!(stop);
     loop {
-        let stream = tokio::select! {
-            stream = accept(&listener) => stream,
+        let (stream, peer) = tokio::select! {
+            accepted = accept(&listener) => accepted,
             () = &mut stop => break,
         };
-        tokio::spawn(converse(stream, router.clone(), patience.silence, stopping.subscribe()));
+        // The throttle limits clients by it.
+        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(ConnectInfo(peer));
+            request
+        });
+        tokio::spawn(converse(stream, service, patience.silence, stopping.subscribe()));
     }
     drop(listener);
     // An error says that there are no connections.
@@ -91,10 +103,10 @@ pub(crate) async fn serve(
     let _ = timeout(patience.grace, stopping.closed()).await;
 }
 
-async fn accept(listener: &TcpListener) -> TcpStream {
+async fn accept(listener: &TcpListener) -> (TcpStream, SocketAddr) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => return stream,
+            Ok(accepted) => return accepted,
             Err(error) => recover(&error).await,
         }
     }
@@ -117,7 +129,14 @@ pub(crate) async fn recover(error: &io::Error) {
 /// Serves one connection. Whatever is wrong with it, only its client is concerned.
 async fn converse(
     mut stream: TcpStream,
-    router: Router,
+    service: impl Service<
+        Request<Incoming>,
+        Response = Response,
+        Error = Infallible,
+        Future: Send + 'static,
+    > + Clone
+    + Send
+    + 'static,
     silence: Duration,
     mut stopping: watch::Receiver<()>,
 ) {
@@ -134,7 +153,7 @@ async fn converse(
     builder.http1().timer(TokioTimer::new()).header_read_timeout(silence);
     let mut http2 = builder.http2();
     http2.timer(TokioTimer::new()).keep_alive_interval(silence).keep_alive_timeout(silence);
-    let service = TowerToHyperService::new(router);
+    let service = TowerToHyperService::new(service);
     let mut connection = pin!(builder.serve_connection(io, service));
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -18,6 +18,7 @@ use tower_customer_auth::password::PasswordHash;
 use tower_customer_auth::password::PasswordHasher;
 use tower_customer_auth::store::CustomersTransaction;
 use tower_customer_auth::store::SqliteCustomers;
+use tower_customer_auth::throttle::LoginThrottle;
 
 use crate::access::AccessTokens;
 use crate::access::Caller;
@@ -31,6 +32,7 @@ pub(crate) struct Storefront {
     pub(crate) customers: Customers,
     pub(crate) access_tokens: AccessTokens,
     pub(crate) hasher: PasswordHasher,
+    pub(crate) throttle: LoginThrottle,
     pub(crate) revocations: Revocations,
     /// `STOREFRONT_MAX_STALENESS`, which the revocations were started with.
     pub(crate) max_staleness: Duration,

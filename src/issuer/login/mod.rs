@@ -29,7 +29,11 @@ use crate::password::PasswordHash;
 use crate::sign::IssuedToken;
 use crate::sign::SignError;
 use crate::sign::TokenSigner;
+use crate::telemetry;
 use crate::telemetry::TokenOutcome;
+use crate::throttle::LoginThrottle;
+use crate::throttle::ThrottleError;
+use crate::throttle::ThrottleErrorKind;
 
 #[cfg(feature = "oidc")]
 pub use self::oidc::OidcGrant;
@@ -60,6 +64,7 @@ pub(super) struct Logins {
     #[cfg(feature = "oidc")]
     pub(super) oidc: Option<OidcGrant>,
     pub(super) sessions: Option<SessionManager>,
+    pub(super) throttle: LoginThrottle,
     pub(super) signer: TokenSigner,
     pub(super) store_timeout: Duration,
 }
@@ -94,7 +99,7 @@ impl Logins {
         if let (Login::Refresh, Some(sessions)) = (&login, &self.sessions) {
             return sessions.refresh(&head.headers, &self.signer, self.store_timeout).await;
         }
-        let first = self.authenticate(login).await?;
+        let first = self.authenticate(login, head).await?;
         let valid_from = match self.issue_at(&first.customer, first.as_of) {
             Err(SignError::NotYet { valid_from }) => valid_from,
             signed => return signed.map_err(refusal),
@@ -106,7 +111,7 @@ impl Logins {
         if self.signer.is_revoked_since(first.customer.id(), first.as_of) {
             return Err(Refusal::Credentials);
         }
-        let (customer, as_of) = self.authenticate_again(first.evidence).await?;
+        let (customer, as_of) = self.authenticate_again(first.evidence, head).await?;
         self.issue_at(&customer, as_of).map_err(refusal)
     }
 
@@ -140,21 +145,24 @@ impl Logins {
         with_name_that_fits(customer.name(), |name| self.signer.sign_at(customer.id(), name, as_of))
     }
 
-    async fn authenticate(&self, login: Login) -> Result<Authenticated, Refusal> {
+    async fn authenticate(&self, login: Login, head: &Parts) -> Result<Authenticated, Refusal> {
         match (login, &self.password) {
             (Login::Password(login), Some(grant)) => {
+                let reserved = self.throttle.reserve_login(head, &login.email).await;
+                let reservation = reserved.map_err(throttled)?;
                 // Before the lookup: if the password is changed from now on, the revocation of that
                 // change must reach this login's token.
                 let as_of = self.signer.now();
-                let (customer, hash) = grant.login(&login, self.store_timeout).await?;
+                let (customer, hash) = grant.login(&login, reservation, self.store_timeout).await?;
                 Ok(Authenticated { customer, as_of, evidence: Evidence::Password(login, hash) })
             }
             #[cfg(feature = "oidc")]
             (Login::Oidc(login), _) => {
                 let grant = self.oidc.as_ref().ok_or(Refusal::Fault)?;
+                let reservation = self.throttle.reserve(head).await.map_err(throttled)?;
                 let clock = self.signer.shared_clock();
                 let (identity, (customer, as_of)) =
-                    grant.login(login, clock, self.store_timeout).await?;
+                    grant.login(login, reservation, clock, self.store_timeout).await?;
                 Ok(Authenticated { customer, as_of, evidence: Evidence::Identity(identity) })
             }
             // Invariant: the request was parsed for the configured mechanisms.
@@ -166,11 +174,15 @@ impl Logins {
     async fn authenticate_again(
         &self,
         evidence: Evidence,
+        head: &Parts,
     ) -> Result<(Customer, SystemTime), Refusal> {
         match (evidence, &self.password) {
             (Evidence::Password(login, hash), Some(grant)) => {
+                let reserved = self.throttle.reserve_login(head, &login.email).await;
+                let reservation = reserved.map_err(throttled)?;
                 let as_of = self.signer.now();
-                Ok((grant.login_again(&login, &hash, self.store_timeout).await?, as_of))
+                let again = grant.login_again(&login, &hash, reservation, self.store_timeout);
+                Ok((again.await?, as_of))
             }
             #[cfg(feature = "oidc")]
             (Evidence::Identity(identity), _) => {
@@ -197,6 +209,17 @@ async fn reached(clock: &dyn Clock, time: SystemTime) -> bool {
             return false;
         }
         sleep_until(deadline.min(now + left)).await;
+    }
+}
+
+fn throttled(error: ThrottleError) -> Refusal {
+    match error.kind() {
+        ThrottleErrorKind::Limited => Refusal::Throttled(error.retry_after()),
+        ThrottleErrorKind::Overloaded => Refusal::Overloaded,
+        ThrottleErrorKind::Failed => {
+            telemetry::fault("the counters of the throttle failed", &error);
+            Refusal::Fault
+        }
     }
 }
 

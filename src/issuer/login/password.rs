@@ -20,6 +20,7 @@ use crate::password::PasswordHash;
 use crate::password::PasswordHasher;
 use crate::secret::Secret;
 use crate::telemetry;
+use crate::throttle::Reservation;
 
 /// Maximum length of a valid password, in bytes.
 const MAX_PASSWORD_LEN: usize = 1024;
@@ -59,13 +60,15 @@ impl PasswordGrant {
         self
     }
 
-    /// Authenticates a password login. Returns the customer and the hash that matched.
+    /// Authenticates a password login, and settles its reservation. Returns the customer and the
+    /// hash that matched.
     ///
     /// In every case there is one lookup and then exactly one hash, so that no branch responds
     /// sooner than another.
     pub(in crate::issuer) async fn login(
         &self,
         login: &PasswordLogin,
+        reservation: Reservation,
         store_timeout: Duration,
     ) -> Result<(Customer, PasswordHash), Refusal> {
         let PasswordLogin { email, password } = login;
@@ -88,25 +91,49 @@ impl PasswordGrant {
             .filter(|hash| hash.needs_rehash(self.hasher.params()))
             .map(|old| (old, password.clone()));
         let hash = stored.unwrap_or_else(|| self.hasher.decoy());
-        let matches = match self.hasher.verify(password.clone(), hash.clone()).await {
-            Ok(matches) => matches,
-            Err(error) if error.kind() == HashErrorKind::Overloaded => {
-                return Err(Refusal::Overloaded);
-            }
-            Err(error) => {
-                telemetry::fault("a password could not be hashed", &error);
-                return Err(Refusal::Fault);
-            }
-        };
+        let (matches, reservation) =
+            self.check(password.clone(), hash.clone(), reservation).await?;
         match found.map(StoredCustomer::into_customer) {
             // A disabled customer is refused only here, after the same work.
             Some(customer) if matches && can_be_right && customer.is_enabled() => {
+                reservation.success();
                 if let Some((old, password)) = outdated {
                     self.replace_later(customer.id().clone(), old, password, store_timeout);
                 }
                 Ok((customer, hash))
             }
-            _ => Err(Refusal::Credentials),
+            _ => {
+                reservation.failure();
+                Err(Refusal::Credentials)
+            }
+        }
+    }
+
+    /// Hashes a password and compares it. If the client leaves, the outcome still counts.
+    async fn check(
+        &self,
+        password: Secret,
+        hash: PasswordHash,
+        mut reservation: Reservation,
+    ) -> Result<(bool, Reservation), Refusal> {
+        let flow = reservation.flow();
+        let checking = self.hasher.verify_in(flow, password, hash, move |verify| {
+            // From here on, a client that leaves has made its guess.
+            reservation.begin();
+            let matches = verify();
+            // It was no guess, or it was not checked.
+            if !matches!(matches, Ok(false)) {
+                reservation.cancel();
+            }
+            Ok((matches?, reservation))
+        });
+        match checking.await.flatten() {
+            Ok(checked) => Ok(checked),
+            Err(error) if error.kind() == HashErrorKind::Overloaded => Err(Refusal::Overloaded),
+            Err(error) => {
+                telemetry::fault("a password could not be hashed", &error);
+                Err(Refusal::Fault)
+            }
         }
     }
 
@@ -118,6 +145,7 @@ impl PasswordGrant {
         &self,
         login: &PasswordLogin,
         matched: &PasswordHash,
+        reservation: Reservation,
         store_timeout: Duration,
     ) -> Result<Customer, Refusal> {
         let found = store_answer(store_timeout, self.store.find_by_email(&login.email)).await?;
@@ -127,7 +155,7 @@ impl PasswordGrant {
         };
         match found {
             Some(found) if is_same(&found) => Ok(found.into_customer()),
-            _ => Ok(self.login(login, store_timeout).await?.0),
+            _ => Ok(self.login(login, reservation, store_timeout).await?.0),
         }
     }
 

@@ -6,6 +6,7 @@ mod logins;
 mod overload;
 mod same_second;
 mod sessions;
+mod throttle;
 mod timing;
 
 use std::future::pending;
@@ -46,6 +47,7 @@ use crate::revocation::Revocations;
 use crate::secret::Secret;
 use crate::testing::ManualClock;
 use crate::testing::MemoryCustomers;
+use crate::throttle::LoginThrottle;
 use crate::verify::Verifier;
 
 const SECRET: &str = "0123456789abcdef0123456789abcdef";

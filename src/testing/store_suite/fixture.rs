@@ -1,6 +1,7 @@
 //! What the suites need of a store beside its traits.
 
 use std::future::Future;
+use std::time::Duration;
 
 use crate::customer::Customer;
 use crate::customer::CustomerStore;
@@ -9,6 +10,7 @@ use crate::customer::IdentityStore;
 #[cfg(feature = "oidc")]
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
+use crate::throttle::ThrottleCounters;
 
 /// Customer store that [`customer_store_suite!`](crate::testing::customer_store_suite) can fill.
 ///
@@ -28,6 +30,16 @@ pub trait CustomerStoreFixture: CustomerStore {
         customer: &Customer,
         password: Option<&PasswordHash>,
     ) -> impl Future<Output = ()> + Send;
+}
+
+/// Counters that [`throttle_counters_suite!`](crate::testing::throttle_counters_suite) can test.
+pub trait ThrottleCountersFixture: ThrottleCounters {
+    /// Lets time pass, as the counters see it.
+    ///
+    /// # Panics
+    ///
+    /// If the counters can't do it.
+    fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 
 /// Identity store that [`identity_store_suite!`](crate::testing::identity_store_suite) can fill.

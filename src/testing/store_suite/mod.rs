@@ -1,6 +1,6 @@
 //! The requirements on every customer store and revocation log, as tests that one instantiates.
 //!
-//! `customers`, `identities` and `revocation_log` have one generic function for each test, and a macro that lists
+//! `customers`, `identities`, `revocation_log` and `throttle_counters` have one generic function for each test, and a macro that lists
 //! them. They use the traits alone, so that stores outside of this crate pass them too.
 //! `own_customers` and `own_identities` test what `MemoryCustomers` and `SqliteCustomers` have in
 //! common beside that.
@@ -13,6 +13,7 @@ pub mod identities;
 pub mod revocation_log;
 #[cfg(test)]
 pub(crate) mod tests;
+pub mod throttle_counters;
 
 use std::future::Future;
 
@@ -20,9 +21,11 @@ pub use self::customers::customer_store_suite;
 pub use self::fixture::CustomerStoreFixture;
 #[cfg(feature = "oidc")]
 pub use self::fixture::IdentityStoreFixture;
+pub use self::fixture::ThrottleCountersFixture;
 #[cfg(feature = "oidc")]
 pub use self::identities::identity_store_suite;
 pub use self::revocation_log::revocation_log_suite;
+pub use self::throttle_counters::throttle_counters_suite;
 use crate::id::CustomerId;
 use crate::password::PasswordHash;
 use crate::password::PasswordParams;

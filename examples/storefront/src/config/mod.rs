@@ -6,6 +6,7 @@ use std::ffi::OsString;
 use std::fmt;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::time::Duration;
 
 use tower_customer_auth::Secret;
@@ -28,6 +29,10 @@ pub(crate) struct Config {
     pub(crate) token_form: TokenForm,
     /// `STOREFRONT_MAX_STALENESS`: how old the list of revocations may be.
     pub(crate) max_staleness: Duration,
+    /// `STOREFRONT_THROTTLE`: whether failed logins are limited.
+    pub(crate) throttle: bool,
+    /// `STOREFRONT_TRUSTED_HOPS`: how many proxies append to `X-Forwarded-For`.
+    pub(crate) trusted_hops: u8,
     /// `STOREFRONT_LOG`: whether to write a line for each request to standard error.
     pub(crate) log: bool,
     /// `STOREFRONT_OIDC_…`: the OpenID provider.
@@ -94,6 +99,8 @@ impl Config {
             max_staleness: variables
                 .seconds(MAX_STALENESS, STALENESS)?
                 .unwrap_or(DEFAULT_STALENESS),
+            throttle: variables.on_or_off("STOREFRONT_THROTTLE")?,
+            trusted_hops: variables.number("STOREFRONT_TRUSTED_HOPS", 0..=100)?.unwrap_or(0),
             log: variables.switch("STOREFRONT_LOG")?,
             provider: Provider::read(&variables)?,
         })
@@ -118,15 +125,38 @@ impl Variables<'_> {
         name: &'static str,
         allowed: RangeInclusive<u64>,
     ) -> Result<Option<Duration>, InvalidVariable> {
+        Ok(self.whole(name, "of seconds ", allowed)?.map(Duration::from_secs))
+    }
+
+    fn number(
+        &self,
+        name: &'static str,
+        allowed: RangeInclusive<u8>,
+    ) -> Result<Option<u8>, InvalidVariable> {
+        self.whole(name, "", allowed)
+    }
+
+    fn whole<N: Copy + FromStr + PartialOrd + fmt::Display>(
+        &self,
+        name: &'static str,
+        of: &str,
+        allowed: RangeInclusive<N>,
+    ) -> Result<Option<N>, InvalidVariable> {
         let Some(text) = self.text(name)? else {
             return Ok(None);
         };
-        let seconds = text.parse().ok().filter(|seconds| allowed.contains(seconds));
+        let number = text.parse().ok().filter(|number| allowed.contains(number));
         let (min, max) = allowed.into_inner();
-        let problem = || format!("is a whole number of seconds from {min} to {max}, not {text:?}");
-        seconds
-            .map(|seconds| Some(Duration::from_secs(seconds)))
-            .ok_or_else(|| invalid(name, problem()))
+        let problem = || format!("is a whole number {of}from {min} to {max}, not {text:?}");
+        number.map(Some).ok_or_else(|| invalid(name, problem()))
+    }
+
+    fn on_or_off(&self, name: &'static str) -> Result<bool, InvalidVariable> {
+        match self.text(name)?.as_deref() {
+            None | Some("on") => Ok(true),
+            Some("off") => Ok(false),
+            Some(other) => Err(invalid(name, format_args!("is on or off, not {other:?}"))),
+        }
     }
 
     fn switch(&self, name: &'static str) -> Result<bool, InvalidVariable> {
@@ -164,8 +194,18 @@ mod tests {
 
     #[test]
     fn an_empty_variable_counts_as_unset() {
-        let names = ["ADDR", "DB", "SECRET", "SIGNING_KEY", "TOKEN_FORM", "MAX_STALENESS", "LOG"]
-            .map(|n| format!("STOREFRONT_{n}"));
+        let names = [
+            "ADDR",
+            "DB",
+            "SECRET",
+            "SIGNING_KEY",
+            "TOKEN_FORM",
+            "MAX_STALENESS",
+            "LOG",
+            "THROTTLE",
+            "TRUSTED_HOPS",
+        ]
+        .map(|n| format!("STOREFRONT_{n}"));
         let empty: Vec<_> = names.iter().map(|name| (name.as_str(), "")).collect();
         for variables in [&[][..], &empty] {
             let config = read(variables).unwrap();

@@ -53,6 +53,7 @@ use crate::config::Database;
 use crate::config::Provider;
 use crate::database;
 use crate::state::Storefront;
+use crate::throttle;
 
 const RON: &str = "79cc0486-bbdf-491b-a0a2-722383b6288b";
 const LESLIE: &str = "be076eb9-689e-4cfe-8299-8489f99a14e6";
@@ -135,6 +136,7 @@ impl Shop {
             access_key,
             customers,
             hasher,
+            throttle: throttle(true, 0).unwrap(),
             clock: clock.clone(),
             provider,
             max_staleness: MAX_STALENESS,

@@ -35,6 +35,7 @@ use crate::log;
 use crate::problem::Problem;
 use crate::state::Customers;
 use crate::state::Storefront;
+use crate::throttle;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -201,6 +202,7 @@ async fn refused_start(folder: &Folder) -> String {
         keys: KeyRing::hs256("a key that these tests alone use").unwrap(),
         access_key: AccessKey::derive(&SECRET.into()),
         customers,
+        throttle: throttle(true, 0).unwrap(),
         hasher: fast_hasher(),
         clock: Arc::new(ManualClock::at(at(250))),
         provider: None,

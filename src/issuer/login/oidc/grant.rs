@@ -26,6 +26,7 @@ use crate::oidc::RelyingParty;
 use crate::oidc::SpentCodes;
 use crate::revocation::Revocations;
 use crate::telemetry;
+use crate::throttle::Reservation;
 
 /// Grant for OpenID Connect logins (Authorization Code Flow with PKCE).
 ///
@@ -157,6 +158,7 @@ impl OidcGrant {
     pub(in crate::issuer) async fn login(
         &self,
         login: CodeExchange,
+        reservation: Reservation,
         clock: &Arc<dyn Clock>,
         store_timeout: Duration,
     ) -> Result<(Identity, Found), Refusal> {

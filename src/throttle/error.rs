@@ -1,0 +1,77 @@
+//! Errors of a throttle.
+
+use std::error::Error;
+use std::fmt;
+use std::time::Duration;
+
+use crate::clock::ceil_seconds;
+use crate::customer::StoreError;
+use crate::telemetry;
+use crate::throttle::ThrottleTier;
+
+/// Error of a request that is not let through.
+#[derive(Debug)]
+pub struct ThrottleError {
+    kind: ThrottleErrorKind,
+    retry_after: Duration,
+    cause: Option<StoreError>,
+}
+
+/// Kind of a [`ThrottleError`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ThrottleErrorKind {
+    /// A limit is reached. Respond with 429.
+    Limited,
+    /// Other logins of the account are in flight for too long. Respond with 503.
+    Overloaded,
+    /// The counters failed. Respond with 503.
+    Failed,
+}
+
+impl ThrottleError {
+    pub(super) fn limited(tier: ThrottleTier, retry_after: Duration) -> Self {
+        telemetry::throttled(tier.as_str());
+        Self { kind: ThrottleErrorKind::Limited, retry_after, cause: None }
+    }
+
+    pub(super) fn overloaded() -> Self {
+        let kind = ThrottleErrorKind::Overloaded;
+        Self { kind, retry_after: Duration::from_secs(1), cause: None }
+    }
+
+    pub(super) fn failed(cause: StoreError) -> Self {
+        let kind = ThrottleErrorKind::Failed;
+        Self { kind, retry_after: Duration::from_secs(1), cause: Some(cause) }
+    }
+
+    /// Returns the kind of the error.
+    #[must_use]
+    pub fn kind(&self) -> ThrottleErrorKind {
+        self.kind
+    }
+
+    /// Returns the value of `Retry-After`: whole seconds, at least 1, rounded up.
+    ///
+    /// It is the same for every tier with the same wait, and tells nothing about what is counted.
+    #[must_use]
+    pub fn retry_after(&self) -> u64 {
+        ceil_seconds(self.retry_after).max(1)
+    }
+}
+
+impl fmt::Display for ThrottleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.kind {
+            ThrottleErrorKind::Limited => "too many attempts",
+            ThrottleErrorKind::Overloaded => "too many attempts at the same time",
+            ThrottleErrorKind::Failed => "the attempt could not be counted",
+        })
+    }
+}
+
+impl Error for ThrottleError {
+    fn source(&self) -> Option<&(dyn Error + 'static)> {
+        self.cause.as_ref().map(|cause| cause as _)
+    }
+}

@@ -1,0 +1,408 @@
+//! Attempts, reservations and sources.
+
+use std::net::IpAddr;
+use std::sync::Mutex;
+
+use futures_util::FutureExt;
+use futures_util::future::join_all;
+use http::Request;
+use http::request::Parts;
+
+use super::*;
+use crate::error::ConfigError;
+use crate::throttle::Backoff;
+use crate::throttle::ForwardingHeader;
+use crate::throttle::LoginThrottle;
+use crate::throttle::Reservation;
+use crate::throttle::ThrottleError;
+use crate::throttle::ThrottleErrorKind;
+
+const RON: &str = "ron@swanson.com";
+
+fn throttle() -> (LoginThrottle, Counters) {
+    let counters = Counters::new();
+    let builder = LoginThrottle::builder().counters(counters.clone());
+    (builder.source(|extensions| extensions.get().copied()).build().unwrap(), counters)
+}
+
+fn from(address: &str) -> Parts {
+    let (mut head, ()) = Request::new(()).into_parts();
+    head.extensions.insert(address.parse::<IpAddr>().unwrap());
+    head
+}
+
+fn from_nowhere() -> Parts {
+    Request::new(()).into_parts().0
+}
+
+/// The wait of a refused login.
+async fn wait(throttle: &LoginThrottle, head: &Parts, email: &str) -> u64 {
+    let error = throttle.reserve_login(head, email).await.unwrap_err();
+    assert_eq!(error.kind(), ThrottleErrorKind::Limited);
+    error.retry_after()
+}
+
+async fn fail(throttle: &LoginThrottle, head: &Parts, email: &str) {
+    throttle.reserve_login(head, email).await.unwrap().failure();
+}
+
+fn outcome(answer: &Result<Reservation, ThrottleError>) -> Option<ThrottleErrorKind> {
+    answer.as_ref().err().map(ThrottleError::kind)
+}
+
+#[tokio::test]
+async fn of_1000_wrong_guesses_at_once_5_are_granted_and_the_next_one_after_its_wait() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    let mut answers = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..1_000 {
+        let mut guess = Box::pin(throttle.reserve_login(&head, RON));
+        match (&mut guess).now_or_never() {
+            Some(answer) => answers.push(answer),
+            None => waiting.push(guess),
+        }
+    }
+    assert_eq!(waiting.len(), 16);
+    let (granted, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
+    assert_eq!((granted.len(), refused.len()), (5, 979));
+    for answer in refused {
+        assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
+    }
+    granted.into_iter().filter_map(Result::ok).for_each(Reservation::failure);
+    // Those that waited for the outcome learn that it was a failure.
+    for answer in join_all(waiting).await {
+        assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
+    }
+    assert_eq!(wait(&throttle, &head, RON).await, 1);
+    counters.clock.advance(Duration::from_millis(999));
+    assert_eq!(wait(&throttle, &head, RON).await, 1);
+    counters.clock.advance(Duration::from_millis(1));
+    fail(&throttle, &head, RON).await;
+    assert_eq!(wait(&throttle, &head, RON).await, 2);
+    assert_eq!(counters.memory.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn of_300_sources_at_once_20_are_granted_and_the_next_one_after_30_s() {
+    let (throttle, counters) = throttle();
+    let heads: Vec<_> = (0..300).map(|n| from(&format!("2001:db8:0:{n:x}::1"))).collect();
+    let mut granted = Vec::new();
+    let mut waiting = Vec::new();
+    for head in &heads {
+        let mut guess = Box::pin(throttle.reserve_login(head, RON));
+        match (&mut guess).now_or_never() {
+            Some(Ok(reservation)) => granted.push(reservation),
+            Some(answer) => assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited)),
+            None => waiting.push(guess),
+        }
+    }
+    assert_eq!((granted.len(), waiting.len()), (20, 16));
+    granted.into_iter().for_each(Reservation::failure);
+    for answer in join_all(waiting).await {
+        assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
+    }
+    assert_eq!(wait(&throttle, &from("192.0.2.1"), RON).await, 30);
+    counters.clock.advance(Duration::from_millis(29_999));
+    assert_eq!(wait(&throttle, &from("192.0.2.2"), RON).await, 1);
+    counters.clock.advance(Duration::from_millis(1));
+    fail(&throttle, &from("192.0.2.3"), RON).await;
+    assert_eq!(wait(&throttle, &from("192.0.2.4"), RON).await, 60);
+}
+
+#[tokio::test]
+async fn correct_logins_at_once_wait_for_each_other() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    let mut in_flight = Vec::new();
+    let mut waiting = Vec::new();
+    for _ in 0..21 {
+        let mut login = Box::pin(throttle.reserve_login(&head, RON));
+        match (&mut login).now_or_never() {
+            Some(answer) => in_flight.push(answer.unwrap()),
+            None => waiting.push(login),
+        }
+    }
+    assert_eq!((in_flight.len(), waiting.len()), (5, 16));
+    let mut succeeded = 0;
+    while let Some(reservation) = in_flight.pop() {
+        reservation.success();
+        succeeded += 1;
+        let mut still_waiting = Vec::new();
+        for mut login in waiting {
+            match (&mut login).now_or_never() {
+                Some(answer) => in_flight.push(answer.unwrap()),
+                None => still_waiting.push(login),
+            }
+        }
+        waiting = still_waiting;
+    }
+    assert_eq!(succeeded, 21);
+    assert_eq!(counters.memory.in_flight(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_waits_1_s_for_others_and_no_longer() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    let logins = (0..5).map(|_| throttle.reserve_login(&head, RON));
+    let in_flight: Vec<_> = join_all(logins).await.into_iter().map(Result::unwrap).collect();
+    let begun = tokio::time::Instant::now();
+    let answer = throttle.reserve_login(&head, RON).await;
+    assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Overloaded));
+    assert_eq!(begun.elapsed(), Duration::from_secs(1));
+    drop(in_flight);
+    assert_eq!(counters.memory.in_flight(), 0);
+    fail(&throttle, &head, RON).await;
+}
+
+#[tokio::test]
+async fn a_reservation_that_is_dropped_is_given_back_until_its_check_begins() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    for _ in 0..100 {
+        drop(throttle.reserve_login(&head, RON).await.unwrap());
+        let mut fault = throttle.reserve_login(&head, RON).await.unwrap();
+        fault.begin();
+        fault.cancel();
+        drop(fault);
+    }
+    for _ in 0..5 {
+        let mut guess = throttle.reserve_login(&head, RON).await.unwrap();
+        guess.begin();
+        drop(guess);
+    }
+    assert_eq!(wait(&throttle, &head, RON).await, 1);
+    assert_eq!(counters.memory.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn a_panic_during_the_check_costs_the_client_nothing() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    for _ in 0..10 {
+        let mut guess = throttle.reserve_login(&head, RON).await.unwrap();
+        guess.begin();
+        let panicked = std::thread::spawn(move || {
+            let _guess = guess;
+            panic!("a panic on purpose");
+        });
+        assert!(panicked.join().is_err());
+    }
+    assert_eq!(counters.memory.in_flight(), 0);
+    fail(&throttle, &head, RON).await;
+}
+
+#[tokio::test]
+async fn an_account_is_its_e_mail_in_lower_case_and_a_source_its_network() {
+    let (throttle, _) = throttle();
+    for (email, address) in [
+        ("ron@swanson.com", "2001:db8::1"),
+        ("Ron@Swanson.com", "2001:db8::2"),
+        ("RON@SWANSON.COM", "2001:db8::ffff:ffff:ffff:ffff"),
+        ("ron@swanson.com", "2001:db8:0:0:8000::"),
+        ("ron@swanson.com", "2001:db8::1"),
+    ] {
+        fail(&throttle, &from(address), email).await;
+    }
+    assert_eq!(wait(&throttle, &from("2001:db8::7"), RON).await, 1);
+    for (email, address) in [
+        ("ron+1@swanson.com", "2001:db8::1"),
+        (RON, "2001:db8:0:1::1"),
+        (RON, "192.0.2.1"),
+        (RON, "192.0.2.2"),
+    ] {
+        fail(&throttle, &from(address), email).await;
+    }
+}
+
+#[tokio::test]
+async fn an_ipv4_address_is_the_same_source_over_an_ipv6_socket() {
+    let (throttle, _) = throttle();
+    for address in ["192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1", "::ffff:192.0.2.1", "192.0.2.1"] {
+        fail(&throttle, &from(address), RON).await;
+    }
+    assert_eq!(wait(&throttle, &from("::ffff:192.0.2.1"), RON).await, 1);
+    fail(&throttle, &from("::ffff:192.0.2.2"), RON).await;
+}
+
+#[tokio::test]
+async fn without_a_source_waits_are_short_and_no_account_is_locked() {
+    let (throttle, counters) = throttle();
+    for _ in 0..20 {
+        fail(&throttle, &from_nowhere(), RON).await;
+    }
+    for _ in 0..200 {
+        assert_eq!(wait(&throttle, &from_nowhere(), RON).await, 30);
+        counters.clock.advance(Duration::from_secs(30));
+        fail(&throttle, &from_nowhere(), RON).await;
+    }
+    // Nothing limits requests that have neither.
+    for _ in 0..100 {
+        throttle.reserve(&from_nowhere()).await.unwrap().failure();
+    }
+}
+
+#[tokio::test]
+async fn other_requests_are_limited_by_their_source() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    for _ in 0..30 {
+        throttle.reserve(&head).await.unwrap().failure();
+        drop(throttle.reserve(&head).await);
+    }
+    let error = throttle.reserve(&head).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ThrottleErrorKind::Limited, 10));
+    assert_eq!(wait(&throttle, &head, RON).await, 10);
+    counters.clock.advance(Duration::from_secs(10));
+    fail(&throttle, &head, RON).await;
+}
+
+#[tokio::test]
+async fn a_reset_forgets_the_failures_of_an_account() {
+    let (throttle, _) = throttle();
+    let head = from("192.0.2.1");
+    for email in [RON, "leslie@knope.com"] {
+        for _ in 0..5 {
+            fail(&throttle, &head, email).await;
+        }
+    }
+    throttle.reset("RON@swanson.com").await.unwrap();
+    fail(&throttle, &head, RON).await;
+    assert_eq!(wait(&throttle, &head, "leslie@knope.com").await, 1);
+}
+
+#[tokio::test]
+async fn an_unlimited_throttle_refuses_nothing() {
+    let throttle = LoginThrottle::builder().danger_unlimited().build().unwrap();
+    for _ in 0..1_000 {
+        fail(&throttle, &from("192.0.2.1"), RON).await;
+    }
+    throttle.reset(RON).await.unwrap();
+}
+
+/// Counters whose answers a test decides.
+#[derive(Clone, Default)]
+struct Scripted {
+    settled: Arc<Mutex<Vec<AttemptOutcome>>>,
+    fails: bool,
+    settles_later: bool,
+}
+
+impl ThrottleCounters for Scripted {
+    async fn reserve(&self, _: Attempt, _: &ThrottleLimits) -> Result<Decision, StoreError> {
+        if self.fails { Err(StoreError::new("down")) } else { Ok(Decision::Reserved) }
+    }
+
+    async fn settle(
+        &self,
+        _: Attempt,
+        outcome: AttemptOutcome,
+        _: &ThrottleLimits,
+    ) -> Result<(), StoreError> {
+        if self.settles_later {
+            tokio::task::yield_now().await;
+        }
+        self.settled.lock().unwrap().push(outcome);
+        Ok(())
+    }
+
+    async fn reset(&self, _: ThrottleKey, _: &ThrottleLimits) -> Result<(), StoreError> {
+        Err(StoreError::new("down"))
+    }
+}
+
+#[tokio::test]
+async fn counters_that_fail_refuse_no_one_for_good() {
+    let counters = Scripted { fails: true, ..Scripted::default() };
+    let throttle = LoginThrottle::builder().counters(counters).build().unwrap();
+    let error = throttle.reserve_login(&from_nowhere(), RON).await.unwrap_err();
+    assert_eq!((error.kind(), error.retry_after()), (ThrottleErrorKind::Failed, 1));
+    let cause = std::error::Error::source(&error).unwrap();
+    assert_eq!(cause.to_string(), "the store is unavailable");
+    assert_eq!(throttle.reset(RON).await.unwrap_err().to_string(), "the store is unavailable");
+}
+
+#[tokio::test]
+async fn counters_that_have_to_wait_are_told_every_outcome_once() {
+    for settles_later in [false, true] {
+        let counters = Scripted { settles_later, ..Scripted::default() };
+        let settled = Arc::clone(&counters.settled);
+        let throttle = LoginThrottle::builder().counters(counters).build().unwrap();
+        let reserve = || async { throttle.reserve_login(&from_nowhere(), RON).await.unwrap() };
+        reserve().await.success();
+        reserve().await.failure();
+        drop(reserve().await);
+        // On a thread of the hash pool, which has no runtime.
+        let failed = reserve().await;
+        std::thread::spawn(|| failed.failure()).join().unwrap();
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        use AttemptOutcome::Cancelled;
+        use AttemptOutcome::Failure;
+        use AttemptOutcome::Success;
+        assert_eq!(*settled.lock().unwrap(), [Success, Failure, Cancelled, Failure]);
+    }
+}
+
+#[test]
+fn refuses_settings_outside_their_bounds() {
+    let (milli, day) = (Duration::from_millis(1), Duration::from_secs(86_400));
+    let rejected = |limits: ThrottleLimits| {
+        LoginThrottle::builder().limits(limits).build().err().map(|error| error.to_string())
+    };
+    let limits = ThrottleLimits::default;
+    let message = |text: &str| Some(text.to_owned());
+    assert_eq!(rejected(limits().source(0, day)), message("source must be 1 to 65535, not 0"));
+    assert_eq!(
+        rejected(limits().source(1, Duration::ZERO)),
+        message("source must be 1ms to 86400s, not 0ns")
+    );
+    let backoff = |free, first, max| Backoff::new(free, first, max);
+    assert_eq!(
+        rejected(limits().pair(backoff(0, milli, day))),
+        message("pair must be 1 to 65535, not 0")
+    );
+    assert_eq!(
+        rejected(limits().account(backoff(1, day, milli))),
+        message("account must be 86400s to 86400s, not 1ms")
+    );
+    assert_eq!(
+        rejected(limits().account(backoff(1, milli, day).forget_after(milli))),
+        message("account must be 86400s to 86400s, not 1ms")
+    );
+    assert_eq!(
+        rejected(limits().max_consecutive(0)),
+        message("max_consecutive must be 1 to 65535, not 0")
+    );
+    assert_eq!(
+        rejected(limits().known_source(367 * day)),
+        message("known_source must be 0ns to 31622400s, not 31708800s")
+    );
+    assert_eq!(rejected(limits().source(1, milli).pair(backoff(1, milli, milli))), None);
+    let hops = |hops| {
+        let header = ForwardingHeader::XForwardedFor;
+        LoginThrottle::builder().source_behind_proxies(hops, header, |_| None).build().err()
+    };
+    let out_of_range = |value| {
+        Some(ConfigError::NumberOutOfRange {
+            setting: "source_behind_proxies",
+            value,
+            min: 1,
+            max: 100,
+        })
+    };
+    assert_eq!((hops(0), hops(101), hops(100)), (out_of_range(0), out_of_range(101), None));
+}
+
+#[test]
+fn neither_keys_nor_e_mails_are_shown() {
+    let throttle = throttle().0;
+    let shown = format!("{throttle:?} {:?}", ThrottleKey::from_bytes([7; 8]));
+    assert!(
+        shown.starts_with("LoginThrottle { is_limiting: true, limits: ThrottleLimits {"),
+        "{shown}"
+    );
+    assert!(shown.ends_with("source: Peer, .. } ThrottleKey([redacted])"), "{shown}");
+}
