@@ -47,7 +47,7 @@ pub(super) enum Refusal {
     CustomerToken,
     /// There is no such customer, or it is not the customer of the token.
     UnknownCustomer,
-    /// The hash queue is full, or too many logins wait for a provider.
+    /// The hash queue has no place, or too many logins wait for a provider.
     Overloaded,
     /// A store, a provider or the machine failed.
     Fault,
