@@ -13,6 +13,7 @@ use crate::customer::DuplicateEmail;
 use crate::customer::Identity;
 use crate::customer::IdentityStore;
 use crate::customer::Newcomer;
+use crate::fair_queue::Flow;
 use crate::id::CustomerId;
 use crate::issuer::login::oidc::OidcGrantBuilder;
 use crate::issuer::login::oidc::linker::Found;
@@ -165,7 +166,8 @@ impl OidcGrant {
         let party = inner.party(&login.redirect_uri).ok_or(Refusal::Credentials)?;
         // One deadline for all requests of this login to the provider.
         let deadline = Instant::now() + inner.timeout;
-        let redeemed = within(deadline, party.redeem(&login, &inner.spent, &**clock)).await;
+        let redeemed = party.redeem(Flow::new(), deadline, &login, &inner.spent, &**clock);
+        let redeemed = within(deadline, redeemed).await;
         let mut proof = redeemed.map_err(|error| refusal(&error))?;
 
         if let Some(known) = self.find(&proof.identity, &**clock, store_timeout).await? {
