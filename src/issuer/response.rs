@@ -49,7 +49,7 @@ pub(super) enum Refusal {
     UnknownCustomer,
     /// The throttle refuses the attempt, for this many seconds.
     Throttled(u64),
-    /// The hash queue is full, or too many logins wait for a provider or for each other.
+    /// The hash queue has no place, or too many logins wait for a provider or for each other.
     Overloaded,
     /// A store, a provider or the machine failed.
     Fault,

@@ -47,7 +47,7 @@ use crate::wire::bearer_token;
 /// | wrong password, unknown e-mail, no password, disabled customer | 403, the same response after the same time |
 /// | code rejected by the provider or used before, invalid ID token, unregistered redirect URI, e-mail already taken where the policy forbids it, disabled customer | 403, the same response |
 /// | with `Sessions`: mechanism `customer_token` | 200, 403 or 503, as [`Sessions`](crate::issuer::Sessions) says |
-/// | hash queue full, too many logins in flight of one account or at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
+/// | no place in the hash queue; too many logins in flight of one account, or at a provider; store failed or took 5 s; provider unreachable, took 5 s or sent an invalid response | 503, `Retry-After` |
 /// | else | 200, the token |
 ///
 /// 401 concerns the bearer token only, because the common SDKs renew it and retry on every 401. A

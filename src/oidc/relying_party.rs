@@ -2,14 +2,15 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
-use tokio::sync::Semaphore;
+use tokio::time::Instant;
 use zeroize::Zeroizing;
 
 use crate::clock::Clock;
 use crate::customer::Identity;
 use crate::error::ConfigError;
+use crate::fair_queue::Flow;
 use crate::key::VerifyingKey;
 use crate::oidc::CodeExchange;
 use crate::oidc::HttpClient;
@@ -18,6 +19,9 @@ use crate::oidc::OidcErrorKind;
 use crate::oidc::OidcProfile;
 use crate::oidc::SpentCodes;
 use crate::oidc::exchange::exchange;
+use crate::oidc::fair_semaphore::Crowded;
+use crate::oidc::fair_semaphore::FairPermit;
+use crate::oidc::fair_semaphore::FairSemaphore;
 use crate::oidc::id_token::Expectations;
 use crate::oidc::id_token::IdTokenError;
 use crate::oidc::id_token::Person;
@@ -31,7 +35,7 @@ pub(crate) struct RelyingParty {
     client_key: Option<VerifyingKey>,
     provider: Arc<Provider>,
     http: HttpClient,
-    in_flight: Arc<Semaphore>,
+    in_flight: FairSemaphore,
     /// Issuer and client id, as one string.
     client: String,
 }
@@ -42,7 +46,7 @@ pub(crate) struct Proof {
     person: Person,
     access_token: Zeroizing<String>,
     /// Released at the end of the login.
-    _permit: OwnedSemaphorePermit,
+    _permit: FairPermit,
 }
 
 /// The user's profile at the provider.
@@ -58,7 +62,8 @@ impl RelyingParty {
         let client_key =
             profile.secret().and_then(|secret| VerifyingKey::hs256(secret.expose()).ok());
         let provider = Provider::new(&profile, client_key.is_some(), http.clone())?;
-        let in_flight = Arc::new(Semaphore::new(profile.in_flight_limit()));
+        let limit = profile.in_flight_limit();
+        let in_flight = FairSemaphore::new(limit, limit, MAX_WAIT);
         let client = format!("{} {}", profile.issuer(), profile.client_id());
         Ok(Self { profile, client_key, provider, http, in_flight, client })
     }
@@ -79,22 +84,27 @@ impl RelyingParty {
         endpoint.ok_or_else(|| OidcError::unavailable("the provider has no authorization endpoint"))
     }
 
-    /// Exchanges a code for the identity of its user.
+    /// Exchanges a code for the identity of its user, after a wait for its turn that ends at the
+    /// deadline. `sending` is called before the code is sent.
     pub(crate) async fn redeem(
         &self,
+        flow: Flow,
+        deadline: Instant,
         login: &CodeExchange,
         spent: &SpentCodes,
         clock: &dyn Clock,
+        sending: impl FnOnce() + Send,
     ) -> Result<Proof, OidcError> {
         let replayed = || OidcError::new(OidcErrorKind::CodeRefused, "the code was tried before");
-        let crowded = |_| OidcError::new(OidcErrorKind::Overloaded, "too many logins are waiting");
+        let crowded =
+            |Crowded| OidcError::new(OidcErrorKind::Overloaded, "too many logins are waiting");
 
-        // 1. A replay never reaches the provider. There is no queue: a login that cannot begin now
-        //    fails immediately.
+        // 1. A replay never reaches the provider. A login that cannot begin now waits for its turn,
+        //    for a short time; its code is not spent meanwhile.
         if spent.contains(&self.client, &login.code) {
             return Err(replayed());
         }
-        let permit = Arc::clone(&self.in_flight).try_acquire_owned().map_err(crowded)?;
+        let permit = self.in_flight.acquire(flow, deadline).await.map_err(crowded)?;
         let mut known = self.provider.known().await?;
 
         // 2. The code, exactly once. It is spent from here on, even if the exchange fails: a
@@ -103,6 +113,7 @@ impl RelyingParty {
         if !spent.spend(&self.client, &login.code) {
             return Err(replayed());
         }
+        sending();
         let tokens = exchange(&self.http, &self.profile, &known.endpoints.token, login).await?;
 
         // 3. The ID token, with the cached keys or newer ones.
@@ -153,3 +164,6 @@ impl fmt::Debug for RelyingParty {
         f.debug_struct("RelyingParty").field("profile", &self.profile).finish_non_exhaustive()
     }
 }
+
+/// How long a login waits for one of the places at its provider.
+const MAX_WAIT: Duration = Duration::from_secs(1);

@@ -25,7 +25,7 @@ pub struct HashError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum HashErrorKind {
-    /// The queue was full, or the wait too long.
+    /// The queue had no place, or the wait was too long.
     ///
     /// Nothing was computed; a later attempt may succeed.
     Overloaded,

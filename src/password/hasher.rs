@@ -17,9 +17,16 @@ use crate::secret::Secret;
 ///
 /// A hash is expensive on purpose: 19 MiB and about 20 ms of one core with the defaults. It is
 /// computed on dedicated threads, by default one for each core, with a queue of 16 jobs and a
-/// maximum wait of 1 s. A job that finds the queue full or waits too long fails with
-/// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. A job whose caller
-/// has gone before it began is skipped.
+/// maximum wait of 1 s. A job that waits too long fails with
+/// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. So does one that
+/// finds the queue full, or is displaced from it. A job whose caller has gone before it began is
+/// removed.
+///
+/// The queue takes turns between sources, and between the accounts of a source, if it is told them
+/// ([`hash_for`](Self::hash_for), [`verify_for`](Self::verify_for)). The next job is that of the
+/// source that has asked for least in the last seconds. In a full queue, a job of another source
+/// displaces the newest job of the source that has asked for most, also if its jobs were refused.
+/// So a client that repeats logins without end cannot keep others from logging in.
 ///
 /// A clone is a handle to the same pool; use one pool for the whole process. The threads start when
 /// there is work, and end with the last handle.
@@ -64,17 +71,30 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue is full or the wait
-    /// too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
+    /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue has no place or the
+    /// wait is too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
     /// bytes are exhausted.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime with its timer enabled.
     pub async fn hash(&self, password: Secret) -> Result<PasswordHash, HashError> {
+        self.hash_for(Flow::new(), password).await
+    }
+
+    /// Hashes a password, taking turns with other sources and accounts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`hash`](Self::hash).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its timer enabled.
+    pub async fn hash_for(&self, flow: Flow, password: Secret) -> Result<PasswordHash, HashError> {
         let params = self.params;
         self.pool
-            .run(move |workspace| PasswordHash::compute_in(workspace, &password, params))
+            .run(flow, move |workspace| PasswordHash::compute_in(workspace, &password, params))
             .await?
     }
 
@@ -82,15 +102,33 @@ impl PasswordHasher {
     ///
     /// # Errors
     ///
-    /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue is full or the wait
-    /// too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
+    /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue has no place or the
+    /// wait is too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
     /// bytes are exhausted.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime with its timer enabled.
     pub async fn verify(&self, password: Secret, hash: PasswordHash) -> Result<bool, HashError> {
-        self.pool.run(move |workspace| hash.verify_in(workspace, &password)).await?
+        self.verify_for(Flow::new(), password, hash).await
+    }
+
+    /// Returns whether `hash` is a hash of `password`, taking turns with other sources and accounts.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`verify`](Self::verify).
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its timer enabled.
+    pub async fn verify_for(
+        &self,
+        flow: Flow,
+        password: Secret,
+        hash: PasswordHash,
+    ) -> Result<bool, HashError> {
+        self.pool.run(flow, move |workspace| hash.verify_in(workspace, &password)).await?
     }
 
     /// Runs `job` in place of a verification. The job gets the verification to call it itself, and
@@ -102,7 +140,9 @@ impl PasswordHasher {
         hash: PasswordHash,
         job: impl FnOnce(&mut dyn FnMut() -> Result<bool, HashError>) -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        self.pool.run(move |workspace| job(&mut || hash.verify_in(workspace, &password))).await
+        self.pool
+            .run(flow, move |workspace| job(&mut || hash.verify_in(workspace, &password)))
+            .await
     }
 
     /// Returns the parameters of new hashes.

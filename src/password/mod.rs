@@ -2,6 +2,7 @@
 //!
 //! - [`PasswordHash`] is an argon2id hash as a PHC string, [`PasswordParams`] are its costs.
 //! - [`PasswordHasher`] hashes on a bounded thread pool, without blocking the runtime.
+//! - [`Flow`] names the source and the account of a hash, between which the pool takes turns.
 //!
 //! # Example
 //!
@@ -22,6 +23,8 @@ mod hash;
 mod hasher;
 mod params;
 mod pool;
+
+pub use crate::fair_queue::Flow;
 
 pub use self::error::HashError;
 pub use self::error::HashErrorKind;

@@ -149,7 +149,7 @@ impl Logins {
         match (login, &self.password) {
             (Login::Password(login), Some(grant)) => {
                 let reserved = self.throttle.reserve_login(head, &login.email).await;
-                let reservation = reserved.map_err(throttled)?;
+                let reservation = reserved.map_err(|error| throttled(&error))?;
                 // Before the lookup: if the password is changed from now on, the revocation of that
                 // change must reach this login's token.
                 let as_of = self.signer.now();
@@ -159,7 +159,8 @@ impl Logins {
             #[cfg(feature = "oidc")]
             (Login::Oidc(login), _) => {
                 let grant = self.oidc.as_ref().ok_or(Refusal::Fault)?;
-                let reservation = self.throttle.reserve(head).await.map_err(throttled)?;
+                let reservation =
+                    self.throttle.reserve(head).await.map_err(|error| throttled(&error))?;
                 let clock = self.signer.shared_clock();
                 let (identity, (customer, as_of)) =
                     grant.login(login, reservation, clock, self.store_timeout).await?;
@@ -179,7 +180,7 @@ impl Logins {
         match (evidence, &self.password) {
             (Evidence::Password(login, hash), Some(grant)) => {
                 let reserved = self.throttle.reserve_login(head, &login.email).await;
-                let reservation = reserved.map_err(throttled)?;
+                let reservation = reserved.map_err(|error| throttled(&error))?;
                 let as_of = self.signer.now();
                 let again = grant.login_again(&login, &hash, reservation, self.store_timeout);
                 Ok((again.await?, as_of))
@@ -212,12 +213,12 @@ async fn reached(clock: &dyn Clock, time: SystemTime) -> bool {
     }
 }
 
-fn throttled(error: ThrottleError) -> Refusal {
+fn throttled(error: &ThrottleError) -> Refusal {
     match error.kind() {
         ThrottleErrorKind::Limited => Refusal::Throttled(error.retry_after()),
         ThrottleErrorKind::Overloaded => Refusal::Overloaded,
         ThrottleErrorKind::Failed => {
-            telemetry::fault("the counters of the throttle failed", &error);
+            telemetry::fault("the counters of the throttle failed", error);
             Refusal::Fault
         }
     }

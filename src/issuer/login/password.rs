@@ -10,6 +10,7 @@ use crate::customer::Customer;
 use crate::customer::CustomerStore;
 use crate::customer::StoreError;
 use crate::customer::StoredCustomer;
+use crate::fair_queue::Flow;
 use crate::id::CustomerId;
 use crate::issuer::BoxFuture;
 use crate::issuer::login::request::PasswordLogin;
@@ -91,6 +92,7 @@ impl PasswordGrant {
             .filter(|hash| hash.needs_rehash(self.hasher.params()))
             .map(|old| (old, password.clone()));
         let hash = stored.unwrap_or_else(|| self.hasher.decoy());
+        let flow = reservation.flow();
         let (matches, reservation) =
             self.check(password.clone(), hash.clone(), reservation).await?;
         match found.map(StoredCustomer::into_customer) {
@@ -98,7 +100,7 @@ impl PasswordGrant {
             Some(customer) if matches && can_be_right && customer.is_enabled() => {
                 reservation.success();
                 if let Some((old, password)) = outdated {
-                    self.replace_later(customer.id().clone(), old, password, store_timeout);
+                    self.replace_later(flow, customer.id().clone(), old, password, store_timeout);
                 }
                 Ok((customer, hash))
             }
@@ -127,7 +129,7 @@ impl PasswordGrant {
             }
             Ok((matches?, reservation))
         });
-        match checking.await.flatten() {
+        match checking.await.and_then(|checked| checked) {
             Ok(checked) => Ok(checked),
             Err(error) if error.kind() == HashErrorKind::Overloaded => Err(Refusal::Overloaded),
             Err(error) => {
@@ -165,6 +167,7 @@ impl PasswordGrant {
     /// replacement is dropped; the next login tries again.
     fn replace_later(
         &self,
+        flow: Flow,
         id: CustomerId,
         old: PasswordHash,
         password: Secret,
@@ -172,7 +175,7 @@ impl PasswordGrant {
     ) {
         let Self { store, hasher } = self.clone();
         tokio::spawn(async move {
-            let Ok(new) = hasher.hash(password).await else {
+            let Ok(new) = hasher.hash_for(flow, password).await else {
                 return;
             };
             let replaced = store.replace_password_hash(&id, &old, &new);

@@ -194,7 +194,10 @@ async fn a_replacement_is_dropped_when_there_is_no_room_for_it() {
     let busy = {
         let (release, until) = mpsc::channel::<()>();
         let hasher = hasher.clone();
-        let mut job = Box::pin(async move { hasher.pool().run(move |_| until.recv().ok()).await });
+        let mut job =
+            Box::pin(
+                async move { hasher.pool().run(Flow::new(), move |_| until.recv().ok()).await },
+            );
         assert!(futures_util::FutureExt::now_or_never(&mut job).is_none());
         (release, job)
     };

@@ -34,6 +34,7 @@ use crate::customer::Customer;
 use crate::customer::CustomerStore;
 use crate::customer::StoreError;
 use crate::customer::StoredCustomer;
+use crate::fair_queue::Flow;
 use crate::id::CustomerId;
 use crate::issuer::PasswordGrant;
 use crate::issuer::StaticBearer;
@@ -258,7 +259,7 @@ async fn occupy(hasher: &PasswordHasher) -> mpsc::Sender<()> {
     tokio::spawn(async move {
         hasher
             .pool()
-            .run(move |_| {
+            .run(Flow::new(), move |_| {
                 busy.send(()).unwrap();
                 until.recv().ok();
             })

@@ -80,7 +80,7 @@ impl Shop {
         // Its hash starts at its first poll, and no other job is accepted before it has ended. This
         // must not wait, because tokio's clock would advance.
         tokio::task::yield_now().await;
-        let behind_it = async || self.hasher.pool().run(|_| ()).await;
+        let behind_it = async || self.hasher.pool().run(Flow::new(), |_| ()).await;
         loop {
             let mut job = std::pin::pin!(behind_it());
             let outcome = loop {

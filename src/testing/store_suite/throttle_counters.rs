@@ -447,7 +447,7 @@ pub async fn without_an_account_the_source_counts(counters: impl ThrottleCounter
 }
 
 /// A refusal, with its wait in whole seconds, rounded up: the counters' time may go on meanwhile.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Refused {
     tier: ThrottleTier,
     seconds: u64,

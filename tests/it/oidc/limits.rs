@@ -29,7 +29,7 @@ use crate::support::accounts::customers;
 use crate::support::accounts::hasher;
 
 #[tokio::test(start_paused = true)]
-async fn exactly_as_many_logins_wait_as_may_and_the_rest_are_answered_at_once() {
+async fn as_many_logins_as_may_are_in_flight_as_many_wait_for_1_s_and_the_rest_get_503_at_once() {
     let shop = Shop::with_profile(&provider(), profile().max_in_flight(7));
     assert!(matches!(shop.sign_in().await, Answer::SignedIn { .. }));
     shop.provider.fail(Endpoint::Token, Fault::Hang);
@@ -39,7 +39,12 @@ async fn exactly_as_many_logins_wait_as_may_and_the_rest_are_answered_at_once() 
     assert_eq!(shop.provider.requests(Endpoint::Token), 1 + 7);
     assert_eq!(shop.provider.peak_in_flight(Endpoint::Token), 7);
     let at_once = answers.iter().filter(|(_, took)| took.is_zero()).count();
-    assert_eq!(at_once, 993);
+    assert_eq!(at_once, 1000 - 7 - 7);
+    let after = |seconds| {
+        let seconds = Duration::from_secs(seconds);
+        answers.iter().filter(|(_, took)| *took == seconds).count()
+    };
+    assert_eq!((after(1), after(5)), (7, 7));
     assert!(answers.iter().all(|(answer, _)| *answer == Answer::Unavailable));
     // And their places are free again.
     shop.provider.mend();
@@ -53,7 +58,9 @@ async fn the_bound_holds_while_the_keys_are_being_fetched_too() {
     shop.provider.fail(Endpoint::Discovery, Fault::Hang);
     let begun = Instant::now();
     let answers = join_all((0..100).map(async |_| (shop.sign_in().await, begun.elapsed()))).await;
-    assert_eq!(answers.iter().filter(|(_, took)| took.is_zero()).count(), 93);
+    assert_eq!(answers.iter().filter(|(_, took)| took.is_zero()).count(), 100 - 7 - 7);
+    let waited = |took| answers.iter().filter(|(_, waited)| *waited == took).count();
+    assert_eq!(waited(Duration::from_secs(1)), 7);
     assert_eq!(shop.provider.requests(Endpoint::Discovery), 1);
 }
 

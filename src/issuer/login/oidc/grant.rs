@@ -150,15 +150,31 @@ impl OidcGrant {
         within(deadline, party.authorization_endpoint()).await.map(Some)
     }
 
-    /// Authenticates a login. Returns the identity, its customer, and the time as of which it was
-    /// theirs.
+    /// Authenticates a login, and settles its reservation. Returns the identity, its customer, and
+    /// the time as of which it was theirs.
     ///
     /// That time is after the code exchange, unlike for a password: nothing that changes here
     /// affects the ID token, only the lookup of the customer.
     pub(in crate::issuer) async fn login(
         &self,
         login: CodeExchange,
-        reservation: Reservation,
+        mut reservation: Reservation,
+        clock: &Arc<dyn Clock>,
+        store_timeout: Duration,
+    ) -> Result<(Identity, Found), Refusal> {
+        let outcome = self.redeem(login, &mut reservation, clock, store_timeout).await;
+        match &outcome {
+            Ok(_) => reservation.success(),
+            Err(Refusal::Credentials) => reservation.failure(),
+            Err(_) => reservation.cancel(),
+        }
+        outcome
+    }
+
+    async fn redeem(
+        &self,
+        login: CodeExchange,
+        reservation: &mut Reservation,
         clock: &Arc<dyn Clock>,
         store_timeout: Duration,
     ) -> Result<(Identity, Found), Refusal> {
@@ -167,7 +183,10 @@ impl OidcGrant {
         let party = inner.party(&login.redirect_uri).ok_or(Refusal::Credentials)?;
         // One deadline for all requests of this login to the provider.
         let deadline = Instant::now() + inner.timeout;
-        let redeemed = within(deadline, party.redeem(&login, &inner.spent, &**clock)).await;
+        let flow = reservation.flow();
+        let begin = || reservation.begin();
+        let redeemed = party.redeem(flow, deadline, &login, &inner.spent, &**clock, begin);
+        let redeemed = within(deadline, redeemed).await;
         let mut proof = redeemed.map_err(|error| refusal(&error))?;
 
         if let Some(known) = self.find(&proof.identity, &**clock, store_timeout).await? {
