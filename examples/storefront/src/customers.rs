@@ -20,7 +20,7 @@ use tower_customer_auth::customer::CustomerUpdate;
 use tower_customer_auth::customer::email_has_invisible_characters;
 use tower_customer_auth::password::HashError;
 use tower_customer_auth::password::HashErrorKind;
-use tower_customer_auth::throttle::Reservation;
+use tower_customer_auth::password::PasswordHash;
 
 use crate::access::Caller;
 use crate::page::Page;
@@ -36,7 +36,7 @@ use crate::time;
 /// `POST /v2/customers`. An access token is enough: the customer has not signed in yet.
 pub(crate) async fn register(
     State(store): State<Storefront>,
-    Attempt(attempt): Attempt,
+    head: Parts,
     data: Data,
 ) -> Result<(StatusCode, Json<Value>), Problem> {
     let mut fields = data.fields("customer");
@@ -50,9 +50,7 @@ pub(crate) async fn register(
         return Err(Problem::internal());
     };
 
-    let password = store.hasher.hash_for(attempt.flow(), Secret::from(password)).await?;
-    // From here on, the response tells whether the e-mail is taken.
-    attempt.failure();
+    let password = hash(&store, &head, password).await?;
     let id = random::uuid().map_err(|error| Problem::unavailable(&error))?;
     let id = id.parse().map_err(|error| Problem::unavailable(&error))?;
     let customer = Customer::new(id, name, email);
@@ -87,7 +85,7 @@ pub(crate) async fn get(customer: OwnCustomer) -> Json<Value> {
 pub(crate) async fn update(
     customer: OwnCustomer,
     State(store): State<Storefront>,
-    Attempt(attempt): Attempt,
+    head: Parts,
     data: Data,
 ) -> Result<Json<Value>, Problem> {
     let mut fields = data.fields("customer");
@@ -106,9 +104,7 @@ pub(crate) async fn update(
 
     if let Some(password) = password {
         // Ends the customer's tokens: one of them may be the reason for the change.
-        let hash = store.hasher.hash_for(attempt.flow(), Secret::from(password)).await?;
-        attempt.failure();
-        update = update.password(hash);
+        update = update.password(hash(&store, &head, password).await?);
     }
     let mut transaction = store.begin_for(&customer.caller).await?;
     let record = transaction.update(customer.record.customer().id(), &update).await?;
@@ -135,17 +131,13 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Reserved request that costs a password hash, limited by its source like failed logins.
-///
-/// It is given back unless it is counted.
-pub(crate) struct Attempt(Reservation);
-
-impl FromRequestParts<Storefront> for Attempt {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, store: &Storefront) -> Result<Self, Problem> {
-        Ok(Self(store.throttle.reserve(parts).await?))
-    }
+/// Hashes a new password. Limited by source, together with failed logins.
+async fn hash(store: &Storefront, head: &Parts, password: String) -> Result<PasswordHash, Problem> {
+    let attempt = store.throttle.reserve(head).await?;
+    let hash = store.hasher.hash_for(attempt.flow(), Secret::from(password)).await?;
+    // Counted whatever comes of it: a registration also tells whether the e-mail is taken.
+    attempt.failure();
+    Ok(hash)
 }
 
 /// The customer in the path, who exists and may be seen by the caller.

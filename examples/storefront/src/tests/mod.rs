@@ -14,6 +14,7 @@ mod serving;
 mod sessions;
 mod settings;
 mod signing_key;
+mod throttle;
 mod upgrade;
 mod web;
 mod writes;
