@@ -50,6 +50,7 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
     let extensions = times(&results.layer_allocations, "http::Extensions alone");
     let in_layer = times(&results.layer_allocations, "ours, required");
     let revoked = |size| ratio(&results.revocation, &format!("verify beside {size} revoked"));
+    let start = |size| results.starts.iter().find(|start| start.size == size).copied();
     let with = "verify beside 10 000 revocations a second";
     let [storefront, server] =
         [&results.storefront, &results.server].map(|phases| Storm::of(phases));
@@ -106,6 +107,24 @@ pub(crate) fn goals(results: &Results) -> Vec<Goal> {
             "",
             find(&results.bytes_an_id, "10000000"),
             AtMost(24.0),
+        ),
+        (
+            "start with 1 000 000 live revocations in SQLite",
+            "s",
+            start(1_000_000).map(|start| start.seconds),
+            AtMost(2.0),
+        ),
+        (
+            "start with 10 000 000 live revocations in SQLite",
+            "s",
+            start(10_000_000).map(|start| start.seconds),
+            AtMost(20.0),
+        ),
+        (
+            "memory of a start with 10 000 000",
+            "MB",
+            start(10_000_000).map(|start| start.megabytes),
+            AtMost(240.0),
         ),
         (
             "2 threads over 1, beside 10 000 revocations a second",
@@ -180,6 +199,8 @@ impl Goal {
         match self.unit {
             "×" => format!("{figure:.2} ×"),
             "%" => format!("{figure:.1} %"),
+            "s" => format!("{figure:.2} s"),
+            "MB" => format!("{figure:.0} MB"),
             _ if figure.fract() == 0.0 => format!("{figure}"),
             _ => format!("{figure:.1}"),
         }

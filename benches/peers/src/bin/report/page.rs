@@ -9,6 +9,7 @@ use crate::results::Phase;
 use crate::results::Results;
 use crate::results::Row;
 use crate::results::Run;
+use crate::results::Start;
 use crate::results::kept;
 use crate::results::kept_range;
 use crate::results::median;
@@ -48,6 +49,9 @@ fn generated(goals: &str, results: &Results) -> String {
             let _ = writeln!(text, "- {size} ids: {bytes:.1} bytes each");
         }
         text.push('\n');
+    }
+    if !results.starts.is_empty() {
+        let _ = write!(text, "### Starts\n\n{}\n", starts(&results.starts));
     }
     text.push_str("### Threads\n\n| | two threads over one |\n|---|---:|\n");
     for (name, scale) in &results.scaling {
@@ -99,6 +103,15 @@ fn compared(unit: &str, rows: &[Row], allocations: &[Allocated]) -> String {
             table.push_str(" |");
         }
         table.push('\n');
+    }
+    table
+}
+
+fn starts(starts: &[Start]) -> String {
+    let mut table =
+        String::from("| live revocations in SQLite | ready | memory |\n|---:|---:|---:|\n");
+    for Start { size, seconds, megabytes } in starts {
+        let _ = writeln!(table, "| {size} | {seconds:.2} s | {megabytes:.0} MB |");
     }
     table
 }

@@ -12,6 +12,7 @@ pub(crate) struct Results {
     pub(crate) cache: Vec<Row>,
     pub(crate) revocation: Vec<Row>,
     pub(crate) bytes_an_id: Vec<(String, f64)>,
+    pub(crate) starts: Vec<Start>,
     pub(crate) scaling: Vec<(String, f64)>,
     pub(crate) issuer: Vec<Row>,
     pub(crate) logins: Option<f64>,
@@ -34,6 +35,16 @@ pub(crate) struct Allocated {
     pub(crate) name: String,
     pub(crate) times: f64,
     pub(crate) bytes: f64,
+}
+
+/// A start with a log of so many live revocations.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Start {
+    pub(crate) size: u32,
+    /// Until the list is ready.
+    pub(crate) seconds: f64,
+    /// 10^6 bytes.
+    pub(crate) megabytes: f64,
 }
 
 /// A run of wrk: requests a second, percentiles 50, 99 and 99.9 in microseconds, and the server's own
@@ -69,6 +80,7 @@ impl Results {
             cache: rows(&text("cache")),
             revocation: rows(&revocation),
             bytes_an_id: bytes_an_id(&revocation),
+            starts: starts(&text("start")),
             scaling: last_figures(&scaling),
             issuer: rows(&issuer),
             logins: find(&last_figures(&issuer), "logins over argon2id alone"),
@@ -139,6 +151,22 @@ fn bytes_an_id(text: &str) -> Vec<(String, f64)> {
         .collect()
 }
 
+/// `SIZE live revocations: ready in FIGURE s, FIGURE MB`
+fn starts(text: &str) -> Vec<Start> {
+    text.lines()
+        .filter_map(|line| {
+            let (size, rest) = line.trim().split_once(" live revocations: ready in ")?;
+            let (seconds, rest) = rest.split_once(" s, ")?;
+            let megabytes = rest.strip_suffix(" MB")?;
+            Some(Start {
+                size: size.parse().ok()?,
+                seconds: seconds.parse().ok()?,
+                megabytes: megabytes.parse().ok()?,
+            })
+        })
+        .collect()
+}
+
 /// Lines of a name and, behind two spaces or more, figures of which the last counts.
 fn last_figures(text: &str) -> Vec<(String, f64)> {
     text.lines()
@@ -195,4 +223,18 @@ fn figures<const N: usize>(line: &str) -> Option<(&str, [f64; N])> {
     let (name, rest) = line.split_once(' ')?;
     let figures: Result<Vec<f64>, _> = rest.split_whitespace().map(str::parse).collect();
     Some((name, figures.ok()?.try_into().ok()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_the_starts_that_the_bench_prints() {
+        let text = "   1000000 live revocations: ready in 1.37 s, 45 MB\n\
+                    \x20 10000000 live revocations: ready in 18.40 s, 223 MB\n\
+                    running 1 test\n";
+        let start = |size, seconds, megabytes| Start { size, seconds, megabytes };
+        assert_eq!(starts(text), [start(1_000_000, 1.37, 45.0), start(10_000_000, 18.4, 223.0)]);
+    }
 }
