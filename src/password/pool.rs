@@ -60,15 +60,14 @@ impl Pool {
         let shared = &*self.0.0;
         let (sender, mut receiver) = oneshot::channel();
         let work: Work = Box::new(move |workspace| {
-            let outcome = match workspace {
+            let outcome = if let Some(workspace) = workspace {
                 // A panic becomes the caller's error, and the thread continues. The next job does
                 // not read what this one leaves in the workspace.
-                Some(workspace) => catch_unwind(AssertUnwindSafe(|| job(workspace)))
-                    .map_err(|panic| HashError::failed(panic_message(panic))),
-                None => {
-                    drop(job);
-                    Err(HashError::OVERLOADED)
-                }
+                catch_unwind(AssertUnwindSafe(|| job(workspace)))
+                    .map_err(|panic| HashError::failed(panic_message(panic)))
+            } else {
+                drop(job);
+                Err(HashError::OVERLOADED)
             };
             Box::new(move || {
                 // The caller may have gone.
