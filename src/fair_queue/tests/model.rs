@@ -12,12 +12,15 @@ use crate::fair_queue::Ticket;
 
 type Account = (u64, u64);
 
+/// A source, or an account of one.
+type Member = (u64, Option<u64>);
+
 /// What the queue promises, said directly. Loads are sums of decayed charges; equal ones go by the
 /// last charge.
 #[derive(Default)]
 struct Reference {
     jobs: Vec<(Account, u32, f64)>,
-    charges: BTreeMap<(u64, Option<u64>), Vec<(f64, u64)>>,
+    charges: BTreeMap<Member, Vec<(f64, u64)>>,
     charged: u64,
 }
 
@@ -30,7 +33,7 @@ impl Reference {
     }
 
     /// The logarithm of the load at time 0 that would have decayed to the present one.
-    fn load(&self, member: (u64, Option<u64>)) -> (u64, u64) {
+    fn load(&self, member: Member) -> (u64, u64) {
         let charges = &self.charges[&member];
         let sum: f64 = charges.iter().map(|(time, _)| time.exp()).sum();
         let (first, rest) = charges.split_first().unwrap();
