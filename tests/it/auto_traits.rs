@@ -45,6 +45,26 @@ fn the_extractors() {
 
 #[cfg(feature = "issuer")]
 #[test]
+fn the_throttle() {
+    holds::<auth::password::Flow>();
+    holds::<auth::throttle::Attempt>();
+    holds::<auth::throttle::AttemptOutcome>();
+    holds::<auth::throttle::Backoff>();
+    holds::<auth::throttle::Decision>();
+    holds::<auth::throttle::ForwardingHeader>();
+    holds::<auth::throttle::LoginThrottle>();
+    holds::<auth::throttle::LoginThrottleBuilder>();
+    holds::<auth::throttle::MemoryCounters>();
+    holds::<auth::throttle::Reservation>();
+    holds::<auth::throttle::ThrottleError>();
+    holds::<auth::throttle::ThrottleErrorKind>();
+    holds::<auth::throttle::ThrottleKey>();
+    holds::<auth::throttle::ThrottleLimits>();
+    holds::<auth::throttle::ThrottleTier>();
+}
+
+#[cfg(feature = "issuer")]
+#[test]
 fn the_issuer() {
     holds::<auth::customer::ChangeError>();
     holds::<auth::customer::ChangeErrorKind>();
