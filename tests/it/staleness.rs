@@ -89,7 +89,7 @@ impl RevocationLog for Switchable {
     }
 
     async fn changed(&self) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
