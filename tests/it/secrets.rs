@@ -136,6 +136,8 @@ fn no_token_and_no_secret_is_in_logs_debug_or_answers_t36() {
 mod logins {
     use std::fmt::Debug;
 
+    use std::time::Duration;
+
     use tower_customer_auth::Customer;
     use tower_customer_auth::CustomerStore;
     use tower_customer_auth::PasswordGrant;
@@ -153,6 +155,9 @@ mod logins {
     use tower_customer_auth::issuer::Sessions;
     use tower_customer_auth::password::PasswordHash;
     use tower_customer_auth::testing::MemoryCustomers;
+    use tower_customer_auth::throttle::Backoff;
+    use tower_customer_auth::throttle::LoginThrottle;
+    use tower_customer_auth::throttle::ThrottleLimits;
 
     use super::*;
     use crate::fixtures::keys;
@@ -184,6 +189,7 @@ mod logins {
     async fn log_in(store: impl CustomerStore, emails: &[&str]) -> String {
         let issuer = TokenIssuer::builder(keys(), StaticBearer::new(["hidden-bearer"]))
             .password(PasswordGrant::new(Failing(store)).hasher(accounts::hasher()))
+            .throttle(one_failure())
             .build()
             .unwrap();
         let mut shown = format!("{issuer:?}");
@@ -210,6 +216,13 @@ mod logins {
         shown
     }
 
+    /// A throttle that knows no source, and refuses an account after one failure.
+    fn one_failure() -> LoginThrottle {
+        let second = Duration::from_secs(1);
+        let limits = ThrottleLimits::default().account(Backoff::new(1, second, second));
+        LoginThrottle::builder().limits(limits).build().unwrap()
+    }
+
     fn check_told(events: &str, counters: &[(String, u64)], shown: &str) {
         let told = format!("{events} {counters:?} {shown}");
         for secret in ["eyJ", SECRET, PASSWORD, "argon2id$", "hidden", "swanson", "nobody"] {
@@ -222,7 +235,8 @@ mod logins {
         let shown = Arc::new(Mutex::new(String::new()));
         let record = shown.clone();
         let (events, counters) = captured(async move {
-            let emails = ["ron@swanson.com", "nobody@example.com", "failing@example.com", ""];
+            let nobody = "nobody@example.com";
+            let emails = ["ron@swanson.com", nobody, nobody, "failing@example.com", ""];
             *record.lock().unwrap() = log_in(accounts::customers().await, &emails).await;
         });
         check_told(&events, &counters, &shown.lock().unwrap());
@@ -231,9 +245,13 @@ mod logins {
         assert_eq!(
             events.lines().collect::<Vec<_>>(),
             [
+                r#" WARN tower_customer_auth: login throttle what="no source is known, so logins are limited by account only: set LoginThrottleBuilder::source""#,
                 r#"DEBUG tower_customer_auth: customer token requested outcome="issued""#,
                 refused,
                 r#"DEBUG tower_customer_auth: customer token requested outcome="credentials_refused""#,
+                refused,
+                r#"DEBUG tower_customer_auth: login attempt refused by the throttle tier="account""#,
+                r#"DEBUG tower_customer_auth: customer token requested outcome="throttled""#,
                 refused,
                 r#" WARN tower_customer_auth: customer authentication fault what="the customer store failed" error=the store is unavailable error.sources=[connection lost]"#,
                 r#"DEBUG tower_customer_auth: customer token requested outcome="fault""#,
@@ -251,11 +269,13 @@ mod logins {
             counters,
             [
                 (fault.to_owned(), 1),
+                ("Key(customer_auth_throttled_total, [tier = account])".to_owned(), 1),
                 counter("bad_request", 1),
-                counter("client_refused", 4),
+                counter("client_refused", 5),
                 counter("credentials_refused", 1),
                 counter("fault", 1),
                 counter("issued", 1),
+                counter("throttled", 1),
             ]
         );
     }

@@ -1,22 +1,36 @@
 //! The requirements on the counters of a login throttle, as tests that they instantiate.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
-use std::time::Duration;
+mod attempts;
 
-use crate::clock::ceil_seconds;
+use std::collections::BTreeMap;
+
 use crate::testing::ThrottleCountersFixture;
+use crate::testing::store_suite::throttle_counters::attempts::ATTEMPTS;
+use crate::testing::store_suite::throttle_counters::attempts::DAY;
+use crate::testing::store_suite::throttle_counters::attempts::HALF_A_SECOND;
+use crate::testing::store_suite::throttle_counters::attempts::HOUR;
+use crate::testing::store_suite::throttle_counters::attempts::at_once;
+use crate::testing::store_suite::throttle_counters::attempts::attempt;
+use crate::testing::store_suite::throttle_counters::attempts::by;
+use crate::testing::store_suite::throttle_counters::attempts::fail;
+use crate::testing::store_suite::throttle_counters::attempts::generous;
+use crate::testing::store_suite::throttle_counters::attempts::in_flight;
+use crate::testing::store_suite::throttle_counters::attempts::key;
+use crate::testing::store_suite::throttle_counters::attempts::many_sources;
+use crate::testing::store_suite::throttle_counters::attempts::refused;
+use crate::testing::store_suite::throttle_counters::attempts::reserve;
+use crate::testing::store_suite::throttle_counters::attempts::seconds;
+use crate::testing::store_suite::throttle_counters::attempts::settle;
+use crate::testing::store_suite::throttle_counters::attempts::succeed;
 use crate::throttle::Attempt;
-use crate::throttle::AttemptOutcome;
 use crate::throttle::AttemptOutcome::Cancelled;
 use crate::throttle::AttemptOutcome::Failure;
 use crate::throttle::AttemptOutcome::Success;
-use crate::throttle::Backoff;
-use crate::throttle::Decision;
-use crate::throttle::ThrottleCounters;
-use crate::throttle::ThrottleKey;
 use crate::throttle::ThrottleLimits;
-use crate::throttle::ThrottleTier;
+use crate::throttle::ThrottleTier::Account;
+use crate::throttle::ThrottleTier::LockedAccount;
+use crate::throttle::ThrottleTier::Pair;
+use crate::throttle::ThrottleTier::Source;
 
 /// Expands to a module with the tests that every
 /// [`ThrottleCounters`](crate::throttle::ThrottleCounters) must pass.
@@ -113,21 +127,18 @@ pub async fn a_source_has_a_burst_and_then_one_attempt_an_interval(
         fail(&counters, attempt(account, 1), &limits).await;
     }
     for wait in [10, 3] {
-        assert_eq!(
-            refused(&counters, attempt(31, 1), &limits).await,
-            by(ThrottleTier::Source, wait)
-        );
+        assert_eq!(refused(&counters, attempt(31, 1), &limits).await, by(Source, wait));
         counters.pass(seconds(7)).await;
     }
     // 14 s have passed, so one has come back, and the next one comes 6 s later.
     fail(&counters, attempt(32, 1), &limits).await;
-    assert_eq!(refused(&counters, attempt(33, 1), &limits).await, by(ThrottleTier::Source, 6));
+    assert_eq!(refused(&counters, attempt(33, 1), &limits).await, by(Source, 6));
     fail(&counters, attempt(33, 2), &limits).await;
     counters.pass(seconds(300)).await;
     for account in 41..=70 {
         fail(&counters, attempt(account, 1), &limits).await;
     }
-    assert_eq!(refused(&counters, attempt(71, 1), &limits).await, by(ThrottleTier::Source, 10));
+    assert_eq!(refused(&counters, attempt(71, 1), &limits).await, by(Source, 10));
 }
 
 pub async fn a_pair_has_free_failures_and_then_waits_that_double(
@@ -138,11 +149,11 @@ pub async fn a_pair_has_free_failures_and_then_waits_that_double(
         fail(&counters, attempt(1, 1), &limits).await;
     }
     for wait in [1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 900, 900] {
-        assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, wait));
+        assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, wait));
         counters.pass(seconds(wait) - HALF_A_SECOND).await;
         assert_eq!(
             refused(&counters, attempt(1, 1), &limits).await.tier,
-            ThrottleTier::Pair,
+            Pair,
             "after {wait} s but for 0.5 s"
         );
         counters.pass(HALF_A_SECOND).await;
@@ -156,7 +167,7 @@ pub async fn a_pair_is_forgotten_after_its_time(counters: impl ThrottleCountersF
         for _ in 0..5 {
             fail(&counters, attempt(1, 1), &limits).await;
         }
-        assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, 1));
+        assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, 1));
         counters.pass(seconds(DAY)).await;
     }
 }
@@ -169,14 +180,11 @@ pub async fn an_account_counts_all_unknown_sources(counters: impl ThrottleCounte
     let mut source = 20;
     for wait in [30, 60, 120, 240, 480, 960, 1_920] {
         source += 1;
-        assert_eq!(
-            refused(&counters, attempt(1, source), &limits).await,
-            by(ThrottleTier::Account, wait)
-        );
+        assert_eq!(refused(&counters, attempt(1, source), &limits).await, by(Account, wait));
         counters.pass(seconds(wait)).await;
         fail(&counters, attempt(1, source), &limits).await;
     }
-    assert_eq!(refused(&counters, attempt(1, 99), &limits).await, by(ThrottleTier::Account, 3_600));
+    assert_eq!(refused(&counters, attempt(1, 99), &limits).await, by(Account, 3_600));
 }
 
 pub async fn an_account_is_forgotten_after_its_time_but_for_the_consecutive_failures(
@@ -189,19 +197,12 @@ pub async fn an_account_is_forgotten_after_its_time_but_for_the_consecutive_fail
         }
         let answer = refused(&counters, attempt(1, 999), &limits).await;
         let locked = round == 4;
-        let expected = if locked {
-            by(ThrottleTier::LockedAccount, 3_600)
-        } else {
-            by(ThrottleTier::Account, 30)
-        };
+        let expected = if locked { by(LockedAccount, 3_600) } else { by(Account, 30) };
         assert_eq!(answer, expected, "round {round}");
         counters.pass(seconds(HOUR)).await;
     }
     counters.pass(seconds(400 * DAY)).await;
-    assert_eq!(
-        refused(&counters, attempt(1, 999), &limits).await,
-        by(ThrottleTier::LockedAccount, 3_600)
-    );
+    assert_eq!(refused(&counters, attempt(1, 999), &limits).await, by(LockedAccount, 3_600));
 }
 
 pub async fn an_account_is_locked_until_a_known_source_logs_in(
@@ -212,10 +213,7 @@ pub async fn an_account_is_locked_until_a_known_source_logs_in(
     for source in 2..=4 {
         fail(&counters, attempt(1, source), &limits).await;
     }
-    assert_eq!(
-        refused(&counters, attempt(1, 5), &limits).await,
-        by(ThrottleTier::LockedAccount, 3_600)
-    );
+    assert_eq!(refused(&counters, attempt(1, 5), &limits).await, by(LockedAccount, 3_600));
     succeed(&counters, attempt(1, 1), &limits).await;
     fail(&counters, attempt(1, 5), &limits).await;
 }
@@ -230,15 +228,12 @@ pub async fn an_account_is_locked_until_it_is_reset(counters: impl ThrottleCount
             }
             assert_eq!(
                 refused(&counters, attempt(account, 1), &limits).await,
-                by(ThrottleTier::LockedAccount, 3_600)
+                by(LockedAccount, 3_600)
             );
         }
         counters.reset(key(1), &limits).await.unwrap();
         fail(&counters, attempt(1, 1), &limits).await;
-        assert_eq!(
-            refused(&counters, attempt(2, 1), &limits).await,
-            by(ThrottleTier::LockedAccount, 3_600)
-        );
+        assert_eq!(refused(&counters, attempt(2, 1), &limits).await, by(LockedAccount, 3_600));
         counters.reset(key(1), &limits).await.unwrap();
         counters.reset(key(2), &limits).await.unwrap();
         counters.pass(seconds(100)).await;
@@ -273,14 +268,11 @@ pub async fn after_the_free_ones_one_attempt_is_in_flight_at_a_time(
     }
     counters.pass(seconds(1)).await;
     reserve(&counters, attempt(1, 1), &limits).await;
-    assert_eq!(
-        refused(&counters, attempt(1, 1), &limits).await,
-        in_flight(by(ThrottleTier::Pair, 2))
-    );
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, in_flight(by(Pair, 2)));
     counters.settle(attempt(1, 1), Cancelled, &limits).await.unwrap();
     // Nothing was learned, so the wait is that of before, and is over.
     fail(&counters, attempt(1, 1), &limits).await;
-    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, 2));
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, 2));
 }
 
 pub async fn a_refusal_changes_nothing(counters: impl ThrottleCountersFixture) {
@@ -290,7 +282,7 @@ pub async fn a_refusal_changes_nothing(counters: impl ThrottleCountersFixture) {
     }
     for _ in 0..2 {
         for _ in 0..100 {
-            assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, 1));
+            assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, 1));
         }
         counters.pass(HALF_A_SECOND).await;
     }
@@ -299,7 +291,7 @@ pub async fn a_refusal_changes_nothing(counters: impl ThrottleCountersFixture) {
     for account in 2..=25 {
         fail(&counters, attempt(account, 1), &limits).await;
     }
-    assert_eq!(refused(&counters, attempt(26, 1), &limits).await.tier, ThrottleTier::Source);
+    assert_eq!(refused(&counters, attempt(26, 1), &limits).await.tier, Source);
 }
 
 pub async fn a_cancelled_attempt_leaves_nothing_behind(counters: impl ThrottleCountersFixture) {
@@ -310,7 +302,7 @@ pub async fn a_cancelled_attempt_leaves_nothing_behind(counters: impl ThrottleCo
     for _ in 0..5 {
         fail(&counters, attempt(1, 1), &limits).await;
     }
-    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, 1));
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, 1));
 }
 
 pub async fn a_success_forgets_what_has_settled_and_no_attempt_in_flight(
@@ -322,23 +314,17 @@ pub async fn a_success_forgets_what_has_settled_and_no_attempt_in_flight(
     }
     reserve(&counters, attempt(1, 1), &limits).await;
     reserve(&counters, attempt(1, 1), &limits).await;
-    assert_eq!(
-        refused(&counters, attempt(1, 1), &limits).await,
-        in_flight(by(ThrottleTier::Pair, 1))
-    );
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, in_flight(by(Pair, 1)));
     // One of the two succeeds. The other one is a guess that still has to be counted.
     counters.settle(attempt(1, 1), Success, &limits).await.unwrap();
     for _ in 0..4 {
         reserve(&counters, attempt(1, 1), &limits).await;
     }
-    assert_eq!(
-        refused(&counters, attempt(1, 1), &limits).await,
-        in_flight(by(ThrottleTier::Pair, 1))
-    );
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, in_flight(by(Pair, 1)));
     for _ in 0..5 {
         counters.settle(attempt(1, 1), Failure, &limits).await.unwrap();
     }
-    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, 1));
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, 1));
 }
 
 pub async fn a_success_gives_its_source_back_its_own_attempt_alone(
@@ -352,7 +338,7 @@ pub async fn a_success_gives_its_source_back_its_own_attempt_alone(
             succeed(&counters, attempt(1_000, 1), &limits).await;
         }
     }
-    assert_eq!(refused(&counters, attempt(31, 1), &limits).await, by(ThrottleTier::Source, 10));
+    assert_eq!(refused(&counters, attempt(31, 1), &limits).await, by(Source, 10));
 }
 
 pub async fn a_known_source_is_not_affected_by_others(counters: impl ThrottleCountersFixture) {
@@ -361,13 +347,13 @@ pub async fn a_known_source_is_not_affected_by_others(counters: impl ThrottleCou
     for source in 2..=21 {
         fail(&counters, attempt(1, source), &limits).await;
     }
-    assert_eq!(refused(&counters, attempt(1, 22), &limits).await, by(ThrottleTier::Account, 30));
+    assert_eq!(refused(&counters, attempt(1, 22), &limits).await, by(Account, 30));
     succeed(&counters, attempt(1, 1), &limits).await;
     // Known to this account alone.
     for source in 2..=21 {
         fail(&counters, attempt(2, source), &limits).await;
     }
-    assert_eq!(refused(&counters, attempt(2, 1), &limits).await, by(ThrottleTier::Account, 30));
+    assert_eq!(refused(&counters, attempt(2, 1), &limits).await, by(Account, 30));
 }
 
 pub async fn a_source_is_known_for_its_time(counters: impl ThrottleCountersFixture) {
@@ -377,10 +363,7 @@ pub async fn a_source_is_known_for_its_time(counters: impl ThrottleCountersFixtu
     counters.pass(seconds(30 * DAY - 1)).await;
     settle(&counters, attempt(1, 1), Cancelled, &limits).await;
     counters.pass(seconds(2)).await;
-    assert_eq!(
-        refused(&counters, attempt(1, 1), &limits).await,
-        by(ThrottleTier::LockedAccount, 3_600)
-    );
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(LockedAccount, 3_600));
 }
 
 pub async fn the_failures_of_a_known_source_are_not_those_of_the_account(
@@ -394,12 +377,9 @@ pub async fn the_failures_of_a_known_source_are_not_those_of_the_account(
     for source in [2, 3] {
         fail(&counters, attempt(1, source), &limits).await;
     }
-    assert_eq!(
-        refused(&counters, attempt(1, 4), &limits).await,
-        by(ThrottleTier::LockedAccount, 3_600)
-    );
+    assert_eq!(refused(&counters, attempt(1, 4), &limits).await, by(LockedAccount, 3_600));
     // It is limited like every pair.
-    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(ThrottleTier::Pair, 1));
+    assert_eq!(refused(&counters, attempt(1, 1), &limits).await, by(Pair, 1));
 }
 
 pub async fn accounts_do_not_affect_each_other(counters: impl ThrottleCountersFixture) {
@@ -408,10 +388,7 @@ pub async fn accounts_do_not_affect_each_other(counters: impl ThrottleCountersFi
         for _ in 0..5 {
             fail(&counters, attempt(account, 1), &limits).await;
         }
-        assert_eq!(
-            refused(&counters, attempt(account, 1), &limits).await,
-            by(ThrottleTier::Pair, 1)
-        );
+        assert_eq!(refused(&counters, attempt(account, 1), &limits).await, by(Pair, 1));
     }
 }
 
@@ -422,7 +399,7 @@ pub async fn without_a_source_the_account_counts(counters: impl ThrottleCounters
         fail(&counters, unknown, &limits).await;
     }
     for attempt in [unknown, attempt(1, 1)] {
-        assert_eq!(refused(&counters, attempt, &limits).await, by(ThrottleTier::Account, 30));
+        assert_eq!(refused(&counters, attempt, &limits).await, by(Account, 30));
     }
     // No source is known by it.
     succeed(&counters, Attempt::new(Some(key(2)), None), &limits).await;
@@ -430,7 +407,7 @@ pub async fn without_a_source_the_account_counts(counters: impl ThrottleCounters
     fail(&counters, Attempt::new(Some(key(2)), None), &limits).await;
     assert_eq!(
         refused(&counters, Attempt::new(Some(key(2)), None), &limits).await,
-        by(ThrottleTier::LockedAccount, 3_600)
+        by(LockedAccount, 3_600)
     );
 }
 
@@ -442,108 +419,6 @@ pub async fn without_an_account_the_source_counts(counters: impl ThrottleCounter
         fail(&counters, attempt(2, 1), &limits.clone().pair(generous())).await;
     }
     for attempt in [only_source, attempt(3, 1)] {
-        assert_eq!(refused(&counters, attempt, &limits).await, by(ThrottleTier::Source, 10));
+        assert_eq!(refused(&counters, attempt, &limits).await, by(Source, 10));
     }
 }
-
-/// A refusal, with its wait in whole seconds, rounded up: the counters' time may go on meanwhile.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Refused {
-    tier: ThrottleTier,
-    seconds: u64,
-    by_attempts_in_flight: bool,
-}
-
-fn by(tier: ThrottleTier, seconds: u64) -> Refused {
-    Refused { tier, seconds, by_attempts_in_flight: false }
-}
-
-fn in_flight(refused: Refused) -> Refused {
-    Refused { by_attempts_in_flight: true, ..refused }
-}
-
-async fn refused(
-    counters: &impl ThrottleCounters,
-    attempt: Attempt,
-    limits: &ThrottleLimits,
-) -> Refused {
-    match counters.reserve(attempt, limits).await.unwrap() {
-        Decision::Refused { tier, retry_after, by_attempts_in_flight } => {
-            Refused { tier, seconds: ceil_seconds(retry_after), by_attempts_in_flight }
-        }
-        Decision::Reserved => panic!("the attempt is granted"),
-    }
-}
-
-async fn reserve(counters: &impl ThrottleCounters, attempt: Attempt, limits: &ThrottleLimits) {
-    assert_eq!(counters.reserve(attempt, limits).await.unwrap(), Decision::Reserved);
-}
-
-async fn settle(
-    counters: &impl ThrottleCounters,
-    attempt: Attempt,
-    outcome: AttemptOutcome,
-    limits: &ThrottleLimits,
-) {
-    reserve(counters, attempt, limits).await;
-    counters.settle(attempt, outcome, limits).await.unwrap();
-}
-
-async fn fail(counters: &impl ThrottleCounters, attempt: Attempt, limits: &ThrottleLimits) {
-    settle(counters, attempt, Failure, limits).await;
-}
-
-async fn succeed(counters: &impl ThrottleCounters, attempt: Attempt, limits: &ThrottleLimits) {
-    settle(counters, attempt, Success, limits).await;
-}
-
-/// Reserves many attempts in parallel, and counts the answers.
-async fn at_once(
-    counters: impl ThrottleCounters,
-    attempts: impl Iterator<Item = Attempt>,
-    limits: &ThrottleLimits,
-) -> BTreeMap<&'static str, usize> {
-    let counters = Arc::new(counters);
-    let tasks = attempts.map(|attempt| {
-        let (counters, limits) = (Arc::clone(&counters), limits.clone());
-        tokio::spawn(async move { counters.reserve(attempt, &limits).await.unwrap() })
-    });
-    let mut answers = BTreeMap::new();
-    for task in tasks.collect::<Vec<_>>() {
-        let answer = match task.await.unwrap() {
-            Decision::Refused { tier, by_attempts_in_flight: true, .. } => tier.as_str(),
-            Decision::Refused { .. } => "refused though nothing has failed",
-            Decision::Reserved => "granted",
-        };
-        *answers.entry(answer).or_default() += 1;
-    }
-    answers
-}
-
-fn key(number: u64) -> ThrottleKey {
-    // Spread like hashes are.
-    ThrottleKey::from_bytes(number.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_be_bytes())
-}
-
-fn attempt(account: u64, source: u64) -> Attempt {
-    Attempt::new(Some(key(account)), Some(key(source)))
-}
-
-/// Limits that are reached by accounts only.
-fn many_sources() -> ThrottleLimits {
-    ThrottleLimits::default().source(60_000, seconds(1)).account(generous()).max_consecutive(60_000)
-}
-
-fn generous() -> Backoff {
-    Backoff::new(60_000, seconds(1), seconds(1))
-}
-
-const fn seconds(seconds: u64) -> Duration {
-    Duration::from_secs(seconds)
-}
-
-const HALF_A_SECOND: Duration = Duration::from_millis(500);
-const HOUR: u64 = 60 * 60;
-const DAY: u64 = 24 * HOUR;
-/// More than the free attempts of any tier.
-const ATTEMPTS: usize = 100;
