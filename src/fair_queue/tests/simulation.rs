@@ -29,6 +29,8 @@ struct Attack {
     sources: u32,
     connections: u32,
     target: Target,
+    /// Whether the queue is told the sources.
+    knows_sources: bool,
     places: usize,
     /// How long it lasts.
     duration: Duration,
@@ -162,7 +164,7 @@ impl Simulation {
         // Sources of customers are 0 to 9, those of attackers follow.
         let attacker = client.checked_sub(HONEST).map(|number| number % self.attack.sources);
         let source = attacker.map_or(client, |number| HONEST + number);
-        let flow = super::source(source);
+        let flow = if self.attack.knows_sources { super::source(source) } else { Flow::new() };
         match self.attack.target {
             Target::OneAccount => flow.account("ron"),
             Target::ManyAccounts => flow.account(&self.random.u64(..).to_string()),
@@ -193,7 +195,14 @@ fn check(connections: &[u32], duration: impl Fn(u32) -> Duration) {
         for sources in [1, 4, 16, 64] {
             for &connections in connections {
                 let duration = duration(sources * connections);
-                let attack = Attack { sources, connections, target, places: 16, duration };
+                let attack = Attack {
+                    sources,
+                    connections,
+                    target,
+                    knows_sources: true,
+                    places: 16,
+                    duration,
+                };
                 let outcome = Simulation::run(attack);
                 let Outcome { honest, served, guesses, .. } = outcome;
                 let p99 = outcome.p99();
@@ -213,6 +222,36 @@ fn check(connections: &[u32], duration: impl Fn(u32) -> Duration) {
 #[test]
 fn customers_log_in_beside_attackers() {
     check(&[1], |connections| Duration::from_secs(if connections < 64 { 30 } else { 5 }));
+}
+
+#[test]
+fn customers_are_shed_when_the_queue_is_not_told_the_sources() {
+    let attack = Attack {
+        sources: 64,
+        connections: 1,
+        target: Target::Unknown,
+        knows_sources: false,
+        places: 16,
+        duration: Duration::from_secs(3),
+    };
+    let Outcome { honest, served, .. } = Simulation::run(attack);
+    assert!(served * 10 < honest, "{served} of {honest}");
+}
+
+#[test]
+fn customers_who_come_one_by_one_need_no_more_than_a_place() {
+    for places in [1, 2, 4, 8] {
+        let attack = Attack {
+            sources: 64,
+            connections: 1,
+            target: Target::Unknown,
+            knows_sources: true,
+            places,
+            duration: Duration::from_secs(3),
+        };
+        let Outcome { honest, served, .. } = Simulation::run(attack);
+        assert_eq!(served, honest, "{places} places");
+    }
 }
 
 #[test]
