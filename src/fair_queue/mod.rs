@@ -12,7 +12,6 @@ mod queue;
 mod tests;
 
 pub use self::flow::Flow;
-#[allow(unused_imports, reason = "used by the modules that count by network")]
 pub(crate) use self::flow::network;
 pub(crate) use self::queue::FairQueue;
 pub(crate) use self::queue::Pushed;

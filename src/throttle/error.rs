@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use crate::clock::ceil_seconds;
 use crate::customer::StoreError;
-use crate::telemetry;
 use crate::throttle::ThrottleTier;
 
 /// Error of a request that is not let through.
 #[derive(Debug)]
 pub struct ThrottleError {
     kind: ThrottleErrorKind,
+    /// Of a limit that is reached.
+    tier: Option<ThrottleTier>,
     retry_after: Duration,
     cause: Option<StoreError>,
 }
@@ -31,24 +32,29 @@ pub enum ThrottleErrorKind {
 
 impl ThrottleError {
     pub(super) fn limited(tier: ThrottleTier, retry_after: Duration) -> Self {
-        telemetry::throttled(tier.as_str());
-        Self { kind: ThrottleErrorKind::Limited, retry_after, cause: None }
+        Self { kind: ThrottleErrorKind::Limited, tier: Some(tier), retry_after, cause: None }
     }
 
     pub(super) fn overloaded() -> Self {
         let kind = ThrottleErrorKind::Overloaded;
-        Self { kind, retry_after: Duration::from_secs(1), cause: None }
+        Self { kind, tier: None, retry_after: Duration::from_secs(1), cause: None }
     }
 
     pub(super) fn failed(cause: StoreError) -> Self {
         let kind = ThrottleErrorKind::Failed;
-        Self { kind, retry_after: Duration::from_secs(1), cause: Some(cause) }
+        Self { kind, tier: None, retry_after: Duration::from_secs(1), cause: Some(cause) }
     }
 
     /// Returns the kind of the error.
     #[must_use]
     pub fn kind(&self) -> ThrottleErrorKind {
         self.kind
+    }
+
+    /// Returns the tier whose limit is reached. For logs: it must not reach the client.
+    #[must_use]
+    pub fn tier(&self) -> Option<ThrottleTier> {
+        self.tier
     }
 
     /// Returns the value of `Retry-After`: whole seconds, at least 1, rounded up.

@@ -112,7 +112,7 @@ impl LoginThrottle {
         let (source, flow) = self.source_and_flow(head);
         let account = email_key(email);
         let attempt = Attempt::new(Some(self.0.account(&account)), source);
-        self.reserve_attempt(attempt, flow.account(&account)).await
+        count(self.reserve_attempt(attempt, flow.account(&account)).await)
     }
 
     /// Reserves a request that has no account, such as a registration, for its source.
@@ -126,7 +126,7 @@ impl LoginThrottle {
     /// - [`Failed`](super::ThrottleErrorKind::Failed) if the counters failed.
     pub async fn reserve(&self, head: &Parts) -> Result<Reservation, ThrottleError> {
         let (source, flow) = self.source_and_flow(head);
-        self.reserve_attempt(Attempt::new(None, source), flow).await
+        count(self.reserve_attempt(Attempt::new(None, source), flow).await)
     }
 
     /// Forgets the failures of an account, so that unknown sources may log in again.
@@ -253,6 +253,15 @@ impl fmt::Debug for LoginThrottle {
             .field("source", &self.0.source)
             .finish_non_exhaustive()
     }
+}
+
+/// Counts an attempt that a limit refuses.
+fn count(outcome: Result<Reservation, ThrottleError>) -> Result<Reservation, ThrottleError> {
+    outcome.inspect_err(|error| {
+        if let Some(tier) = error.tier() {
+            telemetry::throttled(tier.as_str());
+        }
+    })
 }
 
 /// Returns whether this is the first call for a flag.
