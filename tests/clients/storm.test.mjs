@@ -19,7 +19,8 @@ describe('64 logins at once', { timeout: 180_000 }, () => {
   const agents = [new http.Agent({ keepAlive: true, maxSockets: LOGINS }), new http.Agent({ keepAlive: true, maxSockets: 2 })];
   const [forLogins, forReads] = agents;
   before(async () => {
-    storefront = await startStorefront();
+    // What is measured is the hashes' own queue: the throttle would refuse most of these logins before it.
+    storefront = await startStorefront({ env: { STOREFRONT_THROTTLE: 'off' } });
     authorization = `Bearer ${await accessToken(storefront.origin)}`;
   });
   after(async () => {
