@@ -145,6 +145,13 @@ impl PasswordHasher {
             .await
     }
 
+    /// Returns whether a job of this flow would find no place in the queue now.
+    ///
+    /// To be asked before anything is spent on the job, such as a lookup.
+    pub(crate) fn refuses(&self, flow: Flow) -> bool {
+        self.pool.refuses(flow)
+    }
+
     /// Returns the parameters of new hashes.
     #[must_use]
     pub fn params(&self) -> PasswordParams {
