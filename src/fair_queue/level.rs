@@ -57,17 +57,14 @@ impl Level {
     /// Adds one to the load of a member, and returns it. `time` is in time constants, and not
     /// negative.
     pub(super) fn charge(&mut self, member: Member, time: f64) -> Load {
-        self.charges += 1;
-        let charge = self.charges;
-        let load = |level: f64| Load { level: level.to_bits(), charge };
+        let charged = self.if_charged(member, time);
+        self.charges = charged.charge;
         let Some(state) = self.members.get_mut(&member) else {
-            let charged = load(time);
             self.members.insert(member, State { load: charged, jobs: 0 });
             self.idle.insert((charged, member));
             return charged;
         };
         let old = state.load;
-        let charged = load(sum(old.level(), time));
         state.load = charged;
         if state.jobs == 0 {
             self.idle.remove(&(old, member));
@@ -77,6 +74,12 @@ impl Level {
             self.waiting.insert((member.group, charged, member.key));
         }
         charged
+    }
+
+    /// Returns the load that [`charge`](Self::charge) would return.
+    pub(super) fn if_charged(&self, member: Member, time: f64) -> Load {
+        let level = self.members.get(&member).map_or(time, |state| sum(state.load.level(), time));
+        Load { level: level.to_bits(), charge: self.charges + 1 }
     }
 
     /// Notes that a job of the member waits.

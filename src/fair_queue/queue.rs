@@ -93,6 +93,22 @@ impl<T> FairQueue<T> {
         pushed
     }
 
+    /// Returns whether [`push`](Self::push) would refuse a job now. If so, counts it as refused.
+    ///
+    /// For a caller that has to spend something before it can offer the job.
+    pub(crate) fn refuses(&mut self, flow: Flow, now: Instant) -> bool {
+        let (source, account) = members(flow);
+        let time = self.time(now);
+        let is_refused =
+            self.jobs.len() >= self.places && !self.can_displace(source, account, time);
+        if is_refused {
+            self.sources.charge(source, time);
+            self.accounts.charge(account, time);
+            self.forget(time);
+        }
+        is_refused
+    }
+
     /// Counts a job that got its turn without waiting.
     pub(crate) fn count(&mut self, flow: Flow, now: Instant) {
         let (source, account) = members(flow);
@@ -163,6 +179,21 @@ impl<T> FairQueue<T> {
         }
         let newest = ..=(heaviest.key, account.key, Ticket(u64::MAX));
         self.by_account.range(newest).next_back().map(|&(_, _, ticket)| ticket)
+    }
+
+    /// Whether a newcomer of this source, which has not been charged, would displace a job.
+    fn can_displace(&self, source: Member, account: Member, time: f64) -> bool {
+        let Some((largest, heaviest)) = self.sources.heaviest(SOURCES) else {
+            return false;
+        };
+        if heaviest != source && self.sources.if_charged(source, time) < largest {
+            return true;
+        }
+        // With the newcomer, its source is the heaviest one: it displaces a job of its own, or none.
+        let heaviest = self.accounts.heaviest(source.key);
+        heaviest.is_some_and(|(largest, heaviest)| {
+            heaviest != account && self.accounts.if_charged(account, time) < largest
+        })
     }
 
     fn take(&mut self, ticket: Ticket) -> Option<Job<T>> {

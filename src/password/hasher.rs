@@ -16,7 +16,7 @@ use crate::secret::Secret;
 /// Bounded thread pool that hashes and verifies passwords.
 ///
 /// A hash is expensive on purpose: 19 MiB and about 20 ms of one core with the defaults. It is
-/// computed on dedicated threads, by default one for each core, with a queue of 16 jobs and a
+/// computed on dedicated threads, by default one for each core, with a queue of 64 jobs and a
 /// maximum wait of 1 s. A job that waits too long fails with
 /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. So does one that
 /// finds the queue full, or is displaced from it. A job whose caller has gone before it began is
@@ -145,6 +145,13 @@ impl PasswordHasher {
             .await
     }
 
+    /// Returns whether a job of this flow would find no place in the queue now.
+    ///
+    /// To be asked before anything is spent on the job, such as a lookup.
+    pub(crate) fn refuses(&self, flow: Flow) -> bool {
+        self.pool.refuses(flow)
+    }
+
     /// Returns the parameters of new hashes.
     #[must_use]
     pub fn params(&self) -> PasswordParams {
@@ -203,7 +210,7 @@ impl PasswordHasherBuilder {
         self
     }
 
-    /// Sets how many jobs may wait for a thread, 0 to 65 536. Default: 16.
+    /// Sets how many jobs may wait for a thread, 0 to 65 536. Default: 64.
     pub fn max_waiting(mut self, waiting: usize) -> Self {
         self.0.waiting = waiting;
         self
@@ -254,7 +261,7 @@ impl Default for Settings {
             params: PasswordParams::default(),
             // If the number of cores is unknown: one hash at a time.
             threads: available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-            waiting: 16,
+            waiting: 64,
             wait: Duration::from_secs(1),
         }
     }
@@ -291,13 +298,13 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_a_thread_a_core_16_waiting_and_1_s() {
+    fn the_defaults_are_a_thread_a_core_64_waiting_and_1_s() {
         let cores = available_parallelism().map_or(1, usize::from);
         assert_eq!(
             format!("{:?}", PasswordHasher::default()),
             format!(
                 "PasswordHasher {{ params: PasswordParams {{ memory_kib: 19456, passes: 2, lanes: 1 \
-                 }}, pool: Pool {{ threads: {cores}, waiting: 16, max_wait: 1s }}, .. }}"
+                 }}, pool: Pool {{ threads: {cores}, waiting: 64, max_wait: 1s }}, .. }}"
             )
         );
     }

@@ -89,6 +89,14 @@ impl Pool {
         outcome.unwrap_or_else(|_| Err(HashError::failed("the thread that hashes has ended")))
     }
 
+    /// Returns whether [`run`](Self::run) would refuse a job now. If so, its flow has asked for it.
+    pub(crate) fn refuses(&self, flow: Flow) -> bool {
+        let shared = &*self.0.0;
+        let now = Instant::now();
+        let mut state = shared.lock();
+        state.running + state.waiting() >= shared.threads && state.queue.refuses(flow, now)
+    }
+
     /// Jobs that wait for a thread.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {

@@ -9,7 +9,7 @@ import { readFileSync } from 'node:fs';
 import http from 'node:http';
 import path from 'node:path';
 import { promisify } from 'node:util';
-import { BACK_OFFICE, FORMS, RON, accessToken, claimsFor, loginBody, mint, request, within } from './support.mjs';
+import { BACK_OFFICE, FORMS, RON, accessToken, claimsFor, loginBody, mint, newSource, request, within } from './support.mjs';
 
 const run = promisify(execFile);
 
@@ -116,7 +116,12 @@ const TOKENS = '/v2/customers/tokens';
 /** A token of a login a minute ago. */
 export const oldToken = (who, form = 'compact') => mint(form, claimsFor(who, { age: 60 }));
 
-/** A storefront's API as these suites use it. Each call resolves with the whole answer. */
+/**
+ * A storefront's API as these suites use it. Each call resolves with the whole answer.
+ *
+ * Each comes from an address of its own, for a storefront behind a proxy: these suites change more passwords in a
+ * second than one source may.
+ */
 export async function open(storefront, { sockets = 32 } = {}) {
   const { origin } = storefront;
   const agent = new http.Agent({ keepAlive: true, maxSockets: sockets });
@@ -127,6 +132,7 @@ export async function open(storefront, { sockets = 32 } = {}) {
     agent,
     headers: {
       authorization: `Bearer ${bearer}`,
+      'x-forwarded-for': newSource(),
       ...(token && { 'x-moltin-customer-token': token }),
       ...(body && { 'content-type': 'application/json' }),
     },

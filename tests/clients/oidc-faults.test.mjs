@@ -7,7 +7,8 @@ import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { newPkce, oidcBody, oidcEnv, startProvider } from './provider.mjs';
 import {
-  BACK_OFFICE, RON, WRONG_CREDENTIALS, accessToken, claimsFor, loginBody, mint, request, startStorefront,
+  BACK_OFFICE, BEHIND_A_PROXY, RON, WRONG_CREDENTIALS, accessToken, claimsFor, loginBody, mint, newSource, request,
+  startStorefront,
 } from './support.mjs';
 
 const REDIRECT = 'https://shop.example/oauth2/callback';
@@ -32,9 +33,9 @@ async function inTurns(count, atOnce, task) {
   await Promise.all(Array.from({ length: atOnce }, worker));
 }
 
-/** A storefront with its access token, and a connection for each of those who call at once. */
+/** A storefront with its access token, and a connection for each of those who call at once, from everywhere. */
 async function open(provider) {
-  const storefront = await startStorefront({ env: oidcEnv(provider, CLIENT) });
+  const storefront = await startStorefront({ env: oidcEnv(provider, CLIENT, BEHIND_A_PROXY) });
   const headers = { authorization: `Bearer ${await accessToken(storefront.origin)}`, 'content-type': 'application/json' };
   const agent = new http.Agent({ keepAlive: true });
   const send = async (options) => {
@@ -42,7 +43,9 @@ async function open(provider) {
     const answer = await request(storefront.origin, { headers, agent, ...options });
     return { ...answer, json: JSON.parse(answer.text), took: performance.now() - begun };
   };
-  const post = (body) => send({ method: 'POST', path: '/v2/customers/tokens', body });
+  // From addresses of their own: one source may try 30 codes.
+  const post = (body) =>
+    send({ method: 'POST', path: '/v2/customers/tokens', headers: { ...headers, 'x-forwarded-for': newSource() }, body });
   const token = mint('compact', claimsFor(RON));
   const validation = { path: `/v2/customers/${RON.id}`, headers: { ...headers, 'x-moltin-customer-token': token } };
   return {

@@ -9,7 +9,7 @@ import {
   NEITHER, WHOLE, addCustomers, assertSound, attach, changeOf, customer, databaseOf, oldToken, open, tokensOf,
 } from './durability.mjs';
 import { newPkce, oidcBody, oidcEnv, startProvider } from './provider.mjs';
-import { freshFolder, startStorefront } from './support.mjs';
+import { BEHIND_A_PROXY, freshFolder, startStorefront } from './support.mjs';
 
 /** Random moments. 200 is the full form. */
 const ROUNDS = Number(process.env.CRASH_ROUNDS ?? 10);
@@ -20,7 +20,7 @@ const REDIRECT = 'https://shop.example/oauth2/callback';
 const CLIENT = { client_id: 'shop', client_secret: 'the secret of the shop', redirect_uris: [REDIRECT] };
 
 const start = (folder, provider) =>
-  startStorefront({ folder, env: oidcEnv(provider, CLIENT, { STOREFRONT_OIDC_DUPLICATE_EMAIL: 'api_only' }) });
+  startStorefront({ folder, env: oidcEnv(provider, CLIENT, { ...BEHIND_A_PROXY, STOREFRONT_OIDC_DUPLICATE_EMAIL: 'api_only' }) });
 
 /** Signs in at the provider with a customer's e-mail, and resolves with the body that links the two. */
 async function linkBody(provider, who) {

@@ -12,7 +12,7 @@ import {
   NEITHER, WHOLE, addCustomers, assertSound, attach, changeOf, contents, customer, databaseOf, oldToken, open, sql,
   tokensOf,
 } from './durability.mjs';
-import { RON, assertErrors, freshFolder, startStorefront, within } from './support.mjs';
+import { BEHIND_A_PROXY, RON, assertErrors, freshFolder, startStorefront, within } from './support.mjs';
 
 /** `patient`: also what takes a minute, or is much like another one. */
 const PATIENT = process.env.FAULTS === 'patient';
@@ -21,7 +21,8 @@ const MAX_STALENESS = 2; // s
 const BOUND = MAX_STALENESS * 1_000 + 500; // ms
 const KINDS = ['logout', 'everywhere', 'everywhereByStore', 'password', 'deletion'];
 
-const begin = (folder) => startStorefront({ folder, env: { STOREFRONT_MAX_STALENESS: String(MAX_STALENESS) } });
+const begin = (folder) =>
+  startStorefront({ folder, env: { ...BEHIND_A_PROXY, STOREFRONT_MAX_STALENESS: String(MAX_STALENESS) } });
 
 /** Why something can't be had here, or `false`. */
 function lacking(what, ...attempt) {

@@ -39,6 +39,15 @@ export const LESLIE = {
   email: 'leslie@pawnee.gov',
   password: 'waffles-and-work',
 };
+/** What starts a storefront that takes the address of a client from `X-Forwarded-For`. */
+export const BEHIND_A_PROXY = { STOREFRONT_TRUSTED_HOPS: '1' };
+let sources = 0;
+/** An address that no other request has come from (RFC 1918). */
+export function newSource() {
+  sources += 1;
+  return `10.${sources >> 16}.${(sources >> 8) & 255}.${sources & 255}`;
+}
+
 export const BACK_OFFICE = { client_id: 'storefront', client_secret: 'storefront-secret' };
 
 // ---------------------------------------------------------------------------------------------- the storefront

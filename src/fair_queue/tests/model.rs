@@ -101,16 +101,25 @@ fn random_operations_have_the_outcomes_of_the_reference() {
             let flow = super::source(source).account(&account.to_string());
             match random.u32(..10) {
                 0..5 => {
-                    let shed = match queue.push(flow, number, origin + at) {
-                        Pushed::Waiting(ticket) => {
-                            tickets.push((number, ticket));
-                            None
+                    // Asked or not, the outcome is the same.
+                    let is_asked = random.bool();
+                    let shed = if is_asked && queue.refuses(flow, origin + at) {
+                        Some(number)
+                    } else {
+                        match queue.push(flow, number, origin + at) {
+                            Pushed::Waiting(ticket) => {
+                                tickets.push((number, ticket));
+                                None
+                            }
+                            Pushed::Displaced(ticket, displaced) => {
+                                tickets.push((number, ticket));
+                                Some(displaced)
+                            }
+                            Pushed::Refused(refused) => {
+                                assert!(!is_asked, "seed {seed}: refused though it was asked");
+                                Some(refused)
+                            }
                         }
-                        Pushed::Displaced(ticket, displaced) => {
-                            tickets.push((number, ticket));
-                            Some(displaced)
-                        }
-                        Pushed::Refused(refused) => Some(refused),
                     };
                     assert_eq!(shed, reference.push(key, number, time, places), "seed {seed}");
                 }
