@@ -301,7 +301,8 @@ impl ThrottleCounters for Scripted {
         _: &ThrottleLimits,
     ) -> Result<(), StoreError> {
         if self.settles_later {
-            tokio::task::yield_now().await;
+            // Needs a runtime, as connections and timers do.
+            tokio::spawn(async {}).await.unwrap();
         }
         self.settled.lock().unwrap().push(outcome);
         Ok(())
