@@ -243,7 +243,8 @@ impl Shared {
                     state.running -= 1;
                     state.next()
                 };
-                deliver();
+                // A result whose caller has gone is dropped here.
+                drop(catch_unwind(AssertUnwindSafe(deliver)));
                 match next {
                     Some(next) => job = next,
                     None => break,

@@ -129,6 +129,16 @@ impl Attempt {
     pub fn source(self) -> Option<ThrottleKey> {
         self.source
     }
+
+    /// Returns what a tier counts the attempt by, or what all that it counts have in common.
+    pub(super) fn key_of(self, tier: ThrottleTier) -> Option<ThrottleKey> {
+        match tier {
+            ThrottleTier::Source => self.source,
+            ThrottleTier::Pair | ThrottleTier::Account | ThrottleTier::LockedAccount => {
+                self.account
+            }
+        }
+    }
 }
 
 /// Answer to a reservation.

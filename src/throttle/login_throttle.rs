@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::net::IpAddr;
-use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::atomic::Ordering;
@@ -12,9 +11,7 @@ use hmac::Hmac;
 use hmac::Mac;
 use http::request::Parts;
 use sha2::Sha256;
-use tokio::time::Instant;
 use tokio::time::timeout;
-use tokio::time::timeout_at;
 
 use crate::customer::StoreError;
 use crate::customer::email_key;
@@ -31,6 +28,8 @@ use crate::throttle::ThrottleKey;
 use crate::throttle::ThrottleLimits;
 use crate::throttle::counters::DynThrottleCounters;
 use crate::throttle::source::Source;
+use crate::throttle::waiting::NotReserved;
+use crate::throttle::waiting::Reserved;
 use crate::throttle::waiting::WaitingRoom;
 
 /// Throttle for logins, and for other requests that cost a password hash.
@@ -93,7 +92,7 @@ impl LoginThrottle {
     ///
     /// Settle the reservation when the password has been checked. An attempt that is refused only
     /// because of others in flight waits for their outcome, for at most 1 s, and with at most 15
-    /// others of its account.
+    /// others of its account or source.
     ///
     /// # Errors
     ///
@@ -118,12 +117,17 @@ impl LoginThrottle {
     /// Reserves a request that has no account, such as a registration, for its source.
     ///
     /// Call [`failure`](Reservation::failure) to count it; otherwise it is given back. If the
-    /// source is unknown, nothing is limited.
+    /// source is unknown, nothing is limited. It waits for others in flight as a login does.
     ///
     /// # Errors
     ///
     /// - [`Limited`](super::ThrottleErrorKind::Limited) if the source has reached its limit,
+    /// - [`Overloaded`](super::ThrottleErrorKind::Overloaded) if others are in flight for too long,
     /// - [`Failed`](super::ThrottleErrorKind::Failed) if the counters failed.
+    ///
+    /// # Panics
+    ///
+    /// Outside a tokio runtime with its timer enabled.
     pub async fn reserve(&self, head: &Parts) -> Result<Reservation, ThrottleError> {
         let (source, flow) = self.source_and_flow(head);
         count(self.reserve_attempt(Attempt::new(None, source), flow).await)
@@ -176,42 +180,35 @@ impl LoginThrottle {
         attempt: Attempt,
         flow: Flow,
     ) -> Result<Reservation, ThrottleError> {
-        let refused = match self.try_reserve(attempt, flow).await? {
-            Ok(reservation) => return Ok(reservation),
-            Err(refused) => refused,
-        };
-        let place = attempt.account().and_then(|account| self.0.waiting.enter(account));
-        let place = place.ok_or(refused)?;
-        let deadline = Instant::now() + MAX_WAIT;
-        loop {
-            // Before the next try, so that no outcome is missed between that and the wait.
-            let mut settled = pin!(place.settled.notified());
-            settled.as_mut().enable();
-            if let Ok(reservation) = self.try_reserve(attempt, flow).await? {
-                return Ok(reservation);
-            }
-            timeout_at(deadline, settled).await.map_err(|_| ThrottleError::overloaded())?;
-        }
+        let reserved = self.0.waiting.reserve(|| self.try_reserve(attempt, flow)).await;
+        reserved.map_err(|error| match error {
+            NotReserved::Refused(refused) => refused,
+            NotReserved::TimedOut => ThrottleError::overloaded(),
+        })
     }
 
-    /// Reserves an attempt. The inner error is a refusal that is due to attempts in flight.
+    /// Reserves an attempt, without waiting for others.
     async fn try_reserve(
         &self,
         attempt: Attempt,
         flow: Flow,
-    ) -> Result<Result<Reservation, ThrottleError>, ThrottleError> {
+    ) -> Reserved<Reservation, ThrottleError> {
+        let granted = || Reserved::Granted(Reservation::new(self.clone(), attempt, flow));
         let Some(counters) = &self.0.counters else {
-            return Ok(Ok(Reservation::new(self.clone(), attempt, flow)));
+            return granted();
         };
         let reserved =
             timeout(COUNTERS_TIMEOUT, counters.reserve(attempt, self.0.limits_of(attempt)));
-        let reserved = reserved.await.unwrap_or_else(|elapsed| Err(StoreError::new(elapsed)));
-        match reserved.map_err(ThrottleError::failed)? {
-            Decision::Reserved => Ok(Ok(Reservation::new(self.clone(), attempt, flow))),
-            Decision::Refused { tier, retry_after, by_attempts_in_flight } => {
+        match reserved.await.unwrap_or_else(|elapsed| Err(StoreError::new(elapsed))) {
+            Ok(Decision::Reserved) => granted(),
+            Ok(Decision::Refused { tier, retry_after, by_attempts_in_flight }) => {
                 let refused = ThrottleError::limited(tier, retry_after);
-                if by_attempts_in_flight { Ok(Err(refused)) } else { Err(refused) }
+                match attempt.key_of(tier).filter(|_| by_attempts_in_flight) {
+                    Some(key) => Reserved::InFlight(key, refused),
+                    None => Reserved::Refused(refused),
+                }
             }
+            Err(error) => Reserved::Refused(ThrottleError::failed(error)),
         }
     }
 }
@@ -225,8 +222,8 @@ impl Inner {
         if let Err(error) = counters.settle(attempt, outcome, self.limits_of(attempt)).await {
             telemetry::fault("a login attempt could not be counted", &error);
         }
-        if let Some(account) = attempt.account() {
-            self.waiting.wake(account);
+        for key in [attempt.account(), attempt.source()].into_iter().flatten() {
+            self.waiting.wake(key);
         }
     }
 
@@ -268,9 +265,6 @@ fn count(outcome: Result<Reservation, ThrottleError>) -> Result<Reservation, Thr
 fn first(flag: &AtomicBool) -> bool {
     !flag.swap(true, Ordering::Relaxed)
 }
-
-/// For the outcome of other attempts of an account.
-const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// For counters that are not in this process.
 const COUNTERS_TIMEOUT: Duration = Duration::from_secs(2);

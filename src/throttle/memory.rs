@@ -1,8 +1,6 @@
 //! Counters in memory.
 
 use std::fmt;
-use std::future::Future;
-use std::future::ready;
 use std::sync::Arc;
 
 use crate::clock::Clock;
@@ -120,13 +118,15 @@ impl MemoryCounters {
     /// Locks the counters of an attempt. That of the source comes first, always: no two operations
     /// wait for each other.
     fn lock<'a>(&'a self, attempt: Attempt, limits: &'a ThrottleLimits) -> Tiers<'a> {
-        let now = self.now();
         let source = attempt.source().map(ThrottleKey::number);
         let account = attempt.account().map(ThrottleKey::number);
+        let of_source = source.map(|key| ((0, key), self.sources.lock(key, limits)));
+        let of_account = account.map(|key| ((key, 0), self.accounts.lock(key, limits)));
+        let now = self.now();
         Tiers {
-            of_source: source.map(|key| ((0, key), self.sources.lock(key, limits, now))),
+            of_source: of_source.map(|(key, counters)| (key, counters.at(now))),
             pair: account.zip(source),
-            of_account: account.map(|key| ((key, 0), self.accounts.lock(key, limits, now))),
+            of_account: of_account.map(|(key, counters)| (key, counters.at(now))),
             limits,
             now,
         }
@@ -156,32 +156,28 @@ impl fmt::Debug for MemoryCounters {
 }
 
 impl ThrottleCounters for MemoryCounters {
-    fn reserve(
+    async fn reserve(
         &self,
         attempt: Attempt,
         limits: &ThrottleLimits,
-    ) -> impl Future<Output = Result<Decision, StoreError>> + Send {
-        ready(Ok(self.reserve_now(attempt, limits)))
+    ) -> Result<Decision, StoreError> {
+        Ok(self.reserve_now(attempt, limits))
     }
 
-    fn settle(
+    async fn settle(
         &self,
         attempt: Attempt,
         outcome: AttemptOutcome,
         limits: &ThrottleLimits,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
+    ) -> Result<(), StoreError> {
         self.settle_now(attempt, outcome, limits);
-        ready(Ok(()))
+        Ok(())
     }
 
-    fn reset(
-        &self,
-        account: ThrottleKey,
-        limits: &ThrottleLimits,
-    ) -> impl Future<Output = Result<(), StoreError>> + Send {
-        let mut counters = self.accounts.lock(account.number(), limits, self.now());
+    async fn reset(&self, account: ThrottleKey, limits: &ThrottleLimits) -> Result<(), StoreError> {
+        let mut counters = self.accounts.lock(account.number(), limits);
         counters.each_of(account.number(), forget);
-        ready(Ok(()))
+        Ok(())
     }
 }
 

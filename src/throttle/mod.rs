@@ -46,6 +46,7 @@ mod login_throttle;
 mod memory;
 mod reservation;
 mod source;
+mod sync;
 mod table;
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,9 @@ impl Drop for Reservation {
         let outcome = if thread::panicking() { AttemptOutcome::Cancelled } else { self.outcome };
         let attempt = self.attempt;
         let mut settling = Box::pin(async move { throttle.settle(attempt, outcome).await });
+        // This may be a thread of the hash pool, and counters may need the runtime for their timers
+        // and connections.
+        let _entered = self.runtime.as_ref().map(Handle::enter);
         // Counters in memory are done at once.
         let polled = settling.as_mut().poll(&mut Context::from_waker(Waker::noop()));
         if let (true, Some(runtime)) = (polled.is_pending(), &self.runtime) {

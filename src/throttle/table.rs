@@ -1,9 +1,6 @@
 //! A bounded table of counters.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
 
 use crate::throttle::ThrottleLimits;
 use crate::throttle::counter::Counted;
@@ -12,6 +9,9 @@ use crate::throttle::counter::CounterKey;
 use crate::throttle::counter::FORGET_CONSECUTIVE;
 use crate::throttle::counter::Millis;
 use crate::throttle::counter::millis;
+use crate::throttle::sync::Mutex;
+use crate::throttle::sync::MutexGuard;
+use crate::throttle::sync::PoisonError;
 
 /// Counters in shards, each with a bound.
 ///
@@ -27,6 +27,7 @@ pub(super) struct Table {
 
 #[derive(Default)]
 struct Shard {
+    /// Grows in `make_room` alone, by a size that is chosen there.
     counters: HashMap<CounterKey, Counter>,
     /// Empty until it is needed.
     shared: Box<[Counter]>,
@@ -57,16 +58,11 @@ impl Table {
     }
 
     /// Locks the shard of an account or a source.
-    pub(super) fn lock<'a>(
-        &'a self,
-        key: u64,
-        limits: &'a ThrottleLimits,
-        now: Millis,
-    ) -> Locked<'a> {
+    pub(super) fn lock<'a>(&'a self, key: u64, limits: &'a ThrottleLimits) -> Locked<'a> {
         let shard = &self.shards[(key >> 32) as usize % SHARDS];
         // Nothing panics under the lock.
         let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        Locked { shard, bound: self.bound, limits, now }
+        Locked { shard, bound: self.bound, limits, now: 0 }
     }
 
     #[cfg(test)]
@@ -84,6 +80,12 @@ impl Table {
 }
 
 impl Locked<'_> {
+    /// Sets the time of the operation, to be read after all locks: for no counter does time go
+    /// back, unless the clock does.
+    pub(super) fn at(self, now: Millis) -> Self {
+        Self { now, ..self }
+    }
+
     /// Refreshes the counter of a key, and returns it.
     pub(super) fn get(&mut self, key: CounterKey) -> Found {
         let counted = Counted::by(key, self.limits);
@@ -114,7 +116,7 @@ impl Locked<'_> {
             self.put_shared(key, counter);
         } else if is_new {
             // As good as no counter.
-        } else if self.has_room() {
+        } else if self.make_room() {
             self.shard.counters.insert(key, counter);
         } else {
             self.put_shared(key, counter);
@@ -139,28 +141,55 @@ impl Locked<'_> {
     }
 
     /// Returns whether there is room for one more counter, after removing lapsed ones.
-    fn has_room(&mut self) -> bool {
+    fn make_room(&mut self) -> bool {
         let Self { shard, bound, limits, now } = self;
-        if shard.counters.len() >= *bound && *now >= shard.next_sweep {
-            shard.next_sweep = *now + SWEEP_INTERVAL;
-            shard.counters.retain(|key, counter| {
-                let counted = Counted::by(*key, limits);
-                counted.refresh(counter, *now);
-                !counted.is_new(counter, *now)
-            });
+        let Shard { counters, next_sweep, .. } = &mut **shard;
+        // A map has less capacity after removals, and would grow beyond the bound to have more.
+        let has_room = |counters: &HashMap<_, _>| {
+            counters.len() < *bound && counters.len() < counters.capacity()
+        };
+        if has_room(counters) {
+            return true;
         }
-        shard.counters.len() < *bound
+        if counters.len() < *bound / 2 {
+            // At least as many counters are inserted until the next time.
+            rebuild(counters, (2 * counters.len()).max(MIN_CAPACITY).min(*bound));
+            return true;
+        }
+        // Or the clock was set back since the last search.
+        if *now < *next_sweep && *next_sweep <= *now + SWEEP_INTERVAL {
+            return false;
+        }
+        *next_sweep = *now + SWEEP_INTERVAL;
+        counters.retain(|key, counter| {
+            let counted = Counted::by(*key, limits);
+            counted.refresh(counter, *now);
+            !counted.is_new(counter, *now)
+        });
+        if counters.len() < *bound && !has_room(counters) {
+            rebuild(counters, *bound);
+        }
+        has_room(counters)
     }
 }
 
+/// Moves counters to a map with this capacity.
+fn rebuild(counters: &mut HashMap<CounterKey, Counter>, capacity: usize) {
+    let mut rebuilt = HashMap::with_capacity_and_hasher(capacity, counters.hasher().clone());
+    rebuilt.extend(counters.drain());
+    *counters = rebuilt;
+}
+
 /// Returns the index of a key's shared counter. Accounts and pairs do not share with each other.
-fn slot(key: CounterKey) -> usize {
-    let (account, source) = key;
-    let hash = (account ^ source.rotate_left(32)) as usize % (SHARED / 2);
+fn slot((account, source): CounterKey) -> usize {
+    // By other bits than those that have chosen the shard.
+    let hash = (account ^ source.rotate_left(16)) as usize % (SHARED / 2);
     if source == 0 { hash } else { hash + SHARED / 2 }
 }
 
 const SHARDS: usize = 32;
 /// Shared counters of a shard.
 const SHARED: usize = 128;
+/// Counters that a shard has room for when it has any.
+const MIN_CAPACITY: usize = 16;
 const SWEEP_INTERVAL: Millis = 1_000;

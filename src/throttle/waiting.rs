@@ -1,53 +1,110 @@
-//! Attempts that wait for the outcome of others of their account.
+//! Attempts that wait for the outcome of others, of their account or of their source.
 
 use std::collections::HashMap;
-use std::sync::Arc;
-use std::sync::Mutex;
-use std::sync::MutexGuard;
-use std::sync::PoisonError;
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
 
-use tokio::sync::Notify;
+use tokio::time::Instant;
 
 use crate::throttle::ThrottleKey;
+use crate::throttle::sync::Arc;
+use crate::throttle::sync::Mutex;
+use crate::throttle::sync::MutexGuard;
+use crate::throttle::sync::Notify;
+use crate::throttle::sync::PoisonError;
+use crate::throttle::sync::timeout_at;
 
-/// The waiting attempts of all accounts.
+/// The waiting attempts, by the account or the source whose attempts in flight they wait for.
 #[derive(Debug, Default)]
-pub(super) struct WaitingRoom(Mutex<HashMap<ThrottleKey, Account>>);
+pub(super) struct WaitingRoom(Mutex<HashMap<ThrottleKey, Waiting>>);
 
 #[derive(Debug, Default)]
-struct Account {
-    waiting: usize,
+struct Waiting {
+    attempts: usize,
     settled: Arc<Notify>,
+}
+
+/// Outcome of a reservation.
+pub(super) enum Reserved<T, E> {
+    Granted(T),
+    Refused(E),
+    /// Refused because of the attempts in flight of this account or source.
+    InFlight(ThrottleKey, E),
+}
+
+/// Why there is no reservation.
+pub(super) enum NotReserved<E> {
+    Refused(E),
+    /// The others have been in flight for too long.
+    TimedOut,
 }
 
 /// A place in the room, until it is dropped.
 #[derive(Debug)]
-pub(super) struct Place<'a> {
+struct Place<'a> {
     room: &'a WaitingRoom,
-    account: ThrottleKey,
-    pub(super) settled: Arc<Notify>,
+    key: ThrottleKey,
+    settled: Arc<Notify>,
 }
 
 impl WaitingRoom {
-    /// Takes a place, unless too many attempts of the account are waiting.
-    pub(super) fn enter(&self, account: ThrottleKey) -> Option<Place<'_>> {
-        let mut accounts = self.lock();
-        let Account { waiting, settled } = accounts.entry(account).or_default();
-        if *waiting >= MAX_WAITING {
+    /// Reserves an attempt. While it is refused only because of others in flight, waits for their
+    /// outcome: for at most 1 s, and with at most 15 others.
+    pub(super) async fn reserve<T, E, R>(
+        &self,
+        mut reserve: impl FnMut() -> R,
+    ) -> Result<T, NotReserved<E>>
+    where
+        R: Future<Output = Reserved<T, E>>,
+    {
+        let (mut key, mut refused) = match reserve().await {
+            Reserved::Granted(granted) => return Ok(granted),
+            Reserved::Refused(refused) => return Err(NotReserved::Refused(refused)),
+            Reserved::InFlight(key, refused) => (key, refused),
+        };
+        let deadline = Instant::now() + MAX_WAIT;
+        loop {
+            let Some(place) = self.enter(key) else {
+                return Err(NotReserved::Refused(refused));
+            };
+            // Others may be in the way now.
+            while key == place.key {
+                // Before the next try, so that no outcome is missed between that and the wait.
+                let mut settled = pin!(place.settled.notified());
+                settled.as_mut().enable();
+                (key, refused) = match reserve().await {
+                    Reserved::Granted(granted) => return Ok(granted),
+                    Reserved::Refused(refused) => return Err(NotReserved::Refused(refused)),
+                    Reserved::InFlight(key, refused) => (key, refused),
+                };
+                if key == place.key {
+                    let settled = timeout_at(deadline, settled).await;
+                    settled.map_err(|_| NotReserved::TimedOut)?;
+                }
+            }
+        }
+    }
+
+    /// Wakes the attempts that wait for others of this account or source, because one was settled.
+    pub(super) fn wake(&self, key: ThrottleKey) {
+        if let Some(waiting) = self.lock().get(&key) {
+            waiting.settled.notify_waiters();
+        }
+    }
+
+    /// Takes a place, unless too many attempts are waiting.
+    fn enter(&self, key: ThrottleKey) -> Option<Place<'_>> {
+        let mut room = self.lock();
+        let Waiting { attempts, settled } = room.entry(key).or_default();
+        if *attempts >= MAX_WAITING {
             return None;
         }
-        *waiting += 1;
-        Some(Place { room: self, account, settled: Arc::clone(settled) })
+        *attempts += 1;
+        Some(Place { room: self, key, settled: Arc::clone(settled) })
     }
 
-    /// Wakes the attempts of an account, because another one was settled.
-    pub(super) fn wake(&self, account: ThrottleKey) {
-        if let Some(account) = self.lock().get(&account) {
-            account.settled.notify_waiters();
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, HashMap<ThrottleKey, Account>> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<ThrottleKey, Waiting>> {
         // Nothing panics under the lock.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -55,15 +112,18 @@ impl WaitingRoom {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        let mut accounts = self.room.lock();
-        if let Some(account) = accounts.get_mut(&self.account) {
-            account.waiting -= 1;
-            if account.waiting == 0 {
-                accounts.remove(&self.account);
+        let mut room = self.room.lock();
+        if let Some(waiting) = room.get_mut(&self.key) {
+            waiting.attempts -= 1;
+            if waiting.attempts == 0 {
+                room.remove(&self.key);
             }
         }
     }
 }
 
-/// Of one account, in this process.
+/// Of one account or source, in this process.
 const MAX_WAITING: usize = 16;
+
+/// For the outcome of others.
+const MAX_WAIT: Duration = Duration::from_secs(1);

@@ -142,6 +142,33 @@ async fn a_panic_is_an_error_of_its_caller_alone() {
     assert_eq!(pool.threads(), 1);
 }
 
+#[tokio::test]
+async fn a_result_that_panics_when_its_caller_has_gone_ends_no_thread() {
+    struct Panics;
+
+    impl Drop for Panics {
+        fn drop(&mut self) {
+            panic!("a panic on purpose");
+        }
+    }
+
+    let pool = Pool::new(1, 4, LONG);
+    let (release, until) = mpsc::channel::<()>();
+    let mut gone = Box::pin(pool.run(Flow::new(), move |_| {
+        until.recv().ok();
+        Panics
+    }));
+    assert_eq!((&mut gone).now_or_never().map(|_| ()), None);
+    while pool.running() == 0 {
+        tokio::task::yield_now().await;
+    }
+    drop(gone);
+    drop(release);
+    let next = timeout(Duration::from_secs(10), pool.run(Flow::new(), |_| 7)).await;
+    assert_eq!(next.ok().and_then(Result::ok), Some(7));
+    assert_eq!(pool.threads(), 1);
+}
+
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn its_threads_alone_let_others_go_first() {

@@ -172,3 +172,47 @@ fn a_clock_that_is_set_back_lengthens_no_wait() {
     counters.clock.advance(Duration::from_secs(1));
     assert_eq!(reserve(&counters, attempt(1, 1), &limits), Decision::Reserved);
 }
+
+#[test]
+fn sources_without_room_share_many_counters() {
+    let (counters, limits) = (small(), ThrottleLimits::default());
+    let is_granted = |source: &u64| {
+        let attempt = Attempt::new(None, Some(key(*source)));
+        reserve(&counters, attempt, &limits) == Decision::Reserved
+    };
+    // Some ten for each shared counter, which has a burst of 30.
+    assert_eq!((1..=20_000).filter(is_granted).count(), 20_000);
+    assert_eq!(counters.memory.len(), 32);
+}
+
+#[test]
+fn what_has_lapsed_makes_room_after_the_clock_was_set_back() {
+    let (counters, limits) = (small(), ThrottleLimits::default());
+    let fill = |first: u64| {
+        for other in first..first + 1_000 {
+            if reserve(&counters, attempt(other, other), &limits) == Decision::Reserved {
+                settle(&counters, attempt(other, other), AttemptOutcome::Failure, &limits);
+            }
+        }
+    };
+    let day = Duration::from_secs(86_400);
+    fill(1);
+    counters.clock.set(SystemTime::UNIX_EPOCH + Duration::from_secs(NOW) - 90 * day);
+    fill(1_001);
+    counters.clock.advance(31 * day);
+    let newcomer = attempt(1_500, 1_500);
+    assert_eq!(reserve(&counters, newcomer, &limits), Decision::Reserved);
+    settle(&counters, newcomer, AttemptOutcome::Success, &limits);
+    // It is known, and so has a counter of its own.
+    for other in 0..20 {
+        assert_eq!(reserve(&counters, attempt(1_500, 20_000 + other), &limits), Decision::Reserved);
+    }
+    assert_eq!(reserve(&counters, newcomer, &limits), Decision::Reserved);
+}
+
+#[test]
+fn a_reservation_that_is_not_polled_counts_nothing() {
+    let (counters, limits) = (Counters::new(), ThrottleLimits::default());
+    drop(counters.memory.reserve(attempt(1, 1), &limits));
+    assert_eq!(counters.memory.in_flight(), 0);
+}

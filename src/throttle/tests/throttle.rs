@@ -141,6 +141,42 @@ async fn correct_logins_at_once_wait_for_each_other() {
     assert_eq!(counters.memory.in_flight(), 0);
 }
 
+#[tokio::test]
+async fn correct_logins_of_a_source_at_once_wait_for_each_other() {
+    let (throttle, counters) = throttle();
+    let head = from("192.0.2.1");
+    let emails: Vec<_> = (0..46).map(|number| format!("customer{number}@example.com")).collect();
+    let mut in_flight = Vec::new();
+    let mut waiting = Vec::new();
+    for email in &emails {
+        let mut login = Box::pin(throttle.reserve_login(&head, email));
+        match (&mut login).now_or_never() {
+            Some(answer) => in_flight.push(answer.unwrap()),
+            None => waiting.push(login),
+        }
+    }
+    assert_eq!((in_flight.len(), waiting.len()), (30, 16));
+    // The room of the source is full. No one waits for another account there for long.
+    let mut other = Box::pin(throttle.reserve_login(&head, RON));
+    let answer = (&mut other).now_or_never().unwrap();
+    assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
+    let mut succeeded = 0;
+    while let Some(reservation) = in_flight.pop() {
+        reservation.success();
+        succeeded += 1;
+        let mut still_waiting = Vec::new();
+        for mut login in waiting {
+            match (&mut login).now_or_never() {
+                Some(answer) => in_flight.push(answer.unwrap()),
+                None => still_waiting.push(login),
+            }
+        }
+        waiting = still_waiting;
+    }
+    assert_eq!((succeeded, waiting.len()), (46, 0));
+    assert_eq!(counters.memory.in_flight(), 0);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_login_waits_1_s_for_others_and_no_longer() {
     let (throttle, counters) = throttle();
@@ -301,7 +337,8 @@ impl ThrottleCounters for Scripted {
         _: &ThrottleLimits,
     ) -> Result<(), StoreError> {
         if self.settles_later {
-            tokio::task::yield_now().await;
+            // Needs a runtime, as connections and timers do.
+            tokio::spawn(async {}).await.unwrap();
         }
         self.settled.lock().unwrap().push(outcome);
         Ok(())
