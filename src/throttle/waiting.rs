@@ -95,6 +95,12 @@ impl WaitingRoom {
         }
     }
 
+    /// Attempts that wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().values().map(|waiting| waiting.attempts).sum()
+    }
+
     /// Takes a place, unless too many attempts are waiting.
     fn enter(&self, key: ThrottleKey) -> Option<Place<'_>> {
         let mut room = self.lock();

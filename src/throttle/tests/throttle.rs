@@ -177,6 +177,7 @@ async fn correct_logins_of_a_source_at_once_wait_for_each_other() {
         waiting = still_waiting;
     }
     assert_eq!((succeeded, waiting.len()), (46, 0));
+    assert_eq!(throttle.0.waiting.len(), 0);
     assert_eq!(counters.memory.in_flight(), 0);
 }
 
