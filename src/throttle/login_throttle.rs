@@ -22,7 +22,7 @@ use crate::throttle::Attempt;
 use crate::throttle::AttemptOutcome;
 use crate::throttle::Decision;
 use crate::throttle::LoginThrottleBuilder;
-use crate::throttle::Reservation;
+use crate::throttle::ReservedAttempt;
 use crate::throttle::ThrottleError;
 use crate::throttle::ThrottleKey;
 use crate::throttle::ThrottleLimits;
@@ -107,7 +107,7 @@ impl LoginThrottle {
         &self,
         head: &Parts,
         email: &str,
-    ) -> Result<Reservation, ThrottleError> {
+    ) -> Result<ReservedAttempt, ThrottleError> {
         let (source, flow) = self.source_and_flow(head);
         let account = email_key(email);
         let attempt = Attempt::new(Some(self.0.account(&account)), source);
@@ -116,7 +116,7 @@ impl LoginThrottle {
 
     /// Reserves a request that has no account, such as a registration, for its source.
     ///
-    /// Call [`failure`](Reservation::failure) to count it; otherwise it is given back. If the
+    /// Call [`failure`](ReservedAttempt::failure) to count it; otherwise it is given back. If the
     /// source is unknown, nothing is limited. It waits for others in flight as a login does.
     ///
     /// # Errors
@@ -128,7 +128,7 @@ impl LoginThrottle {
     /// # Panics
     ///
     /// Outside a tokio runtime with its timer enabled.
-    pub async fn reserve(&self, head: &Parts) -> Result<Reservation, ThrottleError> {
+    pub async fn reserve(&self, head: &Parts) -> Result<ReservedAttempt, ThrottleError> {
         let (source, flow) = self.source_and_flow(head);
         count(self.reserve_attempt(Attempt::new(None, source), flow).await)
     }
@@ -179,7 +179,7 @@ impl LoginThrottle {
         &self,
         attempt: Attempt,
         flow: Flow,
-    ) -> Result<Reservation, ThrottleError> {
+    ) -> Result<ReservedAttempt, ThrottleError> {
         let reserved = self.0.waiting.reserve(|| self.try_reserve(attempt, flow)).await;
         reserved.map_err(|error| match error {
             NotReserved::Refused(refused) => refused,
@@ -192,8 +192,8 @@ impl LoginThrottle {
         &self,
         attempt: Attempt,
         flow: Flow,
-    ) -> Reserved<Reservation, ThrottleError> {
-        let granted = || Reserved::Granted(Reservation::new(self.clone(), attempt, flow));
+    ) -> Reserved<ReservedAttempt, ThrottleError> {
+        let granted = || Reserved::Granted(ReservedAttempt::new(self.clone(), attempt, flow));
         let Some(counters) = &self.0.counters else {
             return granted();
         };
@@ -253,7 +253,9 @@ impl fmt::Debug for LoginThrottle {
 }
 
 /// Counts an attempt that a limit refuses.
-fn count(outcome: Result<Reservation, ThrottleError>) -> Result<Reservation, ThrottleError> {
+fn count(
+    outcome: Result<ReservedAttempt, ThrottleError>,
+) -> Result<ReservedAttempt, ThrottleError> {
     outcome.inspect_err(|error| {
         if let Some(tier) = error.tier() {
             telemetry::throttled(tier.as_str());

@@ -66,4 +66,4 @@ pub use self::limits::Backoff;
 pub use self::limits::ThrottleLimits;
 pub use self::login_throttle::LoginThrottle;
 pub use self::memory::MemoryCounters;
-pub use self::reservation::Reservation;
+pub use self::reservation::ReservedAttempt;

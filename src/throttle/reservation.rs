@@ -17,7 +17,7 @@ use crate::throttle::LoginThrottle;
 ///
 /// Dropping it gives it back, or after [`begin`](Self::begin) counts it as a failure.
 #[must_use = "dropping it gives the attempt back"]
-pub struct Reservation {
+pub struct ReservedAttempt {
     throttle: LoginThrottle,
     attempt: Attempt,
     flow: Flow,
@@ -26,7 +26,7 @@ pub struct Reservation {
     runtime: Option<Handle>,
 }
 
-impl Reservation {
+impl ReservedAttempt {
     pub(super) fn new(throttle: LoginThrottle, attempt: Attempt, flow: Flow) -> Self {
         let runtime = Handle::try_current().ok();
         Self { throttle, attempt, flow, outcome: AttemptOutcome::Cancelled, runtime }
@@ -60,7 +60,7 @@ impl Reservation {
     }
 }
 
-impl Drop for Reservation {
+impl Drop for ReservedAttempt {
     fn drop(&mut self) {
         let throttle = Arc::clone(&self.throttle.0);
         // A panic is our fault.
@@ -78,8 +78,8 @@ impl Drop for Reservation {
     }
 }
 
-impl fmt::Debug for Reservation {
+impl fmt::Debug for ReservedAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reservation").finish_non_exhaustive()
+        f.debug_struct("ReservedAttempt").finish_non_exhaustive()
     }
 }
