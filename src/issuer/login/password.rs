@@ -123,7 +123,7 @@ impl PasswordGrant {
         mut reservation: ReservedAttempt,
     ) -> Result<(bool, ReservedAttempt), Refusal> {
         let flow = reservation.flow();
-        let checking = self.hasher.verify_in(flow, password, hash, move |verify| {
+        let checking = self.hasher.verify_with(flow, password, hash, move |verify| {
             // From here on, a client that leaves has made its guess.
             reservation.begin();
             let matches = verify();
