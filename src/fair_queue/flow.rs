@@ -1,4 +1,4 @@
-//! Whose turn a job takes.
+//! The source and the account of a job.
 
 use std::fmt;
 use std::hash::BuildHasher;
@@ -73,7 +73,7 @@ impl Flow {
 
 impl fmt::Debug for Flow {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Without the key the hashes say nothing, but they would link the lines of a log.
+        // Without the key, the hashes reveal nothing, but they would link the lines of a log.
         f.debug_struct("Flow").finish_non_exhaustive()
     }
 }

@@ -119,10 +119,11 @@ impl TokenIssuerBuilder {
         self
     }
 
-    /// Sets the throttle of logins. Default: a separate one with default limits, which knows no
-    /// client's address, and so limits accounts only.
+    /// Sets the throttle of logins. Default: one with default limits that limits accounts only.
     ///
-    /// Set one that knows the [source](LoginThrottleBuilder::source) of a request:
+    /// The default does not know where to find the address of a client. Set one that does, by
+    /// [`source`](LoginThrottleBuilder::source) or
+    /// [`source_behind_proxies`](LoginThrottleBuilder::source_behind_proxies):
     ///
     /// ```
     /// use std::net::SocketAddr;

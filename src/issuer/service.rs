@@ -69,8 +69,8 @@ use crate::wire::bearer_token;
 /// lookup and one hash with the current parameters. One difference remains: a customer whose hash
 /// has other parameters takes as long as those require, until the next login replaces the hash.
 ///
-/// Failed logins are limited before a password is hashed: see [`throttle`](crate::throttle), and set
-/// where the address of a client is by [`TokenIssuerBuilder::throttle`].
+/// Failed logins are limited before a password is hashed: see [`throttle`](crate::throttle). Set a
+/// throttle that knows the address of a client by [`TokenIssuerBuilder::throttle`].
 ///
 /// # Example
 ///

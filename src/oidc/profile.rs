@@ -155,9 +155,9 @@ impl OidcProfile {
 
     /// Sets the maximum number of concurrent logins of this profile, 1 to 10 000. Default: 128.
     ///
-    /// As many again wait for a place, for at most 1 s, and take turns between sources like the jobs
-    /// of a [`PasswordHasher`](crate::password::PasswordHasher). Further logins are answered with
-    /// 503, and so are those that they displace.
+    /// As many again wait for a place, for at most 1 s. They take turns between sources, like the
+    /// jobs of a [`PasswordHasher`](crate::password::PasswordHasher). Further logins are answered
+    /// with 503, or displace one that is.
     pub fn max_in_flight(mut self, logins: usize) -> Self {
         self.settings().max_in_flight = logins;
         self

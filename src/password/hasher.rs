@@ -22,11 +22,11 @@ use crate::secret::Secret;
 /// finds the queue full, or is displaced from it. A job whose caller has gone before it began is
 /// removed.
 ///
-/// The queue takes turns between sources, and between the accounts of a source, if it is told them
-/// ([`hash_for`](Self::hash_for), [`verify_for`](Self::verify_for)). The next job is that of the
-/// source that has asked for least in the last seconds. In a full queue, a job of another source
-/// displaces the newest job of the source that has asked for most, also if its jobs were refused.
-/// So a client that repeats logins without end cannot keep others from logging in.
+/// The queue takes turns between sources, and between the accounts of a source, if the
+/// [`Flow`] of a job is given ([`hash_for`](Self::hash_for), [`verify_for`](Self::verify_for)). The
+/// next job is that of the source that has asked for least in the last seconds, refused jobs
+/// included. In a full queue, it displaces the newest job of the source that has asked for most. So
+/// a client that repeats logins without end cannot keep others from logging in.
 ///
 /// A clone is a handle to the same pool; use one pool for the whole process. The threads start when
 /// there is work, and end with the last handle.
@@ -72,8 +72,8 @@ impl PasswordHasher {
     /// # Errors
     ///
     /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue has no place or the
-    /// wait is too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
-    /// bytes are exhausted.
+    /// wait is too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or
+    /// random bytes are exhausted.
     ///
     /// # Panics
     ///
@@ -82,7 +82,7 @@ impl PasswordHasher {
         self.hash_for(Flow::new(), password).await
     }
 
-    /// Hashes a password, taking turns with other sources and accounts.
+    /// Hashes a password, and takes turns with other sources and accounts.
     ///
     /// # Errors
     ///
@@ -103,8 +103,8 @@ impl PasswordHasher {
     /// # Errors
     ///
     /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) if the queue has no place or the
-    /// wait is too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or random
-    /// bytes are exhausted.
+    /// wait is too long, [`Failed`](crate::password::HashErrorKind::Failed) if memory, threads or
+    /// random bytes are exhausted.
     ///
     /// # Panics
     ///
@@ -113,7 +113,7 @@ impl PasswordHasher {
         self.verify_for(Flow::new(), password, hash).await
     }
 
-    /// Returns whether `hash` is a hash of `password`, taking turns with other sources and accounts.
+    /// Returns whether `hash` is a hash of `password`, in turns with other sources and accounts.
     ///
     /// # Errors
     ///
@@ -131,9 +131,11 @@ impl PasswordHasher {
         self.pool.run(flow, move |workspace| hash.verify_in(workspace, &password)).await?
     }
 
-    /// Runs `job` in place of a verification. The job gets the verification to call it itself, and
-    /// is dropped if it is not its turn before the caller leaves.
-    pub(crate) async fn verify_in<T: Send + 'static>(
+    /// Runs `job` on a hash thread, and passes it the verification, which it calls itself.
+    ///
+    /// So the job can act right before and after the verification, also if the caller has left by
+    /// then. If the caller leaves before it begins, the job is dropped.
+    pub(crate) async fn verify_with<T: Send + 'static>(
         &self,
         flow: Flow,
         password: Secret,
@@ -145,9 +147,10 @@ impl PasswordHasher {
             .await
     }
 
-    /// Returns whether a job of this flow would find no place in the queue now.
+    /// Returns whether a job of this flow would find no place in the queue now. If so, counts it as
+    /// refused.
     ///
-    /// To be asked before anything is spent on the job, such as a lookup.
+    /// For callers that spend something before they can offer the job, such as a lookup.
     pub(crate) fn refuses(&self, flow: Flow) -> bool {
         self.pool.refuses(flow)
     }

@@ -38,12 +38,49 @@ impl LoginThrottleBuilder {
         }
     }
 
-    /// Sets where the address of a client is: the server that accepts connections puts the peer's
-    /// address into the extensions of a request. Default: none.
+    /// Sets where to find the address of a client, in the extensions of a request. Default: none.
     ///
-    /// Without it, or if it returns `None`, only the account of a login is limited, with waits of
-    /// at most 30 s and without a limit of consecutive failures: otherwise one attacker could lock
-    /// every account. One event says so.
+    /// Servers add the address of their peer to the extensions, each in a type of its own. For
+    /// clients behind a proxy, use [`source_behind_proxies`](Self::source_behind_proxies).
+    ///
+    /// Without this setting, and for requests for which it returns `None`, only the account of a
+    /// login is limited, with waits of at most 30 s and without a limit of consecutive failures:
+    /// otherwise one attacker could lock every account. An event of level `WARN` reports the first
+    /// such request.
+    ///
+    /// # Example
+    ///
+    /// With axum, served by `into_make_service_with_connect_info::<SocketAddr>()`:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use axum::extract::ConnectInfo;
+    /// use tower_customer_auth::throttle::LoginThrottle;
+    ///
+    /// # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+    /// let throttle = LoginThrottle::builder()
+    ///     .source(|extensions| Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip()))
+    ///     .build()?;
+    /// # let _ = throttle;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// With tonic's server, with and without TLS:
+    ///
+    /// ```
+    /// use tonic::transport::server::TcpConnectInfo;
+    /// use tower_customer_auth::throttle::LoginThrottle;
+    ///
+    /// # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+    /// let throttle = LoginThrottle::builder()
+    ///     .source(|extensions| Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip()))
+    ///     .build()?;
+    /// # let _ = throttle;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn source(
         mut self,
         peer: impl Fn(&Extensions) -> Option<IpAddr> + Send + Sync + 'static,
@@ -52,12 +89,40 @@ impl LoginThrottleBuilder {
         self
     }
 
-    /// Sets the source for a service behind this many proxies, 1 to 100, each of which appends the
-    /// address of its client to this header.
+    /// Sets the source for a service behind `hops` proxies, 1 to 100, by a forwarding header.
     ///
-    /// Addresses are counted from the right: with one proxy, the last one is the client's. What
-    /// stands to the left of that was sent by the client and is ignored. A request without the
-    /// header has the peer as its source.
+    /// Each proxy appends the address of its own client to `header`. Addresses are counted from the
+    /// right: with one proxy, the last address is the client's. Addresses to the left of that were
+    /// sent by the client and are ignored. `peer` finds the address of the nearest proxy, as in
+    /// [`source`](Self::source); it is the source of a request without the header, and `None` from
+    /// it makes the source unknown.
+    ///
+    /// # Security
+    ///
+    /// Count only proxies that you run or trust, and that every request passes. With a `hops` that
+    /// is too large, a client chooses its own address.
+    ///
+    /// # Example
+    ///
+    /// One reverse proxy, such as nginx with `$proxy_add_x_forwarded_for`, in front of axum:
+    ///
+    /// ```
+    /// use std::net::SocketAddr;
+    ///
+    /// use axum::extract::ConnectInfo;
+    /// use tower_customer_auth::throttle::ForwardingHeader;
+    /// use tower_customer_auth::throttle::LoginThrottle;
+    ///
+    /// # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+    /// let throttle = LoginThrottle::builder()
+    ///     .source_behind_proxies(1, ForwardingHeader::XForwardedFor, |extensions| {
+    ///         Some(extensions.get::<ConnectInfo<SocketAddr>>()?.0.ip())
+    ///     })
+    ///     .build()?;
+    /// # let _ = throttle;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn source_behind_proxies(
         mut self,
         hops: u8,
@@ -74,13 +139,13 @@ impl LoginThrottleBuilder {
         self
     }
 
-    /// Sets where attempts are counted. Default: [`MemoryCounters`], in this process.
+    /// Sets the counters of attempts. Default: [`MemoryCounters`], in this process.
     pub fn counters(mut self, counters: impl ThrottleCounters) -> Self {
         self.counters = Some(Box::new(counters));
         self
     }
 
-    /// Limits nothing, so that passwords can be guessed as fast as they can be hashed.
+    /// Limits nothing: passwords can be guessed as fast as they can be hashed.
     ///
     /// For measurements of the hash path, or behind another throttle. Hashes still take turns
     /// between sources.
@@ -93,10 +158,10 @@ impl LoginThrottleBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::NumberOutOfRange`] and [`ConfigError::DurationOutOfRange`] for limits or a
-    ///   number of proxies out of range,
+    /// - [`ConfigError::NumberOutOfRange`] for a limit or a number of proxies out of range,
+    /// - [`ConfigError::DurationOutOfRange`] for a wait or another time out of range,
     /// - [`ConfigError::NoRandomness`] if the operating system provides no random bytes for the key
-    ///   of the hashes.
+    ///   with which e-mails and addresses are hashed.
     pub fn build(self) -> Result<LoginThrottle, ConfigError> {
         self.limits.check()?;
         self.source.check()?;

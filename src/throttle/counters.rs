@@ -1,4 +1,4 @@
-//! Where attempts are counted.
+//! The counters of attempts, as a trait.
 
 use std::fmt;
 use std::future::Future;
@@ -15,31 +15,104 @@ use crate::throttle::ThrottleLimits;
 /// # Contract
 ///
 /// There is a counter for each source, for each account, and for each pair of both. Each has its
-/// settled failures and its attempts in flight.
+/// settled failures, the time of the last one, and its attempts in flight. An account also has the
+/// failures in a row since its last success, and a pair the time until which its source is known to
+/// the account. An attempt without a source has no counter of a source or a pair, and one without
+/// an account only that of its source.
 ///
 /// 1. [`reserve`](Self::reserve) checks the tiers of an attempt in the order source, pair, account,
 ///    and then counts the attempt as in flight in each of them, all in one atomic step. A refusal
 ///    changes nothing.
-/// 2. A tier grants an attempt as [`ThrottleLimits`] says, with the attempts in flight counted as
-///    failures. After the free failures, an account or a pair has one attempt in flight at most.
-///    The account's tier is not checked for a source that is known to the account.
-/// 3. [`settle`](Self::settle) ends an attempt in flight. A failure is counted from this moment on;
+/// 2. A **source** is granted an attempt while its failures and attempts in flight are fewer than
+///    [`source_burst`](ThrottleLimits::source_burst). One failure is forgotten each
+///    [`source_interval`](ThrottleLimits::source_interval), from the first of them on.
+/// 3. A **pair** and an **account** are granted an attempt while their failures and attempts in
+///    flight are fewer than the [free](super::Backoff::free) ones. Beyond that, no other attempt may
+///    be in flight, and [`wait_after`](super::Backoff::wait_after) all failures must have passed
+///    since the last one. While one is in flight, `retry_after` is the wait if it fails. All
+///    failures are forgotten [`forgotten_after`](super::Backoff::forgotten_after) the last one.
+/// 4. An account is refused as well while its failures in a row and its attempts in flight reach
+///    [`consecutive_limit`](ThrottleLimits::consecutive_limit), with the longest wait as
+///    `retry_after`. The tier is [`LockedAccount`](ThrottleTier::LockedAccount) if the failures alone
+///    reach it. Below the limit, they are forgotten after 30 days without a failure.
+/// 5. The account's tier is not checked for a source that is known to the account.
+/// 6. [`settle`](Self::settle) ends an attempt in flight. A failure is counted from this moment on;
 ///    in the account's tier, only if the source is not known. A success forgets the settled
 ///    failures of the pair and of the account, but no attempt in flight and nothing of the source,
-///    and makes the source known. A cancelled attempt leaves nothing behind.
-/// 4. Where room is bounded, what is counted is never forgotten early to make room.
-/// 5. Time is that of the counters, which is the same for all processes that share them. When it
+///    and makes the source known for [`known_source_time`](ThrottleLimits::known_source_time). A
+///    cancelled attempt leaves nothing behind.
+/// 7. Counters of bounded size never forget a failure early to make room.
+/// 8. Time is that of the counters, which is the same for all processes that share them. When it
 ///    steps back, no wait grows by that.
-/// 6. Counters that outlive their processes count an attempt that is not settled within a minute as
-///    a failure.
+/// 9. Counters that outlive their processes count an attempt that is not settled within a minute as
+///    a failure. This includes attempts whose `reserve` was dropped: futures may be dropped at any
+///    await point, and `reserve` is dropped after 2 s. The attempt is then reserved or not.
 ///
 /// `testing::throttle_counters_suite!` checks the contract (feature `test-util`).
+///
+/// # Example
+///
+/// Complete counters take some hundred lines. To add to those in memory, wrap them. These report
+/// accounts that are locked, and count everything else as [`MemoryCounters`](super::MemoryCounters)
+/// do:
+///
+/// ```
+/// use tower_customer_auth::customer::StoreError;
+/// use tower_customer_auth::throttle::Attempt;
+/// use tower_customer_auth::throttle::AttemptOutcome;
+/// use tower_customer_auth::throttle::Decision;
+/// use tower_customer_auth::throttle::LoginThrottle;
+/// use tower_customer_auth::throttle::MemoryCounters;
+/// use tower_customer_auth::throttle::ThrottleCounters;
+/// use tower_customer_auth::throttle::ThrottleKey;
+/// use tower_customer_auth::throttle::ThrottleLimits;
+/// use tower_customer_auth::throttle::ThrottleTier;
+///
+/// struct Reporting(MemoryCounters);
+///
+/// impl ThrottleCounters for Reporting {
+///     async fn reserve(
+///         &self,
+///         attempt: Attempt,
+///         limits: &ThrottleLimits,
+///     ) -> Result<Decision, StoreError> {
+///         let decision = self.0.reserve(attempt, limits).await?;
+///         if let Decision::Refused { tier: ThrottleTier::LockedAccount, .. } = decision {
+///             eprintln!("a login to a locked account was refused");
+///         }
+///         Ok(decision)
+///     }
+///
+///     async fn settle(
+///         &self,
+///         attempt: Attempt,
+///         outcome: AttemptOutcome,
+///         limits: &ThrottleLimits,
+///     ) -> Result<(), StoreError> {
+///         self.0.settle(attempt, outcome, limits).await
+///     }
+///
+///     async fn reset(
+///         &self,
+///         account: ThrottleKey,
+///         limits: &ThrottleLimits,
+///     ) -> Result<(), StoreError> {
+///         self.0.reset(account, limits).await
+///     }
+/// }
+///
+/// # fn main() -> Result<(), tower_customer_auth::ConfigError> {
+/// let throttle = LoginThrottle::builder().counters(Reporting(MemoryCounters::new())).build()?;
+/// # let _ = throttle;
+/// # Ok(())
+/// # }
+/// ```
 pub trait ThrottleCounters: Send + Sync + 'static {
-    /// Reserves an attempt, or says why it is refused.
+    /// Reserves an attempt, or returns the tier that refuses it.
     ///
     /// # Errors
     ///
-    /// The counters failed. The login is answered with 503.
+    /// The counters failed. The login is answered with 503. The attempt is reserved or not.
     fn reserve(
         &self,
         attempt: Attempt,
@@ -58,7 +131,7 @@ pub trait ThrottleCounters: Send + Sync + 'static {
         limits: &ThrottleLimits,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 
-    /// Forgets the settled failures of an account and of its pairs.
+    /// Forgets the settled failures of an account and of its pairs, also those in a row.
     ///
     /// # Errors
     ///
@@ -70,21 +143,24 @@ pub trait ThrottleCounters: Send + Sync + 'static {
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
 }
 
-/// Keyed hash of an account or a source.
+/// Keyed hash of an account's e-mail, or of the address of a source.
 ///
-/// Its key is secret, so that the counters tell nothing about e-mails or addresses.
+/// The key of the hash is random and secret, one for each [`LoginThrottle`](super::LoginThrottle),
+/// so counters reveal no e-mails or addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ThrottleKey(u64);
 
 impl ThrottleKey {
-    /// Creates a key from a hash.
+    /// Creates a key from the bytes of a hash, for tests of counters. Zero becomes one.
+    ///
+    /// So no key is zero, and counters can use zero for "no account" and "no source".
     #[must_use]
     pub fn from_bytes(bytes: [u8; 8]) -> Self {
-        // Zero stands for all accounts or sources.
+        // Zero is the key of all accounts or of all sources.
         Self(u64::from_be_bytes(bytes).max(1))
     }
 
-    /// Returns the bytes of the key.
+    /// Returns the bytes of the key, for counters that store it. They are not all zero.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 8] {
         self.0.to_be_bytes()
@@ -101,10 +177,10 @@ impl fmt::Debug for ThrottleKey {
     }
 }
 
-/// What an attempt is counted by.
+/// Account and source by which an attempt is counted.
 ///
-/// A login with a password has an account, and a source where that is known. An OpenID Connect
-/// login or a registration has a source only.
+/// A login with a password has an account, and a source if its address is known. An OpenID Connect
+/// login or a registration has at most a source.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attempt {
     account: Option<ThrottleKey>,
@@ -112,25 +188,25 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Creates an attempt.
+    /// Creates an attempt, for tests of counters.
     #[must_use]
     pub fn new(account: Option<ThrottleKey>, source: Option<ThrottleKey>) -> Self {
         Self { account, source }
     }
 
-    /// Returns the account.
+    /// Returns the account, if the attempt is for one.
     #[must_use]
     pub fn account(self) -> Option<ThrottleKey> {
         self.account
     }
 
-    /// Returns the source.
+    /// Returns the source, if the address of the client is known.
     #[must_use]
     pub fn source(self) -> Option<ThrottleKey> {
         self.source
     }
 
-    /// Returns what a tier counts the attempt by, or what all that it counts have in common.
+    /// Returns the key that all attempts have in common that a tier counts together with this one.
     pub(super) fn key_of(self, tier: ThrottleTier) -> Option<ThrottleKey> {
         match tier {
             ThrottleTier::Source => self.source,
@@ -141,7 +217,7 @@ impl Attempt {
     }
 }
 
-/// Answer to a reservation.
+/// Outcome of [`ThrottleCounters::reserve`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Decision {
@@ -149,26 +225,28 @@ pub enum Decision {
     Reserved,
     /// The attempt is refused.
     Refused {
-        /// The tier that refuses it.
+        /// The first tier that refuses it.
         tier: ThrottleTier,
-        /// The time after which it may be granted, if nothing else is counted until then.
+        /// The time after which the tier grants it, if nothing else is counted until then.
         retry_after: Duration,
-        /// Whether it would be granted if the attempts in flight succeeded.
+        /// Whether the tier would grant it without the attempts in flight, which may yet succeed.
+        ///
+        /// If so, the login waits for their outcome, for at most 1 s.
         by_attempts_in_flight: bool,
     },
 }
 
-/// Tier of a throttle.
+/// Tier of a throttle, which has limits of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ThrottleTier {
-    /// The attempts of a source.
+    /// The failures of a source, over all accounts.
     Source,
     /// The failures of one account from one source.
     Pair,
-    /// The failures of one account from unknown sources.
+    /// The failures of one account from all unknown sources.
     Account,
-    /// The same, after so many consecutive ones that unknown sources are refused.
+    /// The consecutive failures of one account, whose limit locks it for unknown sources.
     LockedAccount,
 }
 
@@ -185,15 +263,15 @@ impl ThrottleTier {
     }
 }
 
-/// How an attempt has ended.
+/// Outcome of an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AttemptOutcome {
     /// The customer has logged in.
     Success,
-    /// The password or the code was wrong.
+    /// The password or the code was wrong, or the request counts without being a login.
     Failure,
-    /// Neither: the fault was ours, or the client left before it was checked.
+    /// The attempt was not checked: the server failed, or the client left before.
     Cancelled,
 }
 

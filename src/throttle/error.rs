@@ -8,11 +8,11 @@ use crate::clock::ceil_seconds;
 use crate::customer::StoreError;
 use crate::throttle::ThrottleTier;
 
-/// Error of a request that is not let through.
+/// Error of an attempt that was not reserved.
 #[derive(Debug)]
 pub struct ThrottleError {
     kind: ThrottleErrorKind,
-    /// Of a limit that is reached.
+    /// For `Limited`.
     tier: Option<ThrottleTier>,
     retry_after: Duration,
     cause: Option<StoreError>,
@@ -22,11 +22,11 @@ pub struct ThrottleError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ThrottleErrorKind {
-    /// A limit is reached. Respond with 429.
+    /// A limit is reached. Respond with 429 and [`retry_after`](ThrottleError::retry_after).
     Limited,
-    /// Other logins of the account are in flight for too long. Respond with 503.
+    /// Other attempts of the account or of the source were in flight for 1 s. Respond with 503.
     Overloaded,
-    /// The counters failed. Respond with 503.
+    /// The counters failed, or took longer than 2 s. Respond with 503.
     Failed,
 }
 
@@ -51,15 +51,17 @@ impl ThrottleError {
         self.kind
     }
 
-    /// Returns the tier whose limit is reached. For logs: it must not reach the client.
+    /// Returns the tier whose limit is reached, for logs. `None` for other kinds.
+    ///
+    /// Do not send it to the client: it reveals whether others attack the account.
     #[must_use]
     pub fn tier(&self) -> Option<ThrottleTier> {
         self.tier
     }
 
-    /// Returns the value of `Retry-After`: whole seconds, at least 1, rounded up.
+    /// Returns the value of `Retry-After` (RFC 9110 section 10.2.3): whole seconds, at least 1.
     ///
-    /// It is the same for every tier with the same wait, and tells nothing about what is counted.
+    /// A wait is rounded up to it. Other kinds than [`Limited`](ThrottleErrorKind::Limited) have 1.
     #[must_use]
     pub fn retry_after(&self) -> u64 {
         ceil_seconds(self.retry_after).max(1)

@@ -1,9 +1,9 @@
 //! The address of a client behind proxies.
 //!
-//! Each proxy appends the address of its own peer. So the last `N` elements come from the `N` proxies
-//! that are trusted, and everything before them from the client, who may send anything. Elements are
-//! therefore split off from the right, where the bytes come from trusted proxies: what a client sends,
-//! an opening quote for example, changes nothing about the elements behind it.
+//! Each proxy appends the address of its own peer. So the last `N` elements come from the `N` trusted
+//! proxies, and everything before them from the client, which may send anything. Elements are
+//! therefore split off from the right, where the bytes come from trusted proxies: what a client
+//! sends, such as an opening quote, changes nothing about the elements to its right.
 
 use std::iter;
 use std::net::IpAddr;
@@ -20,10 +20,13 @@ use memchr::memrchr2;
 
 /// Header in which proxies append the address of their peer.
 ///
+/// An element without an address, such as `unknown`, is replaced by the nearest address to its
+/// right, and finally by the peer. At most 100 elements and 8 KiB are read, from the right.
+///
 /// # Security
 ///
-/// It must be the header that your proxies write. They pass the other one on as the client has sent
-/// it, and a client can write any address there.
+/// It must be the header that your proxies append to. Proxies pass the other header on as the
+/// client sent it, with any address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ForwardingHeader {
@@ -41,10 +44,10 @@ pub enum ForwardingHeader {
 
 /// Returns the address of the client of a request that came through `trusted_hops` proxies.
 ///
-/// The proxy that is the peer counts as one of them, so the client is the element `trusted_hops` from
-/// the right. Lines of the header are one list, in their order (RFC 9110 section 5.3). With fewer
-/// elements, the client is the leftmost one; without the header, or with no trusted hops, it is the
-/// peer.
+/// The proxy that is the peer counts as one of them, so the client is the element `trusted_hops`
+/// from the right. Lines of the header are one list, in their order (RFC 9110 section 5.3). With
+/// fewer elements, the client is the leftmost one; without the header, or with no trusted hops, it
+/// is the peer.
 ///
 /// An element without an address (`unknown`, an obfuscated identifier, an empty or malformed one) is
 /// replaced by the nearest address to its right, and finally by the peer.
@@ -243,8 +246,8 @@ const MAX_ELEMENTS: usize = 100;
 /// Bytes that are read.
 const MAX_BYTES: usize = 8 * 1024;
 
-/// Bytes of a node: the longest IPv6 address with brackets and a port has 53, or more if the port is
-/// obfuscated.
+/// Bytes of a node. The longest IPv6 address with brackets and a port has 53, or more if the port
+/// is obfuscated.
 const MAX_NODE: usize = 128;
 
 #[cfg(test)]

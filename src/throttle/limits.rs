@@ -8,12 +8,13 @@ use crate::error::ConfigError;
 ///
 /// | tier | default |
 /// |---|---|
-/// | source | 30 attempts at once, and one more each 10 s |
+/// | source | 30 failures at once, and one more each 10 s |
 /// | pair of account and source | 5 failures are free; then waits of 1 s, doubling to 15 min; forgotten after 24 h |
 /// | account, over all unknown sources | 20 failures are free; then waits of 30 s, doubling to 1 h; forgotten after 1 h; at most 100 in a row |
 ///
 /// A source is an IPv4 address or an IPv6 /64. A source that has logged in to an account within the
-/// last 30 days is *known* to it, and skips the account's tier.
+/// last 30 days is *known* to it, and skips the account's tier. NIST SP 800-63B-4 section 3.2.2
+/// requires a limit of consecutive failures, of at most 100.
 ///
 /// # Example
 ///
@@ -41,10 +42,11 @@ pub struct ThrottleLimits {
 }
 
 impl ThrottleLimits {
-    /// Sets how many attempts a source may make at once, 1 to 65 535, and the time after which it
-    /// may make one more, 1 ms to 24 h. Default: 30 and 10 s.
+    /// Sets how many failures a source may have at once, and the time after which it may have one
+    /// more. Default: 30 and 10 s.
     ///
-    /// Failed logins count, and registrations where an application counts them.
+    /// `burst` is 1 to 65 535, `interval` 1 ms to 24 h. Failed logins count, attempts in flight, and
+    /// requests that are [counted](super::LoginThrottle::reserve) by the application.
     pub fn source(mut self, burst: u32, interval: Duration) -> Self {
         (self.source_burst, self.source_interval) = (burst, interval);
         self
@@ -67,28 +69,29 @@ impl ThrottleLimits {
     /// Sets how many consecutive failures of unknown sources an account may have, 1 to 65 535.
     /// Default: 100, the limit of NIST SP 800-63B-4 section 3.2.2.
     ///
-    /// Then unknown sources are refused until a known source logs in, or the program
+    /// At the limit, unknown sources are refused until a known source logs in, or the program
     /// [resets](super::LoginThrottle::reset) the account. Failures below the limit are forgotten
-    /// after 30 days without one.
+    /// after 30 days without one. NIST allows no more than 100.
     pub fn max_consecutive(mut self, failures: u32) -> Self {
         self.max_consecutive = failures;
         self
     }
 
-    /// Sets how long a source is known to an account after a login, up to 366 days. Default: 30
-    /// days. Zero: no source is ever known.
+    /// Sets how long a source is known to an account after a login, up to 366 days. Default: 30 days.
+    ///
+    /// With zero, no source is known, and an attacker can lock customers out.
     pub fn known_source(mut self, time: Duration) -> Self {
         self.known_source = time;
         self
     }
 
-    /// Returns how many attempts a source may make at once.
+    /// Returns how many failures a source may have at once.
     #[must_use]
     pub fn source_burst(&self) -> u32 {
         self.source_burst
     }
 
-    /// Returns the time after which a source may make one more attempt.
+    /// Returns the time after which a source may have one more failure.
     #[must_use]
     pub fn source_interval(&self) -> Duration {
         self.source_interval
@@ -104,8 +107,9 @@ impl ThrottleLimits {
         self.account
     }
 
-    /// Returns how many consecutive failures of unknown sources an account may have, or `None` if
-    /// there is no such limit because sources are not known at all.
+    /// Returns how many consecutive failures of unknown sources an account may have.
+    ///
+    /// `None` in the limits of an attempt without a source, which have no such limit.
     #[must_use]
     pub fn consecutive_limit(&self) -> Option<u32> {
         (self.max_consecutive != NO_LIMIT).then_some(self.max_consecutive)
@@ -117,8 +121,8 @@ impl ThrottleLimits {
         self.known_source
     }
 
-    /// Returns the limits for attempts whose source is not known at all: with longer waits, or with
-    /// a limit of consecutive failures, one attacker could lock every account.
+    /// Returns the limits for attempts without a source: with longer waits, or with a limit of
+    /// consecutive failures, one attacker could lock every account.
     pub(super) fn without_source(&self) -> Self {
         let account = Backoff {
             first_wait: self.account.first_wait.min(MAX_WAIT_WITHOUT_SOURCE),
@@ -154,7 +158,7 @@ impl Default for ThrottleLimits {
     }
 }
 
-/// Free failures, and then waits that double with each further failure.
+/// Number of free failures, and the waits after them, which double with each failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Backoff {
@@ -167,26 +171,27 @@ pub struct Backoff {
 impl Backoff {
     /// Creates waits after `free` failures, from `first_wait` on and doubling to `max_wait`.
     ///
-    /// 1 to 65 535 failures, and waits of 1 ms to 24 h. Failures are forgotten after 24 h.
+    /// `free` is 1 to 65 535, the waits are 1 ms to 24 h. Failures are forgotten after 24 h.
+    /// [`LoginThrottleBuilder::build`](super::LoginThrottleBuilder::build) checks the numbers.
     pub fn new(free: u32, first_wait: Duration, max_wait: Duration) -> Self {
         Self { free, first_wait, max_wait, forget_after: MAX_TIME }
     }
 
-    /// Sets how long after the last failure all are forgotten, 1 ms to 24 h. Default: 24 h.
+    /// Sets the time after the last failure at which all are forgotten, up to 24 h. Default: 24 h.
     ///
-    /// At least the longest wait: a shorter time would end it.
+    /// It must be at least the longest wait: a shorter time would end that.
     pub fn forget_after(mut self, time: Duration) -> Self {
         self.forget_after = time;
         self
     }
 
-    /// Returns how many failures have no wait.
+    /// Returns the number of free failures.
     #[must_use]
     pub fn free(self) -> u32 {
         self.free
     }
 
-    /// Returns how long after the last failure all are forgotten.
+    /// Returns the time after the last failure at which all are forgotten.
     #[must_use]
     pub fn forgotten_after(self) -> Duration {
         self.forget_after
@@ -198,7 +203,7 @@ impl Backoff {
         self.max_wait
     }
 
-    /// Returns the wait after this many failures.
+    /// Returns the wait after this many failures: zero below the number of free ones.
     #[must_use]
     pub fn wait_after(self, failures: u32) -> Duration {
         let Some(doublings) = failures.checked_sub(self.free) else {
@@ -222,5 +227,5 @@ const MAX_TIME: Duration = Duration::from_secs(24 * HOUR);
 const MAX_KNOWN_SOURCE: Duration = Duration::from_secs(366 * 24 * HOUR);
 const MAX_NUMBER: u64 = 65_535;
 const MAX_WAIT_WITHOUT_SOURCE: Duration = Duration::from_secs(30);
-/// No account has as many failures.
+/// More failures than an account can have.
 const NO_LIMIT: u32 = u32::MAX;

@@ -22,7 +22,7 @@ use crate::throttle::Attempt;
 use crate::throttle::AttemptOutcome;
 use crate::throttle::Decision;
 use crate::throttle::LoginThrottleBuilder;
-use crate::throttle::Reservation;
+use crate::throttle::ReservedAttempt;
 use crate::throttle::ThrottleError;
 use crate::throttle::ThrottleKey;
 use crate::throttle::ThrottleLimits;
@@ -34,13 +34,14 @@ use crate::throttle::waiting::WaitingRoom;
 
 /// Throttle for logins, and for other requests that cost a password hash.
 ///
-/// A [`TokenIssuer`](crate::TokenIssuer) has one by default. Create one to set the source of a
+/// A [`TokenIssuer`](crate::TokenIssuer) has one by default. Build one to set the source of a
 /// request, to share it with registration, or to reset an account. A clone is a handle to the same
-/// throttle. The [module page](super) says what is limited.
+/// throttle. The [module page](super) describes what is limited.
 ///
 /// # Example
 ///
-/// With axum, served by `into_make_service_with_connect_info::<SocketAddr>()`:
+/// With axum, served by `into_make_service_with_connect_info::<SocketAddr>()`. The
+/// [builder](LoginThrottleBuilder::source) has the lines for tonic and for proxies.
 ///
 /// ```
 /// use std::net::SocketAddr;
@@ -58,9 +59,6 @@ use crate::throttle::waiting::WaitingRoom;
 /// # }
 /// # assert!(throttle().is_ok());
 /// ```
-///
-/// With tonic, the line is `.source(|extensions|
-/// Some(extensions.get::<TcpConnectInfo>()?.remote_addr()?.ip()))`.
 #[derive(Clone)]
 pub struct LoginThrottle(pub(super) Arc<Inner>);
 
@@ -75,7 +73,7 @@ pub(super) struct Inner {
     pub(super) warnings: Warnings,
 }
 
-/// Which warnings have been given.
+/// The warnings that have been given, each once.
 #[derive(Default)]
 pub(super) struct Warnings {
     no_source: AtomicBool,
@@ -83,22 +81,23 @@ pub(super) struct Warnings {
 }
 
 impl LoginThrottle {
-    /// Returns a builder.
+    /// Returns a builder with the default limits, and without a source.
     pub fn builder() -> LoginThrottleBuilder {
         LoginThrottleBuilder::new()
     }
 
-    /// Reserves a login to an account, by its e-mail.
+    /// Reserves an attempt to log in to an account, given by its e-mail in any case.
     ///
-    /// Settle the reservation when the password has been checked. An attempt that is refused only
+    /// Settle the attempt when the password has been checked. An attempt that is refused only
     /// because of others in flight waits for their outcome, for at most 1 s, and with at most 15
-    /// others of its account or source.
+    /// others of its account or source. A [`TokenIssuer`](crate::TokenIssuer) reserves its logins
+    /// itself: this is for other checks of a password.
     ///
     /// # Errors
     ///
     /// - [`Limited`](super::ThrottleErrorKind::Limited) if a limit is reached,
-    /// - [`Overloaded`](super::ThrottleErrorKind::Overloaded) if others are in flight for too long,
-    /// - [`Failed`](super::ThrottleErrorKind::Failed) if the counters failed.
+    /// - [`Overloaded`](super::ThrottleErrorKind::Overloaded) if others are in flight for 1 s,
+    /// - [`Failed`](super::ThrottleErrorKind::Failed) if the counters failed or took 2 s.
     ///
     /// # Panics
     ///
@@ -107,7 +106,7 @@ impl LoginThrottle {
         &self,
         head: &Parts,
         email: &str,
-    ) -> Result<Reservation, ThrottleError> {
+    ) -> Result<ReservedAttempt, ThrottleError> {
         let (source, flow) = self.source_and_flow(head);
         let account = email_key(email);
         let attempt = Attempt::new(Some(self.0.account(&account)), source);
@@ -116,27 +115,28 @@ impl LoginThrottle {
 
     /// Reserves a request that has no account, such as a registration, for its source.
     ///
-    /// Call [`failure`](Reservation::failure) to count it; otherwise it is given back. If the
+    /// Call [`failure`](ReservedAttempt::failure) to count it; otherwise it is given back. If the
     /// source is unknown, nothing is limited. It waits for others in flight as a login does.
     ///
     /// # Errors
     ///
     /// - [`Limited`](super::ThrottleErrorKind::Limited) if the source has reached its limit,
-    /// - [`Overloaded`](super::ThrottleErrorKind::Overloaded) if others are in flight for too long,
-    /// - [`Failed`](super::ThrottleErrorKind::Failed) if the counters failed.
+    /// - [`Overloaded`](super::ThrottleErrorKind::Overloaded) if others are in flight for 1 s,
+    /// - [`Failed`](super::ThrottleErrorKind::Failed) if the counters failed or took 2 s.
     ///
     /// # Panics
     ///
     /// Outside a tokio runtime with its timer enabled.
-    pub async fn reserve(&self, head: &Parts) -> Result<Reservation, ThrottleError> {
+    pub async fn reserve(&self, head: &Parts) -> Result<ReservedAttempt, ThrottleError> {
         let (source, flow) = self.source_and_flow(head);
         count(self.reserve_attempt(Attempt::new(None, source), flow).await)
     }
 
-    /// Forgets the failures of an account, so that unknown sources may log in again.
+    /// Forgets the failures of an account, given by its e-mail, so that it is no longer locked.
     ///
-    /// For support: after a check of the customer's identity. The failures of a source over all
-    /// accounts stay.
+    /// For support, after a check of the customer's identity. The failures of a source over all
+    /// accounts stay. Call it on a clone of the issuer's throttle: another one has counters and keys
+    /// of its own.
     ///
     /// # Errors
     ///
@@ -149,9 +149,8 @@ impl LoginThrottle {
         }
     }
 
-    /// Returns the address of the client that sent a request, if it is known.
-    #[must_use]
-    pub fn source(&self, head: &Parts) -> Option<IpAddr> {
+    /// Returns the address of the client that sent a request, if it is known. Gives the warnings.
+    fn source(&self, head: &Parts) -> Option<IpAddr> {
         let inner = &*self.0;
         let source = inner.source.of(head);
         let warnings = &inner.warnings;
@@ -179,7 +178,7 @@ impl LoginThrottle {
         &self,
         attempt: Attempt,
         flow: Flow,
-    ) -> Result<Reservation, ThrottleError> {
+    ) -> Result<ReservedAttempt, ThrottleError> {
         let reserved = self.0.waiting.reserve(|| self.try_reserve(attempt, flow)).await;
         reserved.map_err(|error| match error {
             NotReserved::Refused(refused) => refused,
@@ -192,8 +191,8 @@ impl LoginThrottle {
         &self,
         attempt: Attempt,
         flow: Flow,
-    ) -> Reserved<Reservation, ThrottleError> {
-        let granted = || Reserved::Granted(Reservation::new(self.clone(), attempt, flow));
+    ) -> Reserved<ReservedAttempt, ThrottleError> {
+        let granted = || Reserved::Granted(ReservedAttempt::new(self.clone(), attempt, flow));
         let Some(counters) = &self.0.counters else {
             return granted();
         };
@@ -253,7 +252,9 @@ impl fmt::Debug for LoginThrottle {
 }
 
 /// Counts an attempt that a limit refuses.
-fn count(outcome: Result<Reservation, ThrottleError>) -> Result<Reservation, ThrottleError> {
+fn count(
+    outcome: Result<ReservedAttempt, ThrottleError>,
+) -> Result<ReservedAttempt, ThrottleError> {
     outcome.inspect_err(|error| {
         if let Some(tier) = error.tier() {
             telemetry::throttled(tier.as_str());
@@ -266,7 +267,7 @@ fn first(flag: &AtomicBool) -> bool {
     !flag.swap(true, Ordering::Relaxed)
 }
 
-/// For counters that are not in this process.
+/// For a reservation by counters that are not in this process.
 const COUNTERS_TIMEOUT: Duration = Duration::from_secs(2);
 
 const NO_SOURCE: &str = "no source is known, so logins are limited by account only: \

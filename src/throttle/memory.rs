@@ -27,8 +27,8 @@ use crate::throttle::table::Table;
 /// Counters in the memory of one process.
 ///
 /// There are at most 1 048 576 counters, in at most 64 MB: 819 200 of accounts and of their pairs
-/// with sources, and 229 376 of sources. Further ones share 6 144 counters until there is room.
-/// Their keys are then stricter limited, and a source that logs in is not known afterwards.
+/// with sources, and 229 376 of sources. Beyond that, new keys share 6 144 counters until there is
+/// room. They are limited more strictly, and a source that logs in is not known afterwards.
 ///
 /// Everything is forgotten when the process ends.
 pub struct MemoryCounters {
@@ -49,7 +49,7 @@ impl MemoryCounters {
         Self { accounts, sources, clock: SystemClock::shared() }
     }
 
-    /// Sets the clock. Default: [`SystemClock`].
+    /// Sets the clock, which times waits. Default: [`SystemClock`].
     #[must_use]
     pub fn clock(mut self, clock: Arc<dyn Clock>) -> Self {
         self.clock = clock;

@@ -1,4 +1,4 @@
-//! The source of a request.
+//! The address of the client that sent a request.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -14,7 +14,7 @@ use crate::throttle::forwarded::has_forwarding_header;
 
 type Peer = Arc<dyn Fn(&Extensions) -> Option<IpAddr> + Send + Sync>;
 
-/// Where the address of a client is.
+/// Where to find the address of a client.
 pub(super) enum Source {
     Unknown,
     Peer(Peer),
@@ -42,7 +42,7 @@ impl Source {
         }
     }
 
-    /// Returns whether a proxy seems to be in front, and the peer is taken for the client.
+    /// Returns whether a proxy seems to be in front, although the peer is taken for the client.
     pub(super) fn ignores_forwarding_header(&self, head: &Parts) -> bool {
         matches!(self, Self::Peer(_)) && has_forwarding_header(&head.headers)
     }

@@ -55,7 +55,7 @@ fn the_throttle() {
     holds::<auth::throttle::LoginThrottle>();
     holds::<auth::throttle::LoginThrottleBuilder>();
     holds::<auth::throttle::MemoryCounters>();
-    holds::<auth::throttle::Reservation>();
+    holds::<auth::throttle::ReservedAttempt>();
     holds::<auth::throttle::ThrottleError>();
     holds::<auth::throttle::ThrottleErrorKind>();
     holds::<auth::throttle::ThrottleKey>();

@@ -21,7 +21,7 @@ use crate::password::PasswordHash;
 use crate::password::PasswordHasher;
 use crate::secret::Secret;
 use crate::telemetry;
-use crate::throttle::Reservation;
+use crate::throttle::ReservedAttempt;
 
 /// Maximum length of a valid password, in bytes.
 const MAX_PASSWORD_LEN: usize = 1024;
@@ -69,7 +69,7 @@ impl PasswordGrant {
     pub(in crate::issuer) async fn login(
         &self,
         login: &PasswordLogin,
-        reservation: Reservation,
+        reservation: ReservedAttempt,
         store_timeout: Duration,
     ) -> Result<(Customer, PasswordHash), Refusal> {
         let PasswordLogin { email, password } = login;
@@ -120,10 +120,10 @@ impl PasswordGrant {
         &self,
         password: Secret,
         hash: PasswordHash,
-        mut reservation: Reservation,
-    ) -> Result<(bool, Reservation), Refusal> {
+        mut reservation: ReservedAttempt,
+    ) -> Result<(bool, ReservedAttempt), Refusal> {
         let flow = reservation.flow();
-        let checking = self.hasher.verify_in(flow, password, hash, move |verify| {
+        let checking = self.hasher.verify_with(flow, password, hash, move |verify| {
             // From here on, a client that leaves has made its guess.
             reservation.begin();
             let matches = verify();
@@ -151,7 +151,7 @@ impl PasswordGrant {
         &self,
         login: &PasswordLogin,
         matched: &PasswordHash,
-        reservation: Reservation,
+        reservation: ReservedAttempt,
         store_timeout: Duration,
     ) -> Result<Customer, Refusal> {
         let found = store_answer(store_timeout, self.store.find_by_email(&login.email)).await?;

@@ -34,11 +34,11 @@ pub trait CustomerStoreFixture: CustomerStore {
 
 /// Counters that [`throttle_counters_suite!`](crate::testing::throttle_counters_suite) can test.
 pub trait ThrottleCountersFixture: ThrottleCounters {
-    /// Lets time pass, as the counters see it.
+    /// Advances the clock of the counters by a time, of up to 400 days.
     ///
     /// # Panics
     ///
-    /// If the counters can't do it.
+    /// If the clock cannot be advanced.
     fn pass(&self, time: Duration) -> impl Future<Output = ()> + Send;
 }
 

@@ -1,7 +1,9 @@
-//! The requirements on every customer store and revocation log, as tests that one instantiates.
+//! The requirements on customer stores, revocation logs and throttle counters, as tests that each
+//! implementation instantiates.
 //!
-//! `customers`, `identities`, `revocation_log` and `throttle_counters` have one generic function for each test, and a macro that lists
-//! them. They use the traits alone, so that stores outside of this crate pass them too.
+//! `customers`, `identities`, `revocation_log` and `throttle_counters` have one generic function for
+//! each test, and a macro that lists them. They use the traits alone, so that stores outside of this
+//! crate pass them too.
 //! `own_customers` and `own_identities` test what `MemoryCustomers` and `SqliteCustomers` have in
 //! common beside that.
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]

@@ -15,7 +15,7 @@ use crate::error::ConfigError;
 use crate::throttle::Backoff;
 use crate::throttle::ForwardingHeader;
 use crate::throttle::LoginThrottle;
-use crate::throttle::Reservation;
+use crate::throttle::ReservedAttempt;
 use crate::throttle::ThrottleError;
 use crate::throttle::ThrottleErrorKind;
 use crate::throttle::ThrottleTier;
@@ -49,7 +49,7 @@ async fn fail(throttle: &LoginThrottle, head: &Parts, email: &str) {
     throttle.reserve_login(head, email).await.unwrap().failure();
 }
 
-fn outcome(answer: &Result<Reservation, ThrottleError>) -> Option<ThrottleErrorKind> {
+fn outcome(answer: &Result<ReservedAttempt, ThrottleError>) -> Option<ThrottleErrorKind> {
     answer.as_ref().err().map(ThrottleError::kind)
 }
 
@@ -72,7 +72,7 @@ async fn of_1000_wrong_guesses_at_once_5_are_granted_and_the_next_one_after_its_
     for answer in refused {
         assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
     }
-    granted.into_iter().filter_map(Result::ok).for_each(Reservation::failure);
+    granted.into_iter().filter_map(Result::ok).for_each(ReservedAttempt::failure);
     // Those that waited for the outcome learn that it was a failure.
     for answer in join_all(waiting).await {
         assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
@@ -101,7 +101,7 @@ async fn of_300_sources_at_once_20_are_granted_and_the_next_one_after_30_s() {
         }
     }
     assert_eq!((granted.len(), waiting.len()), (20, 16));
-    granted.into_iter().for_each(Reservation::failure);
+    granted.into_iter().for_each(ReservedAttempt::failure);
     for answer in join_all(waiting).await {
         assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
     }

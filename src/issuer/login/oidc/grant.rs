@@ -26,7 +26,7 @@ use crate::oidc::RelyingParty;
 use crate::oidc::SpentCodes;
 use crate::revocation::Revocations;
 use crate::telemetry;
-use crate::throttle::Reservation;
+use crate::throttle::ReservedAttempt;
 
 /// Grant for OpenID Connect logins (Authorization Code Flow with PKCE).
 ///
@@ -158,7 +158,7 @@ impl OidcGrant {
     pub(in crate::issuer) async fn login(
         &self,
         login: CodeExchange,
-        mut reservation: Reservation,
+        mut reservation: ReservedAttempt,
         clock: &Arc<dyn Clock>,
         store_timeout: Duration,
     ) -> Result<(Identity, Found), Refusal> {
@@ -174,7 +174,7 @@ impl OidcGrant {
     async fn redeem(
         &self,
         login: CodeExchange,
-        reservation: &mut Reservation,
+        reservation: &mut ReservedAttempt,
         clock: &Arc<dyn Clock>,
         store_timeout: Duration,
     ) -> Result<(Identity, Found), Refusal> {
