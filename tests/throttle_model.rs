@@ -96,7 +96,7 @@ mod throttle {
     pub(crate) use self::limits::Backoff;
     pub(crate) use self::limits::ThrottleLimits;
     pub(crate) use self::memory::MemoryCounters;
-    pub(crate) use self::reservation::Reservation;
+    pub(crate) use self::reservation::ReservedAttempt;
     use self::waiting::Reserved;
     use self::waiting::WaitingRoom;
 
@@ -128,12 +128,12 @@ mod throttle {
         }
 
         /// Reserves an attempt, as the library's throttle does.
-        pub(crate) async fn reserve(&self, attempt: Attempt) -> Option<Reservation> {
+        pub(crate) async fn reserve(&self, attempt: Attempt) -> Option<ReservedAttempt> {
             let reserved = self.0.waiting.reserve(|| self.try_reserve(attempt)).await;
             reserved.ok()
         }
 
-        async fn try_reserve(&self, attempt: Attempt) -> Reserved<Reservation, ()> {
+        async fn try_reserve(&self, attempt: Attempt) -> Reserved<ReservedAttempt, ()> {
             let Inner { counters, limits, history, .. } = &*self.0;
             history.begin(crate::Operation::Reserve(attempt));
             let decision = counters.reserve(attempt, limits).await.unwrap();
@@ -141,7 +141,7 @@ mod throttle {
             match decision {
                 Decision::Reserved => {
                     let flow = crate::fair_queue::Flow::new();
-                    Reserved::Granted(Reservation::new(self.clone(), attempt, flow))
+                    Reserved::Granted(ReservedAttempt::new(self.clone(), attempt, flow))
                 }
                 Decision::Refused { tier, by_attempts_in_flight, .. } => {
                     match attempt.key_of(tier).filter(|_| by_attempts_in_flight) {
@@ -370,7 +370,7 @@ impl End {
         }
     }
 
-    fn of(self, mut reservation: throttle::Reservation) {
+    fn of(self, mut reservation: throttle::ReservedAttempt) {
         thread::yield_now();
         match self {
             Self::LeavesBefore => return,
