@@ -40,6 +40,8 @@ impl Pool {
             admitted: 0,
             threads: 0,
             running: 0,
+            #[cfg(test)]
+            begun: 0,
             closed: false,
         };
         let shared =
@@ -109,6 +111,12 @@ impl Pool {
         self.0.0.lock().running
     }
 
+    /// Jobs that threads have begun.
+    #[cfg(test)]
+    pub(crate) fn begun(&self) -> u64 {
+        self.0.0.lock().begun
+    }
+
     /// Threads that have been started and have not ended.
     #[cfg(test)]
     pub(crate) fn threads(&self) -> usize {
@@ -156,6 +164,8 @@ struct State {
     admitted: u64,
     threads: usize,
     running: usize,
+    #[cfg(test)]
+    begun: u64,
     closed: bool,
 }
 
@@ -169,6 +179,10 @@ impl State {
         let started = self.started.pop_first().map(|(_, job)| job);
         let job = started.or_else(|| self.queue.pop());
         self.running += usize::from(job.is_some());
+        #[cfg(test)]
+        {
+            self.begun += u64::from(job.is_some());
+        }
         job
     }
 }

@@ -137,8 +137,9 @@ impl MemoryCounters {
         self.accounts.len() + self.sources.len()
     }
 
+    /// The attempts in flight, over all counters.
     #[cfg(test)]
-    pub(super) fn in_flight(&self) -> u64 {
+    pub(crate) fn in_flight(&self) -> u64 {
         self.accounts.in_flight() + self.sources.in_flight()
     }
 }

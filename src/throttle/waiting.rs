@@ -79,8 +79,10 @@ impl WaitingRoom {
                     Reserved::InFlight(key, refused) => (key, refused),
                 };
                 if key == place.key {
-                    let settled = timeout_at(deadline, settled).await;
-                    settled.map_err(|_| NotReserved::TimedOut)?;
+                    let retry = deadline.min(Instant::now() + RETRY_INTERVAL);
+                    if timeout_at(retry, settled).await.is_err() && retry == deadline {
+                        return Err(NotReserved::TimedOut);
+                    }
                 }
             }
         }
@@ -91,6 +93,12 @@ impl WaitingRoom {
         if let Some(waiting) = self.lock().get(&key) {
             waiting.settled.notify_waiters();
         }
+    }
+
+    /// Attempts that wait.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.lock().values().map(|waiting| waiting.attempts).sum()
     }
 
     /// Takes a place, unless too many attempts are waiting.
@@ -127,3 +135,7 @@ const MAX_WAITING: usize = 16;
 
 /// For the outcome of others.
 const MAX_WAIT: Duration = Duration::from_secs(1);
+
+/// Attempts that are settled by another process, or with the shared counters of a full table, wake
+/// nothing here.
+const RETRY_INTERVAL: Duration = Duration::from_millis(250);

@@ -2,6 +2,7 @@
 
 mod answers;
 mod bodies;
+mod drops;
 mod logins;
 mod overload;
 mod same_second;

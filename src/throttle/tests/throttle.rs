@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicU32;
+use std::sync::atomic::Ordering;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -16,6 +18,7 @@ use crate::throttle::LoginThrottle;
 use crate::throttle::ReservedAttempt;
 use crate::throttle::ThrottleError;
 use crate::throttle::ThrottleErrorKind;
+use crate::throttle::ThrottleTier;
 
 const RON: &str = "ron@swanson.com";
 
@@ -174,6 +177,7 @@ async fn correct_logins_of_a_source_at_once_wait_for_each_other() {
         waiting = still_waiting;
     }
     assert_eq!((succeeded, waiting.len()), (46, 0));
+    assert_eq!(throttle.0.waiting.len(), 0);
     assert_eq!(counters.memory.in_flight(), 0);
 }
 
@@ -190,6 +194,16 @@ async fn a_login_waits_1_s_for_others_and_no_longer() {
     drop(in_flight);
     assert_eq!(counters.memory.in_flight(), 0);
     fail(&throttle, &head, RON).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_login_tries_again_when_an_outcome_may_have_come_elsewhere() {
+    let counters = Scripted { busy: Arc::new(AtomicU32::new(3)), ..Scripted::default() };
+    let throttle = LoginThrottle::builder().counters(counters).build().unwrap();
+    let begun = tokio::time::Instant::now();
+    drop(throttle.reserve_login(&from_nowhere(), RON).await.unwrap());
+    // The first two tries are before the wait.
+    assert_eq!(begun.elapsed(), Duration::from_millis(500));
 }
 
 #[tokio::test]
@@ -323,11 +337,24 @@ struct Scripted {
     settled: Arc<Mutex<Vec<AttemptOutcome>>>,
     fails: bool,
     settles_later: bool,
+    /// Attempts that are refused because of others in flight.
+    busy: Arc<AtomicU32>,
 }
 
 impl ThrottleCounters for Scripted {
     async fn reserve(&self, _: Attempt, _: &ThrottleLimits) -> Result<Decision, StoreError> {
-        if self.fails { Err(StoreError::new("down")) } else { Ok(Decision::Reserved) }
+        if self.fails {
+            return Err(StoreError::new("down"));
+        }
+        let busy = self.busy.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        Ok(match busy {
+            Err(_) => Decision::Reserved,
+            Ok(_) => Decision::Refused {
+                tier: ThrottleTier::Pair,
+                retry_after: Duration::from_secs(1),
+                by_attempts_in_flight: true,
+            },
+        })
     }
 
     async fn settle(
