@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flow_is_told_by_its_source_and_its_account() {
+    fn a_flow_is_identified_by_its_source_and_its_account() {
         let keys = |flow: Flow| (flow.source_key(), flow.account_key());
         let flow = Flow::new().source(ip("2001:db8::1")).account("ron");
         assert_eq!(keys(flow), keys(Flow::new().account("ron").source(ip("2001:db8::2"))));

@@ -20,7 +20,7 @@ use crate::fair_queue::level::Member;
 /// source has that. The same holds for the accounts of a source, and the jobs of an account are
 /// first in, first out.
 ///
-/// The load counts jobs that were shed because those that wait do not tell an attacker from a
+/// The load counts jobs that were shed because those that wait do not distinguish an attacker from a
 /// customer: of 64 sources that repeat their logins without end, each has at most one job waiting.
 /// It counts turns so that sources with equal loads alternate.
 ///

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::customer::StoreError;
@@ -141,6 +142,29 @@ pub trait ThrottleCounters: Send + Sync + 'static {
         account: ThrottleKey,
         limits: &ThrottleLimits,
     ) -> impl Future<Output = Result<(), StoreError>> + Send;
+}
+
+impl<C: ThrottleCounters> ThrottleCounters for Arc<C> {
+    async fn reserve(
+        &self,
+        attempt: Attempt,
+        limits: &ThrottleLimits,
+    ) -> Result<Decision, StoreError> {
+        C::reserve(self, attempt, limits).await
+    }
+
+    async fn settle(
+        &self,
+        attempt: Attempt,
+        outcome: AttemptOutcome,
+        limits: &ThrottleLimits,
+    ) -> Result<(), StoreError> {
+        C::settle(self, attempt, outcome, limits).await
+    }
+
+    async fn reset(&self, account: ThrottleKey, limits: &ThrottleLimits) -> Result<(), StoreError> {
+        C::reset(self, account, limits).await
+    }
 }
 
 /// Keyed hash of an account's e-mail, or of the address of a source.

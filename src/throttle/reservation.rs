@@ -41,15 +41,14 @@ use crate::throttle::LoginThrottle;
 ///     let mut attempt = throttle.reserve_login(head, email).await?;
 ///     // From here on, a client that leaves has made its guess.
 ///     attempt.begin();
-///     let matches = match hasher.verify_for(attempt.flow(), password, hash).await {
-///         Ok(matches) => matches,
-///         Err(error) => {
-///             attempt.cancel();
-///             return Err(error.into());
-///         }
-///     };
-///     if matches { attempt.success() } else { attempt.failure() }
-///     Ok(matches)
+///     let matches = hasher.verify_for(attempt.flow(), password, hash).await;
+///     match matches {
+///         Ok(true) => attempt.success(),
+///         Ok(false) => attempt.failure(),
+///         // A fault of the server is not a guess.
+///         Err(_) => attempt.cancel(),
+///     }
+///     Ok(matches?)
 /// }
 /// ```
 #[must_use = "dropping it gives the attempt back"]
@@ -68,7 +67,7 @@ impl ReservedAttempt {
         Self { throttle, attempt, flow, outcome: AttemptOutcome::Cancelled, runtime }
     }
 
-    /// Returns the source and account of the attempt, for [`PasswordHasher::verify_for`] and the like.
+    /// Returns the source and account of the attempt, for [`PasswordHasher::verify_for`].
     pub fn flow(&self) -> Flow {
         self.flow
     }

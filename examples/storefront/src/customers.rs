@@ -131,11 +131,11 @@ pub(crate) async fn delete(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Hashes a new password. Limited by source, together with failed logins.
+/// Hashes a new password. Limited by source, together with failed logins: both cost a hash.
 async fn hash(store: &Storefront, head: &Parts, password: String) -> Result<PasswordHash, Problem> {
     let attempt = store.throttle.reserve(head).await?;
     let hash = store.hasher.hash_for(attempt.flow(), Secret::from(password)).await?;
-    // Counted whatever comes of it: a registration also tells whether the e-mail is taken.
+    // Counted also if the e-mail is taken: otherwise a client could look up any number of e-mails.
     attempt.failure();
     Ok(hash)
 }

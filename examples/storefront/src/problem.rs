@@ -114,7 +114,7 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, title, "try again later")
     }
 
-    /// The throttle refuses the request, for this many seconds. As the issuer says it for a login.
+    /// The throttle refuses the request, for this many seconds. The same body as the issuer's.
     pub(crate) fn throttled(retry_after: u64) -> Self {
         let (title, detail) = ("Too Many Requests", "Too many attempts, try again later");
         let problem = Self::new(StatusCode::TOO_MANY_REQUESTS, title, detail);

@@ -1,20 +1,18 @@
-//! Connections: who is listened to, for how long, and how it ends.
+//! Connections: how they are accepted, how long a client is waited for, and how they end.
 //!
-//! `axum::serve` would wait for a client for ever. A few thousand connections on which nothing is
-//! said would take every file descriptor of the process, and nobody else could connect.
+//! `axum::serve` has no timeouts. A few thousand idle connections would take every file descriptor
+//! of the process, and no other client could connect.
 
-use std::convert::Infallible;
 use std::io;
 use std::io::Cursor;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::time::Duration;
 
+use axum::Extension;
 use axum::Router;
 use axum::extract::ConnectInfo;
-use axum::http::Request;
-use axum::response::Response;
-use hyper::body::Incoming;
+use axum::middleware::AddExtension;
 use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
 use hyper_util::rt::TokioTimer;
@@ -29,8 +27,7 @@ use tokio::net::lookup_host;
 use tokio::sync::watch;
 use tokio::time::sleep;
 use tokio::time::timeout;
-use tower::Service;
-use tower::ServiceExt;
+use tower::Layer;
 
 use crate::log;
 
@@ -89,11 +86,8 @@ pub(crate) async fn serve(
             accepted = accept(&listener) => accepted,
             () = &mut stop => break,
         };
-        // The throttle limits clients by it.
-        let service = router.clone().map_request(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(ConnectInfo(peer));
-            request
-        });
+        // The throttle limits clients by their address.
+        let service = Extension(ConnectInfo(peer)).layer(router.clone());
         tokio::spawn(converse(stream, service, patience.silence, stopping.subscribe()));
     }
     drop(listener);
@@ -126,17 +120,10 @@ pub(crate) async fn recover(error: &io::Error) {
     sleep(Duration::from_secs(1)).await;
 }
 
-/// Serves one connection. Whatever is wrong with it, only its client is concerned.
+/// Serves one connection. Its errors affect only its client.
 async fn converse(
     mut stream: TcpStream,
-    service: impl Service<
-        Request<Incoming>,
-        Response = Response,
-        Error = Infallible,
-        Future: Send + 'static,
-    > + Clone
-    + Send
-    + 'static,
+    service: AddExtension<Router, ConnectInfo<SocketAddr>>,
     silence: Duration,
     mut stopping: watch::Receiver<()>,
 ) {

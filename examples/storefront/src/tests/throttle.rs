@@ -36,7 +36,7 @@ async fn of_one_source_30_registrations_are_hashed_at_once() {
     let client = here.client(&here.implicit().await);
     for number in 0..15 {
         let email = format!("april{number}@pawnee.gov");
-        // One succeeds, one tells that the e-mail is taken, and one costs nothing.
+        // One succeeds, one reveals that the e-mail is taken, and one costs nothing.
         client.post("/v2/customers", customer(&email)).await.data(201);
         let taken = client.post("/v2/customers", customer(&email)).await;
         assert_eq!(taken.refused(409), fields(["email"]));
