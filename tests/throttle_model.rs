@@ -210,6 +210,8 @@ struct History {
     now: Mutex<Duration>,
     /// What each thread is doing, and where that is in the order of all operations.
     current: Mutex<HashMap<ThreadId, (Operation, Option<usize>)>>,
+    /// How the attempts have ended that were granted.
+    ends: Mutex<Vec<AttemptOutcome>>,
     /// In this order. The last is whether it was granted, when that is known.
     steps: Mutex<Vec<(Operation, Duration, Option<bool>)>>,
 }
@@ -370,6 +372,14 @@ impl End {
         }
     }
 
+    fn outcome(self) -> AttemptOutcome {
+        match self {
+            Self::Succeeds => AttemptOutcome::Success,
+            Self::Fails | Self::LeavesDuring => AttemptOutcome::Failure,
+            Self::LeavesBefore | Self::Breaks => AttemptOutcome::Cancelled,
+        }
+    }
+
     fn of(self, mut reservation: throttle::ReservedAttempt) {
         thread::yield_now();
         match self {
@@ -387,7 +397,12 @@ impl End {
 }
 
 /// Makes these attempts, each on a thread of its own. Returns which were granted.
-fn at_once(throttle: &LoginThrottle, attempts: Vec<(Attempt, End)>) -> Vec<bool> {
+fn at_once(
+    throttle: &LoginThrottle,
+    history: &History,
+    attempts: Vec<(Attempt, End)>,
+) -> Vec<bool> {
+    let ends: Vec<_> = attempts.iter().map(|(_, end)| end.outcome()).collect();
     let threads = attempts.into_iter().map(|(attempt, end)| {
         let throttle = throttle.clone();
         thread::spawn(move || {
@@ -398,13 +413,24 @@ fn at_once(throttle: &LoginThrottle, attempts: Vec<(Attempt, End)>) -> Vec<bool>
         })
     });
     let threads: Vec<_> = threads.collect();
-    threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    let granted: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    let ends = ends.into_iter().zip(&granted).filter(|(_, granted)| **granted);
+    history.ends.lock().unwrap().extend(ends.map(|(end, _)| end));
+    granted
 }
 
 /// Checks all operations, and that nothing is in flight after them.
 fn finish(throttle: &LoginThrottle, history: &History) {
     assert_eq!(history.check(&limits()).in_flight(), 0);
     assert_eq!((throttle.in_flight(), throttle.waiting()), (0, 0));
+    for outcome in [AttemptOutcome::Success, AttemptOutcome::Failure] {
+        let ends = history.ends.lock().unwrap();
+        let steps = history.steps.lock().unwrap();
+        let settled = steps.iter().filter(
+            |(operation, ..)| matches!(operation, Operation::Settle(_, ended) if *ended == outcome),
+        );
+        assert_eq!(settled.count(), ends.iter().filter(|end| **end == outcome).count());
+    }
 }
 
 fn new() -> (LoginThrottle, Arc<History>) {
@@ -428,7 +454,7 @@ fn of_wrong_guesses_at_once_exactly_the_free_ones_are_granted() {
             let (throttle, history) = new();
             let source = |number| if shared { 1 } else { number };
             let guesses = (1..=5).map(|number| (attempt(1, source(number)), End::Fails));
-            assert_eq!(granted(&at_once(&throttle, guesses.collect())), free);
+            assert_eq!(granted(&at_once(&throttle, &history, guesses.collect())), free);
             finish(&throttle, &history);
         }
     };
@@ -447,7 +473,7 @@ fn right_logins_at_once_all_succeed() {
         ] {
             let (throttle, history) = new();
             let logins = attempts.map(|attempt| (attempt, End::Succeeds));
-            assert_eq!(at_once(&throttle, logins.into()), [true; 5]);
+            assert_eq!(at_once(&throttle, &history, logins.into()), [true; 5]);
             finish(&throttle, &history);
         }
     };
@@ -467,7 +493,7 @@ fn attempts_that_end_in_any_way_are_counted_as_one_after_the_other() {
                     (random.gen_range(0..accounts), random.gen_range(0..sources));
                 (attempt(1 + account, 1 + source), End::random())
             });
-            at_once(&throttle, attempts.collect());
+            at_once(&throttle, &history, attempts.collect());
         }
         finish(&throttle, &history);
     };
@@ -528,7 +554,7 @@ fn clients_that_leave_while_they_wait_keep_no_one_from_their_turn() {
                 })
             })
             .collect();
-        let answers = at_once(&throttle, vec![(attempt(1, 1), End::Succeeds); 4]);
+        let answers = at_once(&throttle, &history, vec![(attempt(1, 1), End::Succeeds); 4]);
         assert_eq!(answers, [true; 4]);
         leaving.into_iter().for_each(|thread| thread.join().unwrap());
         finish(&throttle, &history);
@@ -541,7 +567,7 @@ fn clients_that_leave_while_they_wait_keep_no_one_from_their_turn() {
 fn no_wait_is_shortened_while_time_passes() {
     let run = || {
         let (throttle, history) = new();
-        at_once(&throttle, vec![(attempt(1, 1), End::Fails); 2]);
+        at_once(&throttle, &history, vec![(attempt(1, 1), End::Fails); 2]);
         let time = thread::spawn({
             let history = Arc::clone(&history);
             move || {
@@ -552,7 +578,7 @@ fn no_wait_is_shortened_while_time_passes() {
             }
         });
         for _ in 0..2 {
-            at_once(&throttle, vec![(attempt(1, 1), End::Fails); 2]);
+            at_once(&throttle, &history, vec![(attempt(1, 1), End::Fails); 2]);
         }
         time.join().unwrap();
         finish(&throttle, &history);

@@ -182,9 +182,20 @@ fn passwords(
     issuer: TokenIssuer,
     passwords: &'static [&'static str],
 ) -> impl FnMut(&mut Rng) -> Login + Send + 'static {
+    let emails = ["ron@swanson.com", "nobody@example.com", "x@example.com"];
+    let body = |email: &str, password: &str| {
+        let data = json!({
+            "type": "token",
+            "authentication_mechanism": "password",
+            "email": email,
+            "password": password,
+        });
+        Bytes::from(json!({ "data": data }).to_string())
+    };
+    let bodies = emails.map(|email| passwords.iter().map(|password| body(email, password)));
+    let bodies: Vec<_> = bodies.into_iter().flatten().collect();
     move |random| {
-        let email = random.choice(["ron@swanson.com", "nobody@example.com", "x@example.com"]);
-        let mut login = login(email.unwrap(), random.choice(passwords).unwrap());
+        let mut login = request(random.choice(&bodies).unwrap().clone());
         login.extensions_mut().insert(source(random));
         let issuer = issuer.clone();
         Box::pin(async move { Answer::of(&issuer, login).await.status })

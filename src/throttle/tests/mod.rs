@@ -1,5 +1,6 @@
 //! The throttle, with counters in memory and a manual clock.
 
+mod attack;
 mod memory;
 mod throttle;
 
