@@ -84,7 +84,7 @@ struct Accounts;
 pub mod clock;
 #[cfg(feature = "issuer")]
 pub mod customer;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod database;
 mod error;
 #[cfg(feature = "axum")]
@@ -106,7 +106,7 @@ pub mod revocation;
 mod secret;
 #[cfg(feature = "issuer")]
 pub mod sign;
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub mod store;
 mod telemetry;
 #[cfg(feature = "test-util")]

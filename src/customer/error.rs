@@ -54,14 +54,14 @@ pub enum ChangeErrorKind {
 }
 
 impl ChangeError {
-    #[cfg(any(test, feature = "sqlite", feature = "test-util"))]
+    #[cfg(any(test, feature = "postgres", feature = "sqlite", feature = "test-util"))]
     pub(crate) const DUPLICATE_EMAIL: Self =
         Self { kind: ChangeErrorKind::DuplicateEmail, cause: None };
 
-    #[cfg(any(test, feature = "sqlite", feature = "test-util"))]
+    #[cfg(any(test, feature = "postgres", feature = "sqlite", feature = "test-util"))]
     pub(crate) const DUPLICATE_ID: Self = Self { kind: ChangeErrorKind::DuplicateId, cause: None };
 
-    #[cfg(feature = "sqlite")]
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub(crate) fn store(cause: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self { kind: ChangeErrorKind::Store, cause: Some(cause.into()) }
     }
@@ -73,7 +73,7 @@ impl ChangeError {
     }
 }
 
-#[cfg(feature = "sqlite")]
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 impl From<StoreError> for ChangeError {
     fn from(StoreError(cause): StoreError) -> Self {
         Self::store(cause)

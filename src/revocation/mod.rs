@@ -41,8 +41,12 @@ mod follower;
 mod freshness;
 mod list;
 mod log;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod replica;
 mod reservation;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod rows;
 mod scramble;
 mod shards;
 #[cfg(feature = "sqlite")]
@@ -72,6 +76,8 @@ pub use self::log::LogPosition;
 pub use self::log::LogRead;
 pub use self::log::LogSize;
 pub use self::log::RevocationLog;
+#[cfg(feature = "postgres")]
+pub use self::postgres::PostgresRevocationLog;
 pub(crate) use self::replica::MAX_LEEWAY;
 pub(crate) use self::replica::RevocationStatus;
 pub use self::reservation::Reservation;

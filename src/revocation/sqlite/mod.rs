@@ -1,7 +1,6 @@
 //! The revocation log in SQLite.
 
 mod changes;
-mod rows;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +9,9 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use sqlx::Row;
+use sqlx::error::DatabaseError;
 use sqlx::sqlite::SqliteConnection;
+use sqlx::sqlite::SqliteRow;
 use tokio::task::JoinHandle;
 
 use crate::clock::ceil_seconds;
@@ -25,12 +26,14 @@ use crate::revocation::LogRead;
 use crate::revocation::LogSize;
 use crate::revocation::RevocationEntry;
 use crate::revocation::RevocationLog;
+use crate::revocation::rows;
+use crate::revocation::rows::COUNT;
+use crate::revocation::rows::IS_REVOKED;
+use crate::revocation::rows::Record;
+use crate::revocation::rows::SESSION;
+use crate::revocation::rows::TOKEN;
+use crate::revocation::rows::integer;
 use crate::revocation::sqlite::changes::Changes;
-use crate::revocation::sqlite::rows::Record;
-use crate::revocation::sqlite::rows::SESSION;
-use crate::revocation::sqlite::rows::TOKEN;
-use crate::revocation::sqlite::rows::integer;
-use crate::revocation::sqlite::rows::log_error;
 
 /// Revocation log in a SQLite database, usually that of the customers.
 ///
@@ -134,7 +137,7 @@ impl SqliteRevocationLog {
     /// Returns the first rows behind a position.
     async fn rows(&self, after: i64, limit: u32) -> Result<Rows, LogError> {
         let rows = sqlx::query(READ).bind(after).bind(limit).fetch_all(self.database.pool()).await;
-        rows.map_err(log_error)?.iter().map(rows::entry).collect()
+        rows.map_err(log_error)?.iter().map(entry).collect()
     }
 }
 
@@ -233,6 +236,27 @@ impl fmt::Debug for SqliteRevocationLog {
     }
 }
 
+/// Reads a row, and its position.
+fn entry(row: &SqliteRow) -> Result<(i64, RevocationEntry), LogError> {
+    let position: i64 = row.try_get(0).map_err(log_error)?;
+    let entry = rows::entry(row, 1).ok_or_else(|| {
+        LogError::corrupt(format!("row {position} of customer_auth_revocations is not valid"))
+    })?;
+    Ok((position, entry))
+}
+
+/// Converts an error, and tells a damaged file from one that can't be read at the moment.
+fn log_error(error: sqlx::Error) -> LogError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    let code = code.and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
+    // The low byte is the primary result code.
+    if matches!(code & 0xFF, SQLITE_CORRUPT | SQLITE_NOTADB) {
+        LogError::corrupt(error)
+    } else {
+        LogError::unavailable(error)
+    }
+}
+
 const MIGRATIONS: Migrations = Migrations {
     table: "customer_auth_revocation_migrations",
     steps: &[("revocations", include_str!("../../../migrations/sqlite/revocations_0001.sql"))],
@@ -257,8 +281,6 @@ const END: &str = "\
         (SELECT seq FROM sqlite_sequence WHERE name = 'customer_auth_revocations'), 0) \
     FROM customer_auth_revocations_epoch";
 
-const COUNT: &str = "SELECT count(*) FROM customer_auth_revocations WHERE kind = ?1";
-
 const READ: &str = "\
     SELECT position, kind, subject, until, moment FROM customer_auth_revocations \
     WHERE position > ?1 ORDER BY position LIMIT ?2";
@@ -269,9 +291,5 @@ const PRUNE: &str = "\
         INDEXED BY customer_auth_revocations_ended \
         WHERE kind IN ('token', 'session') AND until < ?1 LIMIT ?2)";
 
-const IS_REVOKED: &str = "\
-    SELECT EXISTS (SELECT 1 FROM customer_auth_revocations WHERE \
-        kind = 'token' AND subject = ?1 \
-        OR kind = 'session' AND subject = ?2 \
-        OR kind = 'customer' AND subject = ?3 AND ?4 < until \
-        OR kind = 'everyone' AND subject = '' AND ?4 < until)";
+const SQLITE_CORRUPT: u32 = 11;
+const SQLITE_NOTADB: u32 = 26;

@@ -1,7 +1,6 @@
 //! Customers that sign in at an OpenID provider.
 
 use sqlx::Executor;
-use sqlx::Row;
 use sqlx::sqlite::Sqlite;
 
 use crate::customer::Admission;
@@ -15,12 +14,14 @@ use crate::customer::email_key;
 use crate::id::CustomerId;
 use crate::store::CustomersTransaction;
 use crate::store::SqliteCustomers;
-use crate::store::sqlite::rows::customer;
-use crate::store::sqlite::to_end;
+use crate::store::rows::customer;
+use crate::store::rows::email_holder;
+use crate::store::statements;
+use crate::store::to_end;
 
 impl IdentityStore for SqliteCustomers {
     async fn find_by_identity(&self, identity: &Identity) -> Result<Option<Customer>, StoreError> {
-        let row = sqlx::query(FIND_BY_IDENTITY)
+        let row = sqlx::query(statements::FIND_BY_IDENTITY)
             .bind(identity.issuer())
             .bind(identity.subject())
             .fetch_optional(self.pool())
@@ -83,7 +84,7 @@ async fn create(
     email_must_be_free: bool,
 ) -> Result<Option<Customer>, sqlx::Error> {
     let customer = newcomer.customer();
-    let created = sqlx::query(CREATE)
+    let created = sqlx::query(statements::CREATE)
         .bind(customer.id().to_string())
         .bind(customer.name())
         .bind(customer.email())
@@ -112,7 +113,7 @@ async fn link(
     {
         return Ok(None);
     }
-    let take = sqlx::query(TAKE_PASSWORD).bind(id.to_string()).bind(transaction.now());
+    let take = sqlx::query(statements::TAKE_PASSWORD).bind(id.to_string()).bind(transaction.now());
     let mut rows = take.fetch_all(transaction.connection()).await?;
     // Invariant: the e-mail's holder was read in this transaction, so no other writer has deleted
     // it.
@@ -127,7 +128,7 @@ async fn add_identity(
     id: &CustomerId,
 ) -> Result<bool, sqlx::Error> {
     let verified = newcomer.has_verified_email().then(|| newcomer.customer().email());
-    let added = sqlx::query(ADD_IDENTITY)
+    let added = sqlx::query(statements::ADD_IDENTITY)
         .bind(newcomer.identity().issuer())
         .bind(newcomer.identity().subject())
         .bind(id.to_string())
@@ -144,23 +145,8 @@ async fn holder(
 ) -> Result<EmailHolder, sqlx::Error> {
     let rows =
         sqlx::query(EMAIL_HOLDER).bind(email_key(email)).bind(email).fetch_all(executor).await?;
-    let Some(first) = rows.first() else {
-        return Ok(EmailHolder::Free);
-    };
-    // The best claim is first. Two equally good claims are ambiguous.
-    let best: i64 = first.try_get("claim")?;
-    let next = rows.get(1).map_or(Ok(0), |second| second.try_get("claim"))?;
-    if best <= next {
-        return Ok(EmailHolder::NotLinkable);
-    }
-    let id: String = first.try_get("id")?;
-    let id = id.parse().map_err(|error| sqlx::Error::Decode(Box::new(error)))?;
-    Ok(EmailHolder::Linkable(id))
+    email_holder(&rows)
 }
-
-const FIND_BY_IDENTITY: &str = "\
-    SELECT id, name, email, disabled FROM customer_auth_identities \
-    JOIN customer_auth_customers ON id = customer_id WHERE issuer = ?1 AND subject = ?2";
 
 // Two rows are enough to detect ambiguity. A customer's claim to the address is 3 with identities,
 // 2 with a password, 1 otherwise, and 0 if it must not be linked. To be linked, the address must be
@@ -179,30 +165,6 @@ const EMAIL_HOLDER: &str = "\
     FROM customer_auth_customers WHERE email_key = ?1 AND ?1 <> '' \
     ORDER BY claim DESC LIMIT 2";
 
-// A known identity writes nothing, so that it is reported even if the id is a duplicate too: an
-// earlier attempt of this create may have succeeded without an answer.
-const CREATE: &str = "\
-    INSERT INTO customer_auth_customers \
-    (id, name, email, email_key, password_hash, created_at, updated_at) \
-    SELECT ?1, ?2, ?3, ?4, NULL, ?5, ?5 \
-    WHERE NOT EXISTS ( \
-        SELECT 1 FROM customer_auth_identities WHERE issuer = ?6 AND subject = ?7 \
-    ) AND (NOT ?8 OR ?4 = '' OR NOT EXISTS ( \
-        SELECT 1 FROM customer_auth_customers WHERE email_key = ?4 \
-    ))";
-
-const ADD_IDENTITY: &str = "\
-    INSERT INTO customer_auth_identities \
-    (issuer, subject, customer_id, verified_email, created_at) VALUES (?1, ?2, ?3, ?4, ?5) \
-    ON CONFLICT (issuer, subject) DO NOTHING";
-
-// `updated_at` stays the same for a customer without a password.
-const TAKE_PASSWORD: &str = "\
-    UPDATE customer_auth_customers SET \
-    updated_at = iif(password_hash IS NULL, updated_at, ?2), \
-    password_hash = NULL \
-    WHERE id = ?1 RETURNING id, name, email, disabled";
-
 #[cfg(test)]
 mod tests {
     use sqlx::AssertSqlSafe;
@@ -216,7 +178,7 @@ mod tests {
         let store = SqliteCustomers::open(":memory:").await.unwrap();
         for (statement, plan) in [
             (
-                FIND_BY_IDENTITY,
+                statements::FIND_BY_IDENTITY,
                 &[
                     "SEARCH customer_auth_identities USING PRIMARY KEY (issuer=? AND subject=?)",
                     "SEARCH customer_auth_customers USING INDEX \

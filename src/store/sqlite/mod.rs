@@ -2,8 +2,6 @@
 
 #[cfg(feature = "oidc")]
 mod identities;
-mod rows;
-mod statements;
 #[cfg(test)]
 mod tests;
 mod transaction;
@@ -14,7 +12,6 @@ use std::sync::Arc;
 
 use sqlx::Row;
 use sqlx::sqlite::SqlitePool;
-use tokio::spawn;
 
 pub use self::transaction::CustomersTransaction;
 use crate::clock::Clock;
@@ -34,8 +31,10 @@ use crate::id::CustomerId;
 use crate::password::PasswordHash;
 use crate::revocation::Revocations;
 use crate::revocation::SqliteRevocationLog;
-use crate::store::sqlite::rows::customer;
-use crate::store::sqlite::rows::record;
+use crate::store::rows::customer;
+use crate::store::rows::record;
+use crate::store::statements;
+use crate::store::to_end;
 
 /// Store of customers in an embedded SQLite database.
 ///
@@ -202,7 +201,7 @@ impl SqliteCustomers {
     ///
     /// The store is unavailable.
     pub async fn list(&self, limit: u32, offset: u32) -> Result<Vec<CustomerRecord>, StoreError> {
-        let rows = sqlx::query(statements::LIST)
+        let rows = sqlx::query(LIST)
             .bind(limit)
             .bind(offset)
             .fetch_all(self.pool())
@@ -318,16 +317,6 @@ impl CustomerLookup for SqliteCustomers {
     }
 }
 
-/// Runs a write to its end, even if the caller is dropped.
-async fn to_end<T, E>(write: impl Future<Output = Result<T, E>> + Send + 'static) -> Result<T, E>
-where
-    T: Send + 'static,
-    E: From<StoreError> + Send + 'static,
-{
-    // The write panicked, or the runtime is shutting down.
-    spawn(write).await.unwrap_or_else(|error| Err(StoreError::new(error).into()))
-}
-
 impl fmt::Debug for SqliteCustomers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SqliteCustomers")
@@ -335,6 +324,11 @@ impl fmt::Debug for SqliteCustomers {
             .finish_non_exhaustive()
     }
 }
+
+// Ordered by row number, not by time: the clock may be set back.
+const LIST: &str = "\
+    SELECT id, name, email, disabled, password_hash IS NOT NULL AS has_password, created_at, updated_at \
+    FROM customer_auth_customers ORDER BY rowid LIMIT $1 OFFSET $2";
 
 const MIGRATIONS: Migrations = Migrations {
     table: "customer_auth_migrations",

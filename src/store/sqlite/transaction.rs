@@ -1,9 +1,9 @@
 //! Transactions that change customers, and revoke tokens with the change.
 
 use std::fmt;
-use std::time::Duration;
 use std::time::SystemTime;
 
+use sqlx::error::DatabaseError;
 use sqlx::query::Query;
 use sqlx::sqlite::Sqlite;
 use sqlx::sqlite::SqliteArguments;
@@ -20,15 +20,13 @@ use crate::database::WriteTransaction;
 use crate::id::CustomerId;
 use crate::id::TokenId;
 use crate::password::PasswordHash;
-use crate::revocation::CutOff;
 use crate::revocation::Reservation;
-use crate::revocation::RevocationEntry;
 use crate::revocation::RevocationLog;
 use crate::store::SqliteCustomers;
-use crate::store::sqlite::rows::change_error;
-use crate::store::sqlite::rows::record;
-use crate::store::sqlite::statements;
-use crate::store::sqlite::to_end;
+use crate::store::ended::Ended;
+use crate::store::rows::record;
+use crate::store::statements;
+use crate::store::to_end;
 
 /// Transaction over customers, created by [`SqliteCustomers::begin`].
 ///
@@ -64,13 +62,12 @@ use crate::store::sqlite::to_end;
 pub struct CustomersTransaction {
     store: SqliteCustomers,
     write: WriteTransaction,
-    /// Customers whose tokens end with this transaction, with their places in the list.
-    ended: Vec<(CustomerId, Option<Reservation>)>,
+    ended: Ended,
 }
 
 impl CustomersTransaction {
     pub(super) fn new(store: SqliteCustomers, write: WriteTransaction) -> Self {
-        Self { store, write, ended: Vec::new() }
+        Self { store, write, ended: Ended::default() }
     }
 
     /// Returns the connection, for other tables in the same file.
@@ -217,34 +214,30 @@ impl CustomersTransaction {
     /// Reserves the place for a customer's cut-off. Called before a change, which a full list
     /// refuses.
     pub(super) fn reserve(&self, id: &CustomerId) -> Result<Option<Reservation>, StoreError> {
-        let list = self.store.revocations.as_ref();
-        list.map(|list| list.reserve_customer(id)).transpose().map_err(StoreError::new)
+        Ended::reserve(self.store.revocations.as_ref(), id)
     }
 
     /// Ends the customer's tokens with this transaction.
     pub(super) fn end_tokens(&mut self, id: &CustomerId, reservation: Option<Reservation>) {
-        self.ended.push((id.clone(), reservation));
+        self.ended.push(id, reservation);
     }
 
     async fn commit_and_apply(self) -> Result<(), StoreError> {
         let Self { store, mut write, ended } = self;
-        let began_at = store.clock.now();
-        // Until the commit, logins see the customer as before: their tokens must end too.
-        let latest = began_at + COMMIT_TIME;
-        let entries = revocations(&ended, CutOff::with_valid_from(began_at, latest));
+        let (latest, entries) = ended.with_commit_at(store.clock.now());
         for entry in &entries {
             let appended = store.log.append_in(write.connection(), entry).await;
             appended.map_err(StoreError::new)?;
         }
         write.commit().await.map_err(StoreError::new)?;
-        store.apply(&entries)?;
+        ended.apply(store.revocations.as_ref(), &entries)?;
         let committed_at = store.clock.now();
         if committed_at > latest {
-            let entries = revocations(&ended, CutOff::new(committed_at));
+            let entries = ended.since(committed_at);
             for entry in &entries {
                 store.log.append(entry).await.map_err(StoreError::new)?;
             }
-            store.apply(&entries)?;
+            ended.apply(store.revocations.as_ref(), &entries)?;
         }
         Ok(())
     }
@@ -258,28 +251,20 @@ impl CustomersTransaction {
     }
 }
 
-impl SqliteCustomers {
-    /// Applies entries that have been committed to the list of this process.
-    fn apply(&self, entries: &[RevocationEntry]) -> Result<(), StoreError> {
-        let Some(list) = &self.revocations else {
-            return Ok(());
-        };
-        entries.iter().try_for_each(|entry| list.apply(entry)).map_err(StoreError::new)
-    }
-}
-
 impl fmt::Debug for CustomersTransaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("CustomersTransaction").finish_non_exhaustive()
     }
 }
 
-fn revocations(
-    ended: &[(CustomerId, Option<Reservation>)],
-    cut_off: CutOff,
-) -> Vec<RevocationEntry> {
-    ended.iter().map(|(id, _)| RevocationEntry::Customer { id: id.clone(), cut_off }).collect()
+fn change_error(error: sqlx::Error) -> ChangeError {
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    match code.as_deref() {
+        Some(SQLITE_CONSTRAINT_UNIQUE) => ChangeError::DUPLICATE_EMAIL,
+        _ => ChangeError::store(error),
+    }
 }
 
-/// Time that a commit usually stays below. One that takes longer costs a second revocation.
-const COMMIT_TIME: Duration = Duration::from_millis(250);
+// Extended result code of SQLite. The only unique index of the customers is the one on login
+// e-mails.
+const SQLITE_CONSTRAINT_UNIQUE: &str = "2067";

@@ -90,9 +90,9 @@ use crate::testing::store_suite::id;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __customer_store_suite {
-    ($name:ident, $open:expr $(,)?) => {
+    ($(#[$attribute:meta])* $name:ident, $open:expr $(,)?) => {
         $crate::testing::store_suite::tests_of! {
-            $name, $open, customers:
+            $(#[$attribute])* $name, $open, customers:
             finds_a_customer_in_any_case_and_shows_the_email_as_given
             compares_letters_beyond_ascii_in_any_case_too
             keeps_any_text_as_it_is

@@ -59,21 +59,28 @@ pub fn run(test: impl Future<Output = ()>) {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __store_suite {
-    ($name:ident, $open:expr, $suite:ident: $($test:ident)*) => {
+    ($(#[$attribute:meta])* $name:ident, $open:expr, $suite:ident: $($test:ident)*) => {
         mod $name {
             #[allow(unused_imports, clippy::wildcard_imports)]
             use super::*;
 
-            $(
-                // By its path: `super` may have another attribute called `test`.
-                #[::core::prelude::v1::test]
-                fn $test() {
-                    $crate::testing::store_suite::run(async {
-                        let (store, _guard) = $open.await;
-                        $crate::testing::store_suite::$suite::$test(store).await;
-                    });
-                }
-            )*
+            $crate::testing::store_suite::tests_of! {
+                @each [$(#[$attribute])*] $open, $suite: $($test)*
+            }
+        }
+    };
+    (@each $attributes:tt $open:expr, $suite:ident: $($test:ident)*) => {
+        $($crate::testing::store_suite::tests_of! { @one $attributes $open, $suite: $test })*
+    };
+    (@one [$(#[$attribute:meta])*] $open:expr, $suite:ident: $test:ident) => {
+        // By its path: `super` may have another attribute called `test`.
+        #[::core::prelude::v1::test]
+        $(#[$attribute])*
+        fn $test() {
+            $crate::testing::store_suite::run(async {
+                let (store, _guard) = $open.await;
+                $crate::testing::store_suite::$suite::$test(store).await;
+            });
         }
     };
 }

@@ -44,9 +44,9 @@ use crate::revocation::RevocationLog;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __revocation_log_suite {
-    ($name:ident, $open:expr $(,)?) => {
+    ($(#[$attribute:meta])* $name:ident, $open:expr $(,)?) => {
         $crate::testing::store_suite::tests_of! {
-            $name, $open, revocation_log:
+            $(#[$attribute])* $name, $open, revocation_log:
             an_empty_log_has_a_position_to_read_from
             what_is_appended_is_in_snapshots_and_reads
             what_was_read_is_not_needed_again

@@ -40,9 +40,9 @@ use crate::testing::store_suite::id;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __identity_store_suite {
-    ($name:ident, $open:expr $(,)?) => {
+    ($(#[$attribute:meta])* $name:ident, $open:expr $(,)?) => {
         $crate::testing::store_suite::tests_of! {
-            $name, $open, identities:
+            $(#[$attribute])* $name, $open, identities:
             creates_a_customer_without_a_password_whom_the_identity_finds
             two_issuers_with_one_subject_are_two_identities
             compares_subjects_byte_by_byte

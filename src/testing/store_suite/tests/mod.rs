@@ -7,6 +7,8 @@ mod identities;
 pub(crate) mod own_customers;
 #[cfg(feature = "oidc")]
 pub(crate) mod own_identities;
+#[cfg(feature = "postgres")]
+pub(crate) mod postgres;
 
 /// Runs a test of a suite on stores that must not pass it.
 macro_rules! fails {
@@ -55,7 +57,7 @@ fn the_customer_suite_lists_every_test_and_each_fails_on_a_broken_store() {
     let source = include_str!("../customers.rs");
     let tests = tests_in(source);
     assert_eq!(tests.len(), 11);
-    assert_eq!(listed_in(source, "$name, $open, customers:"), tests);
+    assert_eq!(listed_in(source, "$(#[$attribute])* $name, $open, customers:"), tests);
     let broken = include_str!("customers.rs");
     let lines = listed_in(broken, "customers:");
     let broken: Vec<&str> =
@@ -74,7 +76,10 @@ fn the_identity_suite_lists_every_test_and_each_fails_on_a_broken_store() {
     let mut tests: Vec<&str> = sources.into_iter().flat_map(tests_in).collect();
     tests.sort_unstable();
     assert_eq!(tests.len(), 29);
-    let listed = listed_in(include_str!("../identities/mod.rs"), "$name, $open, identities:");
+    let listed = listed_in(
+        include_str!("../identities/mod.rs"),
+        "$(#[$attribute])* $name, $open, identities:",
+    );
     assert_eq!(listed, tests);
     let lines = listed_in(include_str!("identities.rs"), "identities:");
     let broken: Vec<&str> =

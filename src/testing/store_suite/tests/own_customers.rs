@@ -1,4 +1,4 @@
-//! What `MemoryCustomers` and `SqliteCustomers` have in common beside the trait: `insert`, `get`,
+//! What our stores have in common beside the trait: `insert`, `get`,
 //! `update`, `set_password`, and the times of a record.
 
 use std::sync::Arc;
@@ -37,6 +37,10 @@ pub(crate) fn update_to(customer: &Customer, password: Option<&PasswordHash>) ->
 
 macro_rules! own_customer_store_suite {
     ($name:ident, $open:expr) => {
+        own_customer_store_suite! { $name, $open, "\0" }
+    };
+    // `nul` is empty for a database that keeps no NUL.
+    ($(#[$attribute:meta])* $name:ident, $open:expr, $nul:literal) => {
         mod $name {
             use std::time::SystemTime;
 
@@ -57,16 +61,18 @@ macro_rules! own_customer_store_suite {
             use crate::testing::store_suite::tests::own_customers::KEPT;
             use crate::testing::store_suite::tests::own_customers::leslie;
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn keeps_any_text_as_it_is() {
                 let (store, _guard) = $open.await;
-                let text = "a'\"\0\n%_\\;--\u{202e}🦀";
+                let text = concat!("a'\"", $nul, "\n%_\\;--\u{202e}🦀");
                 let odd = Customer::new(id("auth0|';DROP/**/TABLE/**/x;--"), text, text);
                 let shown = store.insert(&odd, Some(&hash("p"))).await.unwrap();
                 assert_eq!(shown.customer(), &odd);
                 assert_eq!(found(&store, text).await.map(|(customer, _)| customer), Some(odd));
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn never_finds_a_customer_without_a_password() {
                 let (store, _guard) = $open.await;
@@ -79,6 +85,7 @@ macro_rules! own_customer_store_suite {
                 assert!(store.get(&id(RON)).await.unwrap().unwrap().has_password());
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn refuses_a_second_password_for_an_email_in_any_case() {
                 let (store, _guard) = $open.await;
@@ -88,6 +95,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(store.get(&id(LESLIE)).await.unwrap(), None);
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn several_without_a_password_share_an_email_and_none_of_them_gets_one() {
                 let (store, _guard) = $open.await;
@@ -101,6 +109,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(customer, Some(ron()));
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn refuses_a_second_customer_with_one_identifier() {
                 let (store, _guard) = $open.await;
@@ -111,6 +120,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(store.get(&id(RON)).await.unwrap().unwrap().customer(), &ron());
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn tells_a_taken_identifier_before_a_taken_email() {
                 let (store, _guard) = $open.await;
@@ -119,6 +129,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(refused.kind(), ChangeErrorKind::DuplicateId);
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn shows_when_a_customer_was_inserted_to_the_millisecond() {
                 let (store, _guard) = $open.await;
@@ -131,6 +142,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(store.get(&id(LESLIE)).await.unwrap(), None);
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn changes_only_what_an_update_names() {
                 let (store, _guard) = $open.await;
@@ -169,6 +181,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(found(&store, "duke@silver.com").await, expected);
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn a_customer_stays_disabled_until_an_update_enables_them_and_is_found_anyhow() {
                 let (store, _guard) = $open.await;
@@ -190,6 +203,7 @@ macro_rules! own_customer_store_suite {
                 }
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn an_update_that_is_refused_changes_nothing() {
                 let (store, _guard) = $open.await;
@@ -202,6 +216,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(store.get(&id(LESLIE)).await.unwrap(), Some(before));
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn tells_that_there_is_no_such_customer() {
                 let (store, _guard) = $open.await;
@@ -212,6 +227,7 @@ macro_rules! own_customer_store_suite {
                 assert!(!store.replace_password_hash(&id(RON), &old, &new).await.unwrap());
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn replaces_a_hash_only_if_it_still_is_the_old_one() {
                 let (store, _guard) = $open.await;
@@ -226,6 +242,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(phc.as_deref(), Some(third.expose()));
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn never_gives_a_password_to_a_customer_who_has_none_by_replacement() {
                 let (store, _guard) = $open.await;
@@ -235,6 +252,7 @@ macro_rules! own_customer_store_suite {
                 assert!(!store.get(&id(RON)).await.unwrap().unwrap().has_password());
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn of_many_registrations_at_once_one_wins() {
                 let (store, _guard) = $open.await;
@@ -255,6 +273,7 @@ macro_rules! own_customer_store_suite {
                 assert_eq!(outcomes[1..], [Some(ChangeErrorKind::DuplicateEmail); 15]);
             }
 
+            $(#[$attribute])*
             #[tokio::test]
             async fn debug_shows_no_customer() {
                 let (store, _guard) = $open.await;

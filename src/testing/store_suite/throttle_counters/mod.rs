@@ -90,9 +90,9 @@ use crate::throttle::ThrottleTier::Source;
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __throttle_counters_suite {
-    ($name:ident, $open:expr $(,)?) => {
+    ($(#[$attribute:meta])* $name:ident, $open:expr $(,)?) => {
         $crate::testing::store_suite::tests_of! {
-            $name, $open, throttle_counters:
+            $(#[$attribute])* $name, $open, throttle_counters:
             a_source_has_a_burst_and_then_one_attempt_an_interval
             a_pair_has_free_failures_and_then_waits_that_double
             a_pair_is_forgotten_after_its_time

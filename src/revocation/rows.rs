@@ -1,18 +1,14 @@
-//! Entries as rows.
+//! Entries as rows, and statements, the same in all databases.
 
 use std::str::FromStr;
 use std::time::Duration;
 use std::time::SystemTime;
 
-use sqlx::Row;
-use sqlx::error::DatabaseError;
-use sqlx::sqlite::SqliteRow;
-
 use crate::clock::ceil_seconds;
 use crate::clock::from_epoch;
 use crate::clock::since_epoch;
+use crate::database::Columns;
 use crate::revocation::CutOff;
-use crate::revocation::LogError;
 use crate::revocation::RevocationEntry;
 
 /// The columns of an entry.
@@ -51,20 +47,12 @@ impl Record {
     }
 }
 
-/// Reads a row, and its position.
-pub(super) fn entry(row: &SqliteRow) -> Result<(i64, RevocationEntry), LogError> {
-    let position: i64 = row.try_get(0).map_err(log_error)?;
-    let entry = parse(row).ok_or_else(|| {
-        LogError::corrupt(format!("row {position} of customer_auth_revocations is not valid"))
-    })?;
-    Ok((position, entry))
-}
-
-fn parse(row: &SqliteRow) -> Option<RevocationEntry> {
-    let kind: &str = row.try_get(1).ok()?;
-    let subject: &str = row.try_get(2).ok()?;
-    let until = u64::try_from(row.try_get::<i64, _>(3).ok()?).ok()?;
-    let moment: Option<i64> = row.try_get(4).ok()?;
+/// Reads an entry from four columns, the first of which is at `first`. `None` if it is not valid.
+pub(super) fn entry(row: &impl Columns, first: usize) -> Option<RevocationEntry> {
+    let kind = row.text_at(first).ok()?;
+    let subject = row.text_at(first + 1).ok()?;
+    let until = u64::try_from(row.integer_at(first + 2).ok()??).ok()?;
+    let moment = row.integer_at(first + 3).ok()?;
     let time = || (until <= MAX_SECONDS).then(|| from_epoch(until));
     let cut_off = || {
         let at = Duration::from_nanos(u64::try_from(moment?).ok()?);
@@ -85,18 +73,6 @@ fn id<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
 }
 
-/// Converts an error, and tells a damaged file from one that can't be read at the moment.
-pub(super) fn log_error(error: sqlx::Error) -> LogError {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    let code = code.and_then(|code| code.parse::<u32>().ok()).unwrap_or_default();
-    // The low byte is the primary result code.
-    if matches!(code & 0xFF, SQLITE_CORRUPT | SQLITE_NOTADB) {
-        LogError::corrupt(error)
-    } else {
-        LogError::unavailable(error)
-    }
-}
-
 /// Converts seconds to what a column holds.
 pub(super) fn integer(seconds: u64) -> i64 {
     i64::try_from(seconds.min(MAX_SECONDS)).unwrap_or(i64::MAX)
@@ -110,5 +86,11 @@ const EVERYONE: &str = "everyone";
 /// Far beyond every time in a token, and within `SystemTime`.
 const MAX_SECONDS: u64 = 1 << 53;
 
-const SQLITE_CORRUPT: u32 = 11;
-const SQLITE_NOTADB: u32 = 26;
+pub(super) const COUNT: &str = "SELECT count(*) FROM customer_auth_revocations WHERE kind = $1";
+
+pub(super) const IS_REVOKED: &str = "\
+    SELECT EXISTS (SELECT 1 FROM customer_auth_revocations WHERE \
+        kind = 'token' AND subject = $1 \
+        OR kind = 'session' AND subject = $2 \
+        OR kind = 'customer' AND subject = $3 AND $4 < until \
+        OR kind = 'everyone' AND subject = '' AND $4 < until)";
