@@ -102,11 +102,18 @@ impl<T> FairQueue<T> {
         let is_refused =
             self.jobs.len() >= self.places && !self.can_displace(source, account, time);
         if is_refused {
-            self.sources.charge(source, time);
-            self.accounts.charge(account, time);
-            self.forget(time);
+            self.count_refused(flow, now);
         }
         is_refused
+    }
+
+    /// Counts a job that was refused before it was offered.
+    pub(crate) fn count_refused(&mut self, flow: Flow, now: Instant) {
+        let (source, account) = members(flow);
+        let time = self.time(now);
+        self.sources.charge(source, time);
+        self.accounts.charge(account, time);
+        self.forget(time);
     }
 
     /// Counts a job that got its turn without waiting.

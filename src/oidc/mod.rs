@@ -24,7 +24,6 @@
 
 mod error;
 mod exchange;
-mod fair_semaphore;
 mod freshness;
 mod http_client;
 mod id_token;

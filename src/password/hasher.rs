@@ -155,6 +155,11 @@ impl PasswordHasher {
         self.pool.refuses(flow)
     }
 
+    /// Counts a job that was refused by something else, so that its flow comes after others.
+    pub(crate) fn count_refused(&self, flow: Flow) {
+        self.pool.count_refused(flow);
+    }
+
     /// Returns the parameters of new hashes.
     #[must_use]
     pub fn params(&self) -> PasswordParams {

@@ -99,6 +99,12 @@ impl Pool {
         state.running + state.waiting() >= shared.threads && state.queue.refuses(flow, now)
     }
 
+    /// Counts a job that was refused before it was offered.
+    pub(crate) fn count_refused(&self, flow: Flow) {
+        let now = Instant::now();
+        self.0.0.lock().queue.count_refused(flow, now);
+    }
+
     /// Jobs that wait for a thread.
     #[cfg(test)]
     pub(crate) fn waiting(&self) -> usize {

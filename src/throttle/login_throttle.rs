@@ -163,6 +163,12 @@ impl LoginThrottle {
         source
     }
 
+    /// Returns the flow of a login.
+    pub(crate) fn flow(&self, head: &Parts, email: &str) -> Flow {
+        let (_, flow) = self.source_and_flow(head);
+        flow.account(&email_key(email))
+    }
+
     fn source_and_flow(&self, head: &Parts) -> (Option<ThrottleKey>, Flow) {
         let Some(address) = self.source(head) else {
             return (None, Flow::new());

@@ -32,6 +32,7 @@ use crate::sign::TokenSigner;
 use crate::telemetry;
 use crate::telemetry::TokenOutcome;
 use crate::throttle::LoginThrottle;
+use crate::throttle::Reservation;
 use crate::throttle::ThrottleError;
 use crate::throttle::ThrottleErrorKind;
 
@@ -148,8 +149,7 @@ impl Logins {
     async fn authenticate(&self, login: Login, head: &Parts) -> Result<Authenticated, Refusal> {
         match (login, &self.password) {
             (Login::Password(login), Some(grant)) => {
-                let reserved = self.throttle.reserve_login(head, &login.email).await;
-                let reservation = reserved.map_err(|error| throttled(&error))?;
+                let reservation = self.reserve(grant, head, &login).await?;
                 // Before the lookup: if the password is changed from now on, the revocation of that
                 // change must reach this login's token.
                 let as_of = self.signer.now();
@@ -171,6 +171,23 @@ impl Logins {
         }
     }
 
+    /// Reserves a login.
+    ///
+    /// One that is refused counts as asked for: in the queue of the hashes, a source that
+    /// repeats its guesses comes after the customers, also when few of the guesses get there.
+    async fn reserve(
+        &self,
+        grant: &PasswordGrant,
+        head: &Parts,
+        login: &PasswordLogin,
+    ) -> Result<Reservation, Refusal> {
+        let reserved = self.throttle.reserve_login(head, &login.email).await;
+        reserved.map_err(|error| {
+            grant.count_refused(self.throttle.flow(head, &login.email));
+            throttled(&error)
+        })
+    }
+
     /// Checks the evidence of a login again after it has waited.
     async fn authenticate_again(
         &self,
@@ -179,8 +196,7 @@ impl Logins {
     ) -> Result<(Customer, SystemTime), Refusal> {
         match (evidence, &self.password) {
             (Evidence::Password(login, hash), Some(grant)) => {
-                let reserved = self.throttle.reserve_login(head, &login.email).await;
-                let reservation = reserved.map_err(|error| throttled(&error))?;
+                let reservation = self.reserve(grant, head, &login).await?;
                 let as_of = self.signer.now();
                 let again = grant.login_again(&login, &hash, reservation, self.store_timeout);
                 Ok((again.await?, as_of))

@@ -4,12 +4,15 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio::time::timeout;
 
 use crate::customer::Customer;
 use crate::customer::CustomerStore;
 use crate::customer::StoreError;
 use crate::customer::StoredCustomer;
+use crate::fair_queue::Crowded;
+use crate::fair_queue::FairSemaphore;
 use crate::fair_queue::Flow;
 use crate::id::CustomerId;
 use crate::issuer::BoxFuture;
@@ -25,6 +28,13 @@ use crate::throttle::ReservedAttempt;
 
 /// Maximum length of a valid password, in bytes.
 const MAX_PASSWORD_LEN: usize = 1024;
+
+/// Lookups at a time: twice the connections of `SqliteCustomers`, so that none of these is idle.
+const MAX_LOOKUPS: usize = 8;
+
+/// Logins that wait for their lookup, and for how long.
+const MAX_WAITING: usize = 64;
+const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Grant for logins by e-mail and password, for a [`TokenIssuer`](crate::TokenIssuer).
 ///
@@ -45,12 +55,14 @@ const MAX_PASSWORD_LEN: usize = 1024;
 pub struct PasswordGrant {
     store: Arc<dyn DynCustomerStore>,
     hasher: PasswordHasher,
+    lookups: FairSemaphore,
 }
 
 impl PasswordGrant {
     /// Creates a grant for a store, with a default [`PasswordHasher`].
     pub fn new(store: impl CustomerStore) -> Self {
-        Self { store: Arc::new(store), hasher: PasswordHasher::new() }
+        let lookups = FairSemaphore::new(MAX_LOOKUPS, MAX_WAITING, MAX_WAIT);
+        Self { store: Arc::new(store), hasher: PasswordHasher::new(), lookups }
     }
 
     /// Sets the password hasher. Default: a separate one with default settings.
@@ -59,6 +71,11 @@ impl PasswordGrant {
     pub fn hasher(mut self, hasher: PasswordHasher) -> Self {
         self.hasher = hasher;
         self
+    }
+
+    /// Counts a login that was refused before it got here.
+    pub(super) fn count_refused(&self, flow: Flow) {
+        self.hasher.count_refused(flow);
     }
 
     /// Authenticates a password login, and settles its reservation. Returns the customer and the
@@ -78,7 +95,13 @@ impl PasswordGrant {
         if self.hasher.refuses(flow) {
             return Err(Refusal::Overloaded);
         }
+        // A database serves its callers in their order, and logins by the thousand would be ahead of
+        // a customer's. Here they take turns.
+        let deadline = Instant::now() + store_timeout;
+        let lookup = self.lookups.acquire(flow, deadline).await;
+        let lookup = lookup.map_err(|Crowded| Refusal::Overloaded)?;
         let found = store_answer(store_timeout, self.store.find_by_email(email)).await?;
+        drop(lookup);
         let stored = found.as_ref().and_then(|stored| match stored.password_hash() {
             Ok(hash) => Some(hash.clone()),
             Err(unusable) => {
@@ -177,7 +200,7 @@ impl PasswordGrant {
         password: Secret,
         store_timeout: Duration,
     ) {
-        let Self { store, hasher } = self.clone();
+        let Self { store, hasher, .. } = self.clone();
         tokio::spawn(async move {
             let Ok(new) = hasher.hash_for(flow, password).await else {
                 return;

@@ -18,14 +18,14 @@ use crate::fair_queue::Ticket;
 
 /// Semaphore with a bounded queue that takes turns between sources.
 #[derive(Clone)]
-pub(super) struct FairSemaphore(Arc<Shared>);
+pub(crate) struct FairSemaphore(Arc<Shared>);
 
 /// Permit of a [`FairSemaphore`], given back when it is dropped.
-pub(super) struct FairPermit(Option<Arc<Shared>>);
+pub(crate) struct FairPermit(Option<Arc<Shared>>);
 
 /// There was no permit in time, or another waiter took the place in the queue.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Crowded;
+pub(crate) struct Crowded;
 
 struct Shared {
     state: Mutex<State>,
@@ -40,14 +40,14 @@ struct State {
 
 impl FairSemaphore {
     /// Creates a semaphore with `permits`, for which `waiting` callers wait for at most `max_wait`.
-    pub(super) fn new(permits: usize, waiting: usize, max_wait: Duration) -> Self {
+    pub(crate) fn new(permits: usize, waiting: usize, max_wait: Duration) -> Self {
         let state = State { free: permits, queue: FairQueue::new(waiting, max_wait) };
         Self(Arc::new(Shared { state: Mutex::new(state), max_wait }))
     }
 
     /// Waits for a permit, until the deadline at most. When the future is dropped, neither a permit
     /// nor a place stays taken.
-    pub(super) async fn acquire(
+    pub(crate) async fn acquire(
         &self,
         flow: Flow,
         deadline: Instant,
