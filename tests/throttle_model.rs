@@ -138,6 +138,8 @@ mod throttle {
             history.begin(crate::Operation::Reserve(attempt));
             let decision = counters.reserve(attempt, limits).await.unwrap();
             history.end(decision == Decision::Reserved);
+            // What is in flight may be settled before the attempt begins to wait for it.
+            shuttle::thread::yield_now();
             match decision {
                 Decision::Reserved => {
                     let flow = crate::fair_queue::Flow::new();
