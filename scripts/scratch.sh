@@ -9,13 +9,15 @@ export STOREFRONT_SCRATCH=$scratch
 # The suites stop what they start; what is left of one that was cut off itself is stopped here, by its id.
 clean_up() {
     local file pid place
-    for file in "$scratch"/{storefront,provider,quickstart,nginx}-*.pid; do
+    for file in "$scratch"/{storefront,provider,quickstart,nginx,postgres}-*.pid; do
         [ -e "$file" ] || continue
         pid=$(cat "$file")
         # Another process may have the id by now.
         case $(tr '\0' ' ' 2>/dev/null <"/proc/$pid/cmdline") in
             "$STOREFRONT_BIN "* | "$QUICKSTART_BIN "* | *"/$clients/provider-server.mjs "*) kill -KILL "$pid" ;;
             "nginx "*" $scratch/"*) kill -KILL "$pid" ;;
+            # At once, with its sessions.
+            "postgres -D $scratch/"*) kill -QUIT "$pid" ;;
         esac
     done
     # Of the suite of faults: file systems, the last one first, and files that can't be removed.

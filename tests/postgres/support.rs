@@ -11,32 +11,32 @@ use tower_customer_auth::revocation::PostgresRevocationLog;
 use tower_customer_auth::store::PostgresCustomers;
 
 /// The URL of the server that all tests share.
-pub fn url() -> String {
+pub(crate) fn url() -> String {
     std::env::var("TEST_POSTGRES_URL").expect("scripts/test sets TEST_POSTGRES_URL")
 }
 
 /// Returns a name for a schema that no other test has.
-pub fn schema() -> String {
+pub(crate) fn schema() -> String {
     static NUMBER: AtomicU32 = AtomicU32::new(0);
     format!("test_{}_{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Returns a database in this schema, with time for a machine that is busy.
-pub fn builder(url: &str, schema: &str) -> PostgresBuilder {
+pub(crate) fn builder(url: &str, schema: &str) -> PostgresBuilder {
     PostgresDatabase::builder(url.parse().unwrap())
         .schema(schema)
         .max_connections(NonZeroU32::new(4).unwrap())
         .deadline(Duration::from_secs(20))
 }
 
-pub async fn database() -> PostgresDatabase {
+pub(crate) async fn database() -> PostgresDatabase {
     builder(&url(), &schema()).open().await.unwrap()
 }
 
-pub async fn customers() -> (PostgresCustomers, ()) {
+pub(crate) async fn customers() -> (PostgresCustomers, ()) {
     (PostgresCustomers::new(database().await).await.unwrap(), ())
 }
 
-pub async fn log() -> (PostgresRevocationLog, ()) {
+pub(crate) async fn log() -> (PostgresRevocationLog, ()) {
     (PostgresRevocationLog::new(database().await).await.unwrap(), ())
 }
