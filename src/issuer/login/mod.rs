@@ -32,7 +32,7 @@ use crate::sign::TokenSigner;
 use crate::telemetry;
 use crate::telemetry::TokenOutcome;
 use crate::throttle::LoginThrottle;
-use crate::throttle::Reservation;
+use crate::throttle::ReservedAttempt;
 use crate::throttle::ThrottleError;
 use crate::throttle::ThrottleErrorKind;
 
@@ -180,7 +180,7 @@ impl Logins {
         grant: &PasswordGrant,
         head: &Parts,
         login: &PasswordLogin,
-    ) -> Result<Reservation, Refusal> {
+    ) -> Result<ReservedAttempt, Refusal> {
         let reserved = self.throttle.reserve_login(head, &login.email).await;
         reserved.map_err(|error| {
             grant.count_refused(self.throttle.flow(head, &login.email));

@@ -2,6 +2,7 @@
 
 mod attack;
 mod memory;
+mod settings;
 mod throttle;
 
 use std::sync::Arc;
