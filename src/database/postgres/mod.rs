@@ -84,7 +84,6 @@ impl PostgresDatabase {
     }
 
     /// Returns a builder with the default settings.
-    #[must_use]
     pub fn builder(options: PgConnectOptions) -> PostgresBuilder {
         PostgresBuilder::new(options)
     }
