@@ -52,7 +52,7 @@
 //! | `throttle` | limits on failed logins | `issuer` |
 //! | `sign` | signing of tokens, without HTTP | `issuer` |
 //! | `oidc` | OpenID providers | `oidc` |
-//! | `store`, `database` | customers in SQLite; the file they are in | `sqlite` |
+//! | `store`, `database` | customers in SQLite or PostgreSQL; the database they are in | `sqlite`, `postgres` |
 //! | `jwk_set` | publication of public keys | `asymmetric` |
 //! | `extract` | extractors for axum | `axum` |
 //! | `testing` | clock, tokens, stores and an OpenID provider for tests | `test-util` |
@@ -68,7 +68,8 @@
 //! None is on by default, and none changes what works without it. Beside those in the table above:
 //! `tracing` emits events in the target `tower_customer_auth`, and `metrics` counts requests by reason.
 //! `revocation-log` adds `Revocations::durable`; `issuer` turns it on.
-//! `oidc` and `sqlite` turn on `issuer`; `oidc` also turns on `asymmetric`. `sqlite` needs Rust 1.94.
+//! `oidc`, `sqlite` and `postgres` turn on `issuer`; `oidc` also turns on `asymmetric`. `sqlite` and
+//! `postgres` need Rust 1.94. `postgres-tls` encrypts connections to PostgreSQL.
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 /// The readme's code compiles.

@@ -1,7 +1,8 @@
 //! Customers, and the traits that a customer store implements.
 //!
-//! - [`CustomerStore`] is the trait behind password logins. [`SqliteCustomers`] implements it
-//!   (feature `sqlite`); the documentation of the trait contains a complete store as an example.
+//! - [`CustomerStore`] is the trait behind password logins. [`SqliteCustomers`]
+//!   (feature `sqlite`) and `PostgresCustomers` (feature `postgres`) implement it; the documentation
+//!   of the trait contains a complete store as an example.
 //! - [`IdentityStore`] is the trait behind OpenID Connect logins (feature `oidc`). It finds a
 //!   customer by [`Identity`]. [`LinkDecision`] says what happens to an identity that the store
 //!   does not have yet. A store for password logins alone does not need it.

@@ -4,7 +4,8 @@
 //! writers. [`Revocations::in_memory`] ends with the process. With the feature `revocation-log`,
 //! `Revocations::durable` follows a [`RevocationLog`]: a revocation that was acknowledged survives a
 //! crash, and reaches all processes that follow the log. `SqliteRevocationLog` (feature `sqlite`)
-//! keeps it in the file of the customers.
+//! keeps it in the file of the customers, and `PostgresRevocationLog` (feature `postgres`) in their
+//! database, for processes on any number of machines.
 //!
 //! # Example
 //!

@@ -20,6 +20,7 @@ use crate::testing::store_suite::id;
 /// the tests need beside the trait. The module sees the names of the one around it.
 ///
 /// A test is a `#[test]` of its own, on a new Tokio runtime with two threads and with all drivers.
+/// Attributes before the name, such as `#[ignore = "needs a server"]`, become those of each test.
 /// No dependency beside this crate is needed.
 ///
 /// The tests are the contract of [`CustomerStore`](crate::CustomerStore): comparison and spelling

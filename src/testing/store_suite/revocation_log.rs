@@ -21,6 +21,7 @@ use crate::revocation::RevocationLog;
 /// one around it.
 ///
 /// A test is a `#[test]` of its own, on a new Tokio runtime with two threads and with all drivers.
+/// Attributes before the name, such as `#[ignore = "needs a server"]`, become those of each test.
 /// Durability is not tested: for that, a process has to be killed.
 ///
 /// # Example

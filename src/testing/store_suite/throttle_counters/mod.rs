@@ -41,6 +41,7 @@ use crate::throttle::ThrottleTier::Source;
 /// after them; `()` if there is none. The module sees the names of the one around it.
 ///
 /// A test is a `#[test]` of its own, on a new Tokio runtime with two threads and with all drivers.
+/// Attributes before the name, such as `#[ignore = "needs a server"]`, become those of each test.
 ///
 /// # Example
 ///
