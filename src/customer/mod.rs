@@ -40,6 +40,7 @@ mod identity_store;
 mod link;
 mod lookup;
 mod model;
+mod object_safe;
 mod store;
 
 pub use self::email::email_has_invisible_characters;
@@ -70,4 +71,6 @@ pub use self::model::Customer;
 pub use self::model::CustomerRecord;
 pub use self::model::CustomerUpdate;
 pub use self::model::StoredCustomer;
+pub(crate) use self::object_safe::DynCustomerLookup;
+pub(crate) use self::object_safe::DynCustomerStore;
 pub use self::store::CustomerStore;

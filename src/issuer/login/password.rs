@@ -9,13 +9,12 @@ use tokio::time::timeout;
 
 use crate::customer::Customer;
 use crate::customer::CustomerStore;
-use crate::customer::StoreError;
+use crate::customer::DynCustomerStore;
 use crate::customer::StoredCustomer;
 use crate::fair_queue::Crowded;
 use crate::fair_queue::FairSemaphore;
 use crate::fair_queue::Flow;
 use crate::id::CustomerId;
-use crate::issuer::BoxFuture;
 use crate::issuer::login::request::PasswordLogin;
 use crate::issuer::response::Refusal;
 use crate::issuer::store_answer::store_answer;
@@ -216,38 +215,5 @@ impl PasswordGrant {
 impl fmt::Debug for PasswordGrant {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PasswordGrant").field("hasher", &self.hasher).finish_non_exhaustive()
-    }
-}
-
-/// Object-safe twin of [`CustomerStore`].
-trait DynCustomerStore: Send + Sync {
-    fn find_by_email<'a>(
-        &'a self,
-        email: &'a str,
-    ) -> BoxFuture<'a, Result<Option<StoredCustomer>, StoreError>>;
-
-    fn replace_password_hash<'a>(
-        &'a self,
-        id: &'a CustomerId,
-        old: &'a PasswordHash,
-        new: &'a PasswordHash,
-    ) -> BoxFuture<'a, Result<bool, StoreError>>;
-}
-
-impl<S: CustomerStore> DynCustomerStore for S {
-    fn find_by_email<'a>(
-        &'a self,
-        email: &'a str,
-    ) -> BoxFuture<'a, Result<Option<StoredCustomer>, StoreError>> {
-        Box::pin(CustomerStore::find_by_email(self, email))
-    }
-
-    fn replace_password_hash<'a>(
-        &'a self,
-        id: &'a CustomerId,
-        old: &'a PasswordHash,
-        new: &'a PasswordHash,
-    ) -> BoxFuture<'a, Result<bool, StoreError>> {
-        Box::pin(CustomerStore::replace_password_hash(self, id, old, new))
     }
 }

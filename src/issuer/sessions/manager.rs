@@ -9,10 +9,10 @@ use http::HeaderMap;
 
 use crate::clock::Clock;
 use crate::customer::Customer;
+use crate::customer::DynCustomerLookup;
 use crate::error::ConfigError;
 use crate::id::CustomerId;
 use crate::issuer::response::Refusal;
-use crate::issuer::sessions::customers::DynCustomerLookup;
 use crate::issuer::store_answer::store_answer;
 use crate::revocation::Revocations;
 use crate::sign::TokenSigner;

@@ -1,6 +1,5 @@
 //! Logout and refresh.
 
-mod customers;
 mod logout;
 mod manager;
 mod refresh;
@@ -10,8 +9,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::customer::CustomerLookup;
+use crate::customer::DynCustomerLookup;
 use crate::error::ConfigError;
-use crate::issuer::sessions::customers::DynCustomerLookup;
 use crate::revocation::DEFAULT_MAX_SESSION;
 use crate::revocation::MAX_SESSION;
 use crate::revocation::Revocations;
