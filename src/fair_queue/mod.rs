@@ -19,6 +19,5 @@ pub(crate) use self::queue::FairQueue;
 pub(crate) use self::queue::Pushed;
 pub(crate) use self::queue::Ticket;
 pub(crate) use self::semaphore::Crowded;
-#[cfg(feature = "oidc")]
 pub(crate) use self::semaphore::FairPermit;
 pub(crate) use self::semaphore::FairSemaphore;

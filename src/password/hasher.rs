@@ -5,7 +5,12 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use crate::error::ConfigError;
+use crate::fair_queue::Crowded;
+use crate::fair_queue::FairPermit;
+use crate::fair_queue::FairSemaphore;
 use crate::fair_queue::Flow;
 use crate::password::HashError;
 use crate::password::PasswordHash;
@@ -50,6 +55,7 @@ use crate::secret::Secret;
 #[derive(Clone)]
 pub struct PasswordHasher {
     pool: Pool,
+    lookups: FairSemaphore,
     params: PasswordParams,
     // Behind `Arc`, so that a handle is cheap to clone.
     decoy: Arc<PasswordHash>,
@@ -147,15 +153,22 @@ impl PasswordHasher {
             .await
     }
 
-    /// Returns whether a job of this flow would find no place in the queue now. If so, counts it as
-    /// refused.
+    /// Waits for the turn to look up a stored hash. The permit is to be dropped after that.
     ///
-    /// For callers that spend something before they can offer the job, such as a lookup.
-    pub(crate) fn refuses(&self, flow: Flow) -> bool {
-        self.pool.refuses(flow)
+    /// A database serves its callers in their order, and logins by the thousand would be ahead of
+    /// that of a customer. Here they take turns. A job that would find no place in the queue now is
+    /// refused at once, because the lookup costs many times as much as the refusal.
+    pub(crate) async fn turn_to_look_up(&self, flow: Flow) -> Result<FairPermit, HashError> {
+        if self.pool.refuses(flow) {
+            return Err(HashError::OVERLOADED);
+        }
+        let deadline = Instant::now() + MAX_LOOKUP_WAIT;
+        let turn = self.lookups.acquire(flow, deadline).await;
+        turn.map_err(|Crowded| HashError::OVERLOADED)
     }
 
-    /// Counts a job that was refused by something else, so that its flow comes after others.
+    /// Counts a job that was refused by something else. So a source that repeats its guesses comes
+    /// after others, also if few of the guesses get here.
     pub(crate) fn count_refused(&self, flow: Flow) {
         self.pool.count_refused(flow);
     }
@@ -257,6 +270,7 @@ impl Settings {
     fn build(self) -> PasswordHasher {
         PasswordHasher {
             pool: Pool::new(self.threads, self.waiting, self.wait),
+            lookups: FairSemaphore::new(MAX_LOOKUPS, MAX_LOOKUPS_WAITING, MAX_LOOKUP_WAIT),
             params: self.params,
             decoy: Arc::new(PasswordHash::decoy(self.params)),
         }
@@ -274,6 +288,11 @@ impl Default for Settings {
         }
     }
 }
+
+/// Lookups at a time: twice the connections of `SqliteCustomers`, so that none of these is idle.
+const MAX_LOOKUPS: usize = 8;
+const MAX_LOOKUPS_WAITING: usize = 64;
+const MAX_LOOKUP_WAIT: Duration = Duration::from_secs(1);
 
 const MAX_THREADS: usize = 1024;
 const MAX_WAITING: usize = 65_536;

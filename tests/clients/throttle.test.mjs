@@ -5,6 +5,7 @@ import { randomUUID } from 'node:crypto';
 import http from 'node:http';
 import { after, before, describe, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { addCustomers, customer, databaseOf } from './durability.mjs';
 import { newPkce, oidcBody, oidcEnv, startProvider } from './provider.mjs';
 import {
   BACK_OFFICE, BEHIND_A_PROXY, LESLIE, RON, SDKS, accessToken, loginBody, newSource, rejection, request, startRecorder,
@@ -13,7 +14,6 @@ import {
 
 const TOKENS = '/v2/customers/tokens';
 const TOO_MANY = { errors: [{ status: 429, title: 'Too Many Requests', detail: 'Too many attempts, try again later' }] };
-const UNKNOWN = 'tammy@swanson.com';
 const WRONG = 'not the password';
 
 /** A storefront, and its calls by raw HTTP. Each takes the address of its client, or comes from 127.0.0.1. */
@@ -30,6 +30,8 @@ async function open(env = BEHIND_A_PROXY) {
   });
   return {
     storefront,
+    /** Adds customers, for `customer`. */
+    addCustomers: (count) => addCustomers(databaseOf({ path: storefront.folder }), 'customer', 0, count),
     /** Opens connections, so that as many requests arrive at once. */
     connect: (count) => Promise.all(Array.from({ length: count }, () => send('GET', '/healthz'))),
     post: (source, body) => send('POST', TOKENS, source, body),
@@ -69,56 +71,85 @@ function assertLimited(answer, wait) {
   if (wait !== undefined) assert.equal(answer.headers['retry-after'], String(wait));
 }
 
+/**
+ * Calls `attempt` until its answers are `expected`, and resolves with them. Others are wrong, unless they took so long
+ * that a hash was not to be had in time or a wait has passed meanwhile: then the machine is busy with something else,
+ * and there is one more round, with other accounts.
+ */
+async function exactly(expected, attempt) {
+  for (let round = 0; round < ROUNDS; round += 1) {
+    const begun = performance.now();
+    const answers = await attempt(round);
+    if (tally(answers) === expected) return answers;
+    if (performance.now() - begun < 1_000) assert.equal(tally(answers), expected);
+  }
+  return assert.fail(`the machine was too busy in each of ${ROUNDS} rounds`);
+}
+
+/** The e-mail for a round. */
+const CUSTOMER = (round) => customer(round).email;
+const UNKNOWN = (round) => `u${round}@provider.example`;
+const ROUNDS = 5;
+
 const times = (count, task) => Promise.all(Array.from({ length: count }, (_, at) => task(at)));
 
 describe('1000 wrong guesses at once, of one source for one account', { timeout: 60_000 }, () => {
   let shop;
-  before(async () => { shop = await open(); });
+  before(async () => {
+    shop = await open();
+    await shop.addCustomers(ROUNDS);
+  });
   after(() => shop.close());
 
   const seen = {};
-  for (const [who, email] of [['a customer', RON.email], ['an unknown e-mail', UNKNOWN]]) {
+  for (const [who, emailOf] of [['a customer', CUSTOMER], ['an unknown e-mail', UNKNOWN]]) {
     test(`for ${who}: 5 are hashed, and after the wait one more`, async () => {
       const source = newSource();
+      let email;
       await shop.connect(1_000);
-      const answers = await times(1_000, () => shop.login(source, email, WRONG));
-      assert.equal(tally(answers), '5 × 403, 995 × 429');
+      const answers = await exactly('5 × 403, 995 × 429', (round) => {
+        email = emailOf(round);
+        return times(1_000, () => shop.login(source, email, WRONG));
+      });
       assertLimited(theOne(answers, 429), 1);
       await setTimeout(1_000);
       const later = await times(50, () => shop.login(source, email, WRONG));
       assert.equal(tally(later), '1 × 403, 49 × 429');
       // The wait has doubled.
       assertLimited(theOne(later, 429), 2);
-      seen[email] = [403, 429].map((status) => bytesOf(theOne(answers, status)));
+      seen[who] = [403, 429].map((status) => bytesOf(theOne(answers, status)));
     });
   }
 
   test('have the same bytes for both', () => {
-    assert.deepEqual(seen[UNKNOWN], seen[RON.email]);
+    assert.deepEqual(seen['an unknown e-mail'], seen['a customer']);
   });
 });
 
 describe('guesses of many sources at once for one account', { timeout: 60_000 }, () => {
   let shop;
-  before(async () => { shop = await open(); });
+  before(async () => {
+    shop = await open();
+    await shop.addCustomers(ROUNDS);
+  });
   after(() => shop.close());
 
   const seen = {};
-  for (const [who, email] of [['a customer', RON.email], ['an unknown e-mail', UNKNOWN]]) {
+  for (const [who, emailOf] of [['a customer', CUSTOMER], ['an unknown e-mail', UNKNOWN]]) {
     test(`for ${who}: 20 of 300 are hashed`, async () => {
       await shop.connect(300);
-      const answers = await times(300, () => shop.login(newSource(), email, WRONG));
-      assert.equal(tally(answers), '20 × 403, 280 × 429');
+      const answers = await exactly('20 × 403, 280 × 429', (round) =>
+        times(300, () => shop.login(newSource(), emailOf(round), WRONG)));
       assertLimited(theOne(answers, 429), 30);
-      seen[email] = [403, 429].map((status) => bytesOf(theOne(answers, status)));
+      seen[who] = [403, 429].map((status) => bytesOf(theOne(answers, status)));
     });
   }
 
   test('have the same bytes for both', () => {
-    assert.deepEqual(seen[UNKNOWN], seen[RON.email]);
+    assert.deepEqual(seen['an unknown e-mail'], seen['a customer']);
   });
 
-  test('do not keep the customer out, from where they have signed in before', async () => {
+  test('do not keep the customer out, from where they have signed in before', async (t) => {
     const home = newSource();
     assert.equal((await shop.login(home, LESLIE.email, LESLIE.password)).status, 200);
     await shop.connect(1_010);
@@ -128,8 +159,10 @@ describe('guesses of many sources at once for one account', { timeout: 60_000 },
     do beside.push(await shop.login(home, LESLIE.email, LESLIE.password)); while (!isOver);
     assert.equal(tally(beside), `${beside.length} × 200`);
     // A success forgets the failures, so the attackers have 20 more guesses after each: no more than that.
-    const guesses = (await attack).filter(({ status }) => status === 403).length;
-    assert.ok(guesses >= 20 && guesses <= 20 * (beside.length + 1), `${guesses} guesses beside ${beside.length} logins`);
+    const answers = await attack;
+    const guesses = answers.filter(({ status }) => status === 403).length;
+    t.diagnostic(`beside ${beside.length} logins: ${tally(answers)}`);
+    assert.ok(guesses <= 20 * (beside.length + 1), `${guesses} guesses beside ${beside.length} logins`);
     assert.equal((await shop.login(home, LESLIE.email, LESLIE.password)).status, 200);
   });
 });
@@ -169,9 +202,8 @@ describe('a login through an SDK that is limited', { timeout: 60_000 }, () => {
 
   // All at once: each repeats the call for seconds.
   test('is one error for the shopper, and its repetitions do not lengthen the wait', async (t) => {
-    const answers = await times(25, () => shop.login(newSource(), RON.email, WRONG));
-    const before = answers.find(({ status }) => status === 429);
-    assertLimited(before, 30);
+    for (let at = 0; at < 20; at += 1) assert.equal((await shop.login(newSource(), RON.email, WRONG)).status, 403);
+    assertLimited(await shop.login(newSource(), RON.email, WRONG), 30);
     const begun = performance.now();
     await Promise.all(SDKS.map(async (sdk) => {
       const recorder = await startRecorder(shop.storefront.origin);
@@ -204,9 +236,10 @@ describe('a source', { timeout: 60_000 }, () => {
     const source = newSource();
     // Nothing is hashed for a request that is invalid.
     for (let at = 0; at < 3; at += 1) assert.equal((await shop.register(source, { name: 'April' })).status, 400);
-    assert.equal(tally(await times(10, () => shop.register(source, newcomer()))), '10 × 201');
-    assert.equal(tally(await times(10, () => shop.register(source, fields(RON.email)))), '10 × 409');
-    assert.equal(tally(await times(10, () => shop.register(source, newcomer()))), '10 × 201');
+    for (let at = 0; at < 15; at += 1) {
+      assert.equal((await shop.register(source, newcomer())).status, 201);
+      assert.equal((await shop.register(source, fields(RON.email))).status, 409);
+    }
     const refused = await shop.register(source, newcomer());
     assertLimited(refused);
     assert.ok(Number(refused.headers['retry-after']) <= 10);

@@ -124,9 +124,13 @@ fn random_operations_have_the_outcomes_of_the_reference() {
                     assert_eq!(shed, reference.push(key, number, time, places), "seed {seed}");
                 }
                 5..8 => assert_eq!(queue.pop(), reference.pop(), "seed {seed}"),
-                8 => {
+                8 if random.bool() => {
                     queue.count(flow, origin + at);
                     reference.charge(key, time);
+                    reference.charge(key, time);
+                }
+                8 => {
+                    queue.count_refused(flow, origin + at);
                     reference.charge(key, time);
                 }
                 _ => {

@@ -171,10 +171,7 @@ impl Logins {
         }
     }
 
-    /// Reserves a login.
-    ///
-    /// One that is refused counts as asked for: in the queue of the hashes, a source that
-    /// repeats its guesses comes after the customers, also when few of the guesses get there.
+    /// Reserves a login. One that is refused counts as asked for in the queue of the hashes.
     async fn reserve(
         &self,
         grant: &PasswordGrant,

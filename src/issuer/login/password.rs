@@ -4,15 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::time::Instant;
 use tokio::time::timeout;
 
 use crate::customer::Customer;
 use crate::customer::CustomerStore;
 use crate::customer::DynCustomerStore;
 use crate::customer::StoredCustomer;
-use crate::fair_queue::Crowded;
-use crate::fair_queue::FairSemaphore;
 use crate::fair_queue::Flow;
 use crate::id::CustomerId;
 use crate::issuer::login::request::PasswordLogin;
@@ -27,13 +24,6 @@ use crate::throttle::ReservedAttempt;
 
 /// Maximum length of a valid password, in bytes.
 const MAX_PASSWORD_LEN: usize = 1024;
-
-/// Lookups at a time: twice the connections of `SqliteCustomers`, so that none of these is idle.
-const MAX_LOOKUPS: usize = 8;
-
-/// Logins that wait for their lookup, and for how long.
-const MAX_WAITING: usize = 64;
-const MAX_WAIT: Duration = Duration::from_secs(1);
 
 /// Grant for logins by e-mail and password, for a [`TokenIssuer`](crate::TokenIssuer).
 ///
@@ -54,14 +44,12 @@ const MAX_WAIT: Duration = Duration::from_secs(1);
 pub struct PasswordGrant {
     store: Arc<dyn DynCustomerStore>,
     hasher: PasswordHasher,
-    lookups: FairSemaphore,
 }
 
 impl PasswordGrant {
     /// Creates a grant for a store, with a default [`PasswordHasher`].
     pub fn new(store: impl CustomerStore) -> Self {
-        let lookups = FairSemaphore::new(MAX_LOOKUPS, MAX_WAITING, MAX_WAIT);
-        Self { store: Arc::new(store), hasher: PasswordHasher::new(), lookups }
+        Self { store: Arc::new(store), hasher: PasswordHasher::new() }
     }
 
     /// Sets the password hasher. Default: a separate one with default settings.
@@ -90,17 +78,9 @@ impl PasswordGrant {
     ) -> Result<(Customer, PasswordHash), Refusal> {
         let PasswordLogin { email, password } = login;
         let flow = reservation.flow();
-        // Before the lookup, which costs many times as much as the refusal.
-        if self.hasher.refuses(flow) {
-            return Err(Refusal::Overloaded);
-        }
-        // A database serves its callers in their order, and logins by the thousand would be ahead of
-        // a customer's. Here they take turns.
-        let deadline = Instant::now() + store_timeout;
-        let lookup = self.lookups.acquire(flow, deadline).await;
-        let lookup = lookup.map_err(|Crowded| Refusal::Overloaded)?;
+        let turn = self.hasher.turn_to_look_up(flow).await.map_err(|_| Refusal::Overloaded)?;
         let found = store_answer(store_timeout, self.store.find_by_email(email)).await?;
-        drop(lookup);
+        drop(turn);
         let stored = found.as_ref().and_then(|stored| match stored.password_hash() {
             Ok(hash) => Some(hash.clone()),
             Err(unusable) => {
@@ -199,7 +179,7 @@ impl PasswordGrant {
         password: Secret,
         store_timeout: Duration,
     ) {
-        let Self { store, hasher, .. } = self.clone();
+        let Self { store, hasher } = self.clone();
         tokio::spawn(async move {
             let Ok(new) = hasher.hash_for(flow, password).await else {
                 return;
