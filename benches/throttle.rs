@@ -23,6 +23,7 @@ use tower_customer_auth::password::PasswordHasher;
 use tower_customer_auth::testing::ManualClock;
 use tower_customer_auth::throttle::LoginThrottle;
 use tower_customer_auth::throttle::MemoryCounters;
+use tower_customer_auth::throttle::Reservation;
 use tower_customer_auth::throttle::ThrottleLimits;
 
 use self::support::race::is_measuring;
@@ -47,7 +48,7 @@ fn main() {
         }
     });
     println!("{distinct} wrong guesses, each for an e-mail and from an address of its own:");
-    println!("  {:>10} granted", granted);
+    println!("  {granted:>10} granted");
     println!("  {:>10} bytes at the end", weighed.bytes_current);
     println!("  {:>10} bytes at most (goal: {MAX_BYTES})", weighed.bytes_max);
     assert!(weighed.bytes_max <= MAX_BYTES, "{weighed:?}");
@@ -97,7 +98,7 @@ fn fail(throttle: &LoginThrottle, number: u64) -> bool {
     let email = email(number);
     let reserved = throttle.reserve_login(&head, &email).now_or_never();
     let reserved = reserved.expect("nothing is in flight");
-    reserved.map(|reservation| reservation.failure()).is_ok()
+    reserved.map(Reservation::failure).is_ok()
 }
 
 /// Returns the nanoseconds of a login that is given back: the median of many batches.
