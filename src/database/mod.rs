@@ -40,6 +40,8 @@ mod sqlite;
 pub(crate) use self::columns::Columns;
 pub(crate) use self::migrations::Migrations;
 #[cfg(feature = "postgres")]
+pub(crate) use self::postgres::InDoubt;
+#[cfg(feature = "postgres")]
 pub use self::postgres::PostgresBuilder;
 #[cfg(feature = "postgres")]
 pub use self::postgres::PostgresDatabase;

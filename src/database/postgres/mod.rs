@@ -20,6 +20,7 @@ use tokio::time::sleep;
 use tokio::time::timeout;
 
 pub use self::builder::PostgresBuilder;
+pub(crate) use self::error::InDoubt;
 pub(crate) use self::error::deadline_missed;
 pub(crate) use self::error::is_transient;
 pub(crate) use self::pool::Lease;
@@ -79,6 +80,11 @@ impl PostgresDatabase {
     ///
     /// The URL is not valid, the server can't be reached within the deadline, or it is refused: a
     /// standby, `fsync = off`, or older than PostgreSQL 13.
+    ///
+    /// # Security
+    ///
+    /// Over a network, set `sslmode=verify-full`. The default, `prefer`, also accepts a connection
+    /// without encryption, and any certificate.
     pub async fn open(url: &str) -> Result<Self, sqlx::Error> {
         Self::builder(url.parse()?).open().await
     }

@@ -1,6 +1,7 @@
 //! Transactions.
 
 use std::fmt;
+use std::io;
 
 use sqlx::SqlSafeStr;
 use sqlx::postgres::PgConnection;
@@ -10,6 +11,7 @@ use sqlx_core::transaction::TransactionManager;
 use tokio::time::sleep;
 
 use crate::database::PostgresDatabase;
+use crate::database::postgres::InDoubt;
 use crate::database::postgres::Lease;
 use crate::database::postgres::PAUSE;
 use crate::database::postgres::deadline_missed;
@@ -73,7 +75,11 @@ impl PostgresTransaction {
     ///
     /// The database failed. What was written is rolled back in any case.
     pub async fn rollback(self) -> Result<(), sqlx::Error> {
-        let Self { database, mut lease, .. } = self;
+        let Self { database, mut lease, is_waiting } = self;
+        if is_waiting {
+            // What is left to read of the answer is not known: the connection is closed.
+            return Ok(());
+        }
         let rollback = async {
             let rolled_back = PgTransactionManager::rollback(&mut lease).await;
             lease.end(rolled_back)
@@ -151,7 +157,7 @@ async fn outcome(
             // Nothing was changed, and the caller may begin anew.
             Some(_) => return Err(lost),
             // Another server. Neither answer would be true.
-            None => return Err(deadline_missed(database.deadline())),
+            None => return Err(sqlx::Error::Io(io::Error::other(InDoubt(lost.into())))),
         }
     }
 }

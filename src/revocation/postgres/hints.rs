@@ -89,8 +89,18 @@ impl Drop for Hints {
     }
 }
 
+/// The task that tells, until it ends or its runtime does.
+struct Telling<'a>(&'a AtomicBool);
+
+impl Drop for Telling<'_> {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
+}
+
 async fn tell(shared: Arc<Shared>) {
     loop {
+        let telling = Telling(&shared.is_telling);
         while shared.is_due.swap(false, Ordering::SeqCst) {
             let tell = async {
                 let mut lease = shared.database.lease().await?;
@@ -100,7 +110,7 @@ async fn tell(shared: Arc<Shared>) {
             // A hint only: the others read the log within a second anyway.
             drop(shared.database.within(tell, |error| error).await);
         }
-        shared.is_telling.store(false, Ordering::SeqCst);
+        drop(telling);
         // One that came after the look, and saw this task still telling.
         let is_done =
             !shared.is_due.load(Ordering::SeqCst) || shared.is_telling.swap(true, Ordering::SeqCst);

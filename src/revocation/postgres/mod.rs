@@ -372,7 +372,7 @@ const READ: &str = "\
             left(pg_walfile_name(pg_current_wal_lsn()), 8) AS epoch, \
             (pg_current_wal_flush_lsn() - '0/0')::int8 AS length, \
             pg_current_snapshot()::text AS running \
-        FROM customer_auth_revocations_epoch, pg_control_system() \
+        FROM customer_auth_revocations_epoch, pg_control_system() LIMIT 1 \
     ) \
     SELECT state.epoch, state.length, state.running, entry.tx::text::int8, \
         entry.kind, entry.subject, entry.until, entry.moment \
@@ -385,7 +385,7 @@ const START: &str = "\
             left(pg_walfile_name(pg_current_wal_lsn()), 8) AS epoch, \
             (pg_current_wal_flush_lsn() - '0/0')::int8 AS length, \
             pg_current_snapshot()::text AS running \
-        FROM customer_auth_revocations_epoch, pg_control_system() \
+        FROM customer_auth_revocations_epoch, pg_control_system() LIMIT 1 \
     ) \
     SELECT state.epoch, state.length, state.running, coalesce(( \
         SELECT tx FROM customer_auth_revocations ORDER BY tx DESC LIMIT 1), '0')::text \

@@ -12,7 +12,8 @@ async fn plan(connection: &mut PgConnection, sql: String) -> Vec<String> {
     let lines = rows
         .iter()
         .map(|row| row.get::<String, _>(0).trim_start_matches([' ', '-', '>']).to_owned());
-    lines.filter(|line| line.contains("Scan") && line.contains("revocations")).collect()
+    // That table has one row.
+    lines.filter(|line| line.contains("revocations") && !line.contains("_epoch")).collect()
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ use crate::customer::CustomerRecord;
 use crate::customer::CustomerUpdate;
 use crate::customer::StoreError;
 use crate::customer::email_key;
+use crate::database::InDoubt;
 use crate::database::PostgresDatabase;
 use crate::database::PostgresTransaction;
 use crate::id::CustomerId;
@@ -295,7 +296,8 @@ impl PostgresCustomersTransaction {
         if committed_at > latest {
             let entries = ended.since(committed_at);
             for entry in &entries {
-                store.log.append(entry).await.map_err(StoreError::new)?;
+                let appended = store.log.append(entry).await;
+                appended.map_err(|error| StoreError::new(InDoubt(error.into())))?;
             }
             ended.apply(store.revocations.as_ref(), &entries)?;
         }
