@@ -178,9 +178,8 @@ impl Logins {
         head: &Parts,
         login: &PasswordLogin,
     ) -> Result<Reservation, Refusal> {
-        let reserved = self.throttle.reserve_login(head, &login.email).await;
-        reserved.map_err(|error| {
-            grant.count_refused(self.throttle.flow(head, &login.email));
+        self.throttle.reserve_login(head, &login.email).await.map_err(|error| {
+            grant.hasher.count_refused(self.throttle.flow(head, &login.email));
             throttled(&error)
         })
     }

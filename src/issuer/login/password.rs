@@ -44,7 +44,7 @@ const MAX_PASSWORD_LEN: usize = 1024;
 #[must_use]
 pub struct PasswordGrant {
     store: Arc<dyn DynCustomerStore>,
-    hasher: PasswordHasher,
+    pub(super) hasher: PasswordHasher,
 }
 
 impl PasswordGrant {
@@ -59,11 +59,6 @@ impl PasswordGrant {
     pub fn hasher(mut self, hasher: PasswordHasher) -> Self {
         self.hasher = hasher;
         self
-    }
-
-    /// Counts a login that was refused before it got here.
-    pub(super) fn count_refused(&self, flow: Flow) {
-        self.hasher.count_refused(flow);
     }
 
     /// Authenticates a password login, and settles its reservation. Returns the customer and the
@@ -125,8 +120,7 @@ impl PasswordGrant {
         hash: PasswordHash,
         mut reservation: Reservation,
     ) -> Result<(bool, Reservation), Refusal> {
-        let flow = reservation.flow();
-        let checking = self.hasher.verify_in(flow, password, hash, move |verify| {
+        let checking = self.hasher.verify_in(reservation.flow(), password, hash, move |verify| {
             // From here on, a client that leaves has made its guess.
             reservation.begin();
             let matches = verify();
