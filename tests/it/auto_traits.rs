@@ -116,6 +116,17 @@ fn the_openid_connect_grant() {
     holds::<auth::oidc::OidcProfile>();
 }
 
+#[cfg(feature = "postgres")]
+#[test]
+fn types_of_the_feature_postgres_are_debug_send_sync_and_unpin() {
+    holds::<auth::database::PostgresBuilder>();
+    holds::<auth::database::PostgresDatabase>();
+    holds::<auth::database::PostgresTransaction>();
+    holds::<auth::revocation::PostgresRevocationLog>();
+    holds::<auth::store::PostgresCustomers>();
+    holds::<auth::store::PostgresCustomersTransaction>();
+}
+
 #[cfg(feature = "sqlite")]
 #[test]
 fn the_stores() {

@@ -32,7 +32,7 @@ async fn give_up(future: impl Future<Output = ()>, mut polls: u32) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[ignore = "needs PostgreSQL: scripts/test runs it"]
-async fn callers_that_go_away_get_nobody_elses_answer_and_leave_the_pool_whole() {
+async fn a_call_after_one_that_was_cancelled_gets_its_own_answer_and_the_pool_stays_whole() {
     const CUSTOMERS: u64 = 50;
     const TASKS: u64 = 16;
     const CALLS: u64 = 700;

@@ -1,5 +1,4 @@
 //! The stores in PostgreSQL, on a server that `scripts/test` starts (`scripts/postgres.sh`).
-
 #![allow(clippy::unwrap_used, reason = "a test stops where it is surprised")]
 
 mod cancelled;

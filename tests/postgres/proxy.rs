@@ -98,7 +98,7 @@ async fn forward(mut client: TcpStream, server: u16, network: Arc<Network>) {
             return;
         }
         if is_asked && network.is_cut_by(packet) {
-            // The server answers after it has committed, and nobody hears it.
+            // The server answers when it has committed. The answer is lost.
             drop(server.read(&mut from_server).await);
             return;
         }
