@@ -224,7 +224,9 @@ impl Inner {
         let Some(counters) = &self.counters else {
             return;
         };
-        if let Err(error) = counters.settle(attempt, outcome, self.limits_of(attempt)).await {
+        let settled = counters.settle(attempt, outcome, self.limits_of(attempt));
+        let settled = timeout(COUNTERS_TIMEOUT, settled).await;
+        if let Err(error) = settled.unwrap_or_else(|elapsed| Err(StoreError::new(elapsed))) {
             telemetry::fault("a login attempt could not be counted", &error);
         }
         for key in [attempt.account(), attempt.source()].into_iter().flatten() {

@@ -334,6 +334,8 @@ struct Scripted {
     settled: Arc<Mutex<Vec<AttemptOutcome>>>,
     fails: bool,
     settles_later: bool,
+    /// Never settles.
+    hangs: bool,
     /// Attempts that are refused because of others in flight.
     busy: Arc<AtomicU32>,
 }
@@ -360,6 +362,10 @@ impl ThrottleCounters for Scripted {
         outcome: AttemptOutcome,
         _: &ThrottleLimits,
     ) -> Result<(), StoreError> {
+        if self.hangs {
+            let _held = Arc::clone(&self.settled);
+            std::future::pending::<()>().await;
+        }
         if self.settles_later {
             // Needs a runtime, as connections and timers do.
             tokio::spawn(async {}).await.unwrap();
@@ -405,4 +411,17 @@ async fn counters_that_have_to_wait_are_told_every_outcome_once() {
         use AttemptOutcome::Success;
         assert_eq!(*settled.lock().unwrap(), [Success, Failure, Cancelled, Failure]);
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn counters_that_hang_are_given_up_after_2_s() {
+    let counters = Scripted { hangs: true, ..Scripted::default() };
+    let settled = Arc::clone(&counters.settled);
+    let throttle = LoginThrottle::builder().counters(counters).build().unwrap();
+    throttle.reserve_login(&from_nowhere(), RON).await.unwrap().failure();
+    // Of this test, of the counters, and of the task that settles.
+    tokio::time::sleep(Duration::from_millis(1_999)).await;
+    assert_eq!(Arc::strong_count(&settled), 3);
+    tokio::time::sleep(Duration::from_millis(2)).await;
+    assert_eq!(Arc::strong_count(&settled), 2);
 }
