@@ -6,10 +6,13 @@ use std::sync::Arc;
 
 use hmac::Hmac;
 use hmac::KeyInit;
+use hmac::Mac;
 use http::Extensions;
+use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use crate::error::ConfigError;
+use crate::secret::Secret;
 use crate::throttle::ForwardingHeader;
 use crate::throttle::LoginThrottle;
 use crate::throttle::MemoryCounters;
@@ -27,6 +30,7 @@ pub struct LoginThrottleBuilder {
     counters: Option<Box<dyn DynThrottleCounters>>,
     limits: ThrottleLimits,
     source: Source,
+    key: Option<Secret>,
 }
 
 impl LoginThrottleBuilder {
@@ -35,6 +39,7 @@ impl LoginThrottleBuilder {
             counters: Some(Box::new(MemoryCounters::new())),
             limits: ThrottleLimits::default(),
             source: Source::Unknown,
+            key: None,
         }
     }
 
@@ -145,6 +150,17 @@ impl LoginThrottleBuilder {
         self
     }
 
+    /// Sets the secret with which e-mails and addresses are hashed, at least 32 bytes. Default: random
+    /// bytes, different for each throttle.
+    ///
+    /// Throttles that share [`counters`](Self::counters) need the same secret: with another one, each
+    /// counts for itself. The key of the hashes is derived from it, so the secret may have other
+    /// purposes too.
+    pub fn key(mut self, secret: impl Into<Secret>) -> Self {
+        self.key = Some(secret.into());
+        self
+    }
+
     /// Limits nothing: passwords can be guessed as fast as they can be hashed.
     ///
     /// For measurements of the hash path, or behind another throttle. Hashes still take turns
@@ -158,24 +174,25 @@ impl LoginThrottleBuilder {
     ///
     /// # Errors
     ///
-    /// - [`ConfigError::NumberOutOfRange`] for a limit or a number of proxies out of range,
+    /// - [`ConfigError::NumberOutOfRange`] for a limit, a number of proxies or a length of the key out
+    ///   of range,
     /// - [`ConfigError::DurationOutOfRange`] for a wait or another time out of range,
     /// - [`ConfigError::NoRandomness`] if the operating system provides no random bytes for the key
     ///   with which e-mails and addresses are hashed.
     pub fn build(self) -> Result<LoginThrottle, ConfigError> {
         self.limits.check()?;
         self.source.check()?;
-        let mut key = Zeroizing::new([0; 32]);
-        getrandom::fill(&mut *key).map_err(|_| ConfigError::NoRandomness)?;
-        // Invariant: HMAC takes keys of any length.
-        let key = Hmac::new_from_slice(&*key).expect("a key of 32 bytes");
+        let secret = self.key.map_or_else(random_key, Ok)?;
+        let length = secret.expose().len() as u64;
+        ConfigError::check_number("key", length, MIN_KEY_LEN as u64..=u64::MAX)?;
+        let key = hmac(secret.expose()).chain_update(KEY_LABEL).finalize().into_bytes();
         let limits_without_source = self.limits.without_source();
         Ok(LoginThrottle(Arc::new(Inner {
             counters: self.counters,
             limits: self.limits,
             limits_without_source,
             source: self.source,
-            key,
+            key: hmac(&key),
             waiting: WaitingRoom::default(),
             warnings: Warnings::default(),
         })))
@@ -191,3 +208,17 @@ impl fmt::Debug for LoginThrottleBuilder {
             .finish_non_exhaustive()
     }
 }
+
+fn random_key() -> Result<Secret, ConfigError> {
+    let mut key = Zeroizing::new([0; MIN_KEY_LEN]);
+    getrandom::fill(&mut *key).map_err(|_| ConfigError::NoRandomness)?;
+    Ok(Secret::from(key.as_slice()))
+}
+
+fn hmac(key: &[u8]) -> Hmac<Sha256> {
+    // Invariant: HMAC takes keys of any length.
+    Hmac::new_from_slice(key).expect("a key of any length")
+}
+
+const MIN_KEY_LEN: usize = 32;
+const KEY_LABEL: &[u8] = b"tower-customer-auth throttle keys";

@@ -169,8 +169,8 @@ impl<C: ThrottleCounters> ThrottleCounters for Arc<C> {
 
 /// Keyed hash of an account's e-mail, or of the address of a source.
 ///
-/// The key of the hash is random and secret, one for each [`LoginThrottle`](super::LoginThrottle),
-/// so counters reveal no e-mails or addresses.
+/// The key of the hash is secret ([`LoginThrottleBuilder::key`](super::LoginThrottleBuilder::key)), so
+/// counters reveal no e-mails or addresses.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ThrottleKey(u64);
 

@@ -41,6 +41,10 @@ fn refuses_settings_outside_their_bounds() {
         message("known_source must be 0ns to 31622400s, not 31708800s")
     );
     assert_eq!(rejected(limits().source(1, milli).pair(backoff(1, milli, milli))), None);
+    let key = |length| LoginThrottle::builder().key(vec![7; length]).build().err();
+    let too_short =
+        ConfigError::NumberOutOfRange { setting: "key", value: 31, min: 32, max: u64::MAX };
+    assert_eq!((key(31), key(32)), (Some(too_short), None));
     let hops = |hops| {
         let header = ForwardingHeader::XForwardedFor;
         LoginThrottle::builder().source_behind_proxies(hops, header, |_| None).build().err()

@@ -328,6 +328,23 @@ async fn an_unlimited_throttle_refuses_nothing() {
     throttle.reset(RON).await.unwrap();
 }
 
+#[tokio::test]
+async fn throttles_with_one_key_and_the_same_counters_count_together() {
+    let counters = Counters::new();
+    let throttle = |key: &str| {
+        let builder = LoginThrottle::builder().counters(counters.clone()).key(key);
+        builder.source(|extensions| extensions.get().copied()).build().unwrap()
+    };
+    let key = "0123456789abcdef0123456789abcdef";
+    let nodes = [throttle(key), throttle(key), throttle("another key of as many characters")];
+    let head = from("192.0.2.1");
+    for _ in 0..5 {
+        fail(&nodes[0], &head, RON).await;
+    }
+    assert_eq!(wait(&nodes[1], &head, RON).await, 1);
+    fail(&nodes[2], &head, RON).await;
+}
+
 /// Counters whose answers a test decides.
 #[derive(Clone, Default)]
 struct Scripted {
