@@ -21,7 +21,7 @@ use crate::secret::Secret;
 /// Bounded thread pool that hashes and verifies passwords.
 ///
 /// A hash is expensive on purpose: 19 MiB and about 20 ms of one core with the defaults. It is
-/// computed on dedicated threads, by default one for each core, with a queue of 64 jobs and a
+/// computed on dedicated threads, by default one for each core, with a queue of 1024 jobs and a
 /// maximum wait of 1 s. A job that waits too long fails with
 /// [`Overloaded`](crate::password::HashErrorKind::Overloaded) and costs nothing. So does one that
 /// finds the queue full, or is displaced from it. A job whose caller has gone before it began is
@@ -231,7 +231,11 @@ impl PasswordHasherBuilder {
         self
     }
 
-    /// Sets how many jobs may wait for a thread, 0 to 65 536. Default: 64.
+    /// Sets how many jobs may wait for a thread, 0 to 65 536. Default: 1024.
+    ///
+    /// A job that is shed at once comes again at once, from an attacker. The time that refusals take
+    /// is missing for hashes, so a long queue hashes more in a storm. It makes no one wait for longer:
+    /// jobs take turns, and none waits for more than [`max_wait`](Self::max_wait).
     pub fn max_waiting(mut self, waiting: usize) -> Self {
         self.0.waiting = waiting;
         self
@@ -270,7 +274,7 @@ impl Settings {
     fn build(self) -> PasswordHasher {
         PasswordHasher {
             pool: Pool::new(self.threads, self.waiting, self.wait),
-            lookups: FairSemaphore::new(MAX_LOOKUPS, MAX_LOOKUPS_WAITING, MAX_LOOKUP_WAIT),
+            lookups: FairSemaphore::new(MAX_LOOKUPS, self.waiting, MAX_LOOKUP_WAIT),
             params: self.params,
             decoy: Arc::new(PasswordHash::decoy(self.params)),
         }
@@ -283,15 +287,15 @@ impl Default for Settings {
             params: PasswordParams::default(),
             // If the number of cores is unknown: one hash at a time.
             threads: available_parallelism().map_or(1, usize::from).min(MAX_THREADS),
-            waiting: 64,
+            waiting: MAX_WAITING_BY_DEFAULT,
             wait: Duration::from_secs(1),
         }
     }
 }
 
 /// Lookups at a time: twice the connections of `SqliteCustomers`, so that none of these is idle.
+const MAX_WAITING_BY_DEFAULT: usize = 1_024;
 const MAX_LOOKUPS: usize = 8;
-const MAX_LOOKUPS_WAITING: usize = 64;
 const MAX_LOOKUP_WAIT: Duration = Duration::from_secs(1);
 
 const MAX_THREADS: usize = 1024;
@@ -325,13 +329,13 @@ mod tests {
     }
 
     #[test]
-    fn the_defaults_are_a_thread_a_core_64_waiting_and_1_s() {
+    fn the_defaults_are_a_thread_a_core_1024_waiting_and_1_s() {
         let cores = available_parallelism().map_or(1, usize::from);
         assert_eq!(
             format!("{:?}", PasswordHasher::default()),
             format!(
                 "PasswordHasher {{ params: PasswordParams {{ memory_kib: 19456, passes: 2, lanes: 1 \
-                 }}, pool: Pool {{ threads: {cores}, waiting: 64, max_wait: 1s }}, .. }}"
+                 }}, pool: Pool {{ threads: {cores}, waiting: 1024, max_wait: 1s }}, .. }}"
             )
         );
     }
