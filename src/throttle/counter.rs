@@ -91,7 +91,9 @@ impl<'a> Counted<'a> {
                 if counter.pending() < limits.source_burst() {
                     return Ok(());
                 }
-                let regained_at = counter.last + millis(limits.source_interval());
+                // A full bucket begins to regain with the first failure of those in flight.
+                let since = if counter.failures == 0 { now } else { counter.last };
+                let regained_at = since + millis(limits.source_interval());
                 Err(Duration::from_millis(regained_at.saturating_sub(now)))
             }
             Self::Pair(limits) => counter.wait(limits.pair_backoff(), now),

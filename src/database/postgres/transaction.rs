@@ -8,12 +8,10 @@ use sqlx::postgres::PgConnection;
 use sqlx::postgres::PgTransactionManager;
 // Through it, sqlx counts the transaction, and a `begin` of an application's is a savepoint.
 use sqlx_core::transaction::TransactionManager;
-use tokio::time::sleep;
 
 use crate::database::PostgresDatabase;
 use crate::database::postgres::InDoubt;
 use crate::database::postgres::Lease;
-use crate::database::postgres::PAUSE;
 use crate::database::postgres::deadline_missed;
 use crate::database::postgres::error::is_lost;
 
@@ -27,14 +25,6 @@ pub struct PostgresTransaction {
     lease: Lease,
     /// Whether a statement of the crate has begun, and its answer has not been read.
     is_waiting: bool,
-}
-
-/// What PostgreSQL knows a transaction by, after it has ended.
-struct Name {
-    /// `None`: it has written nothing.
-    id: Option<String>,
-    /// A promoted standby assigns the same ids to others.
-    timeline: String,
 }
 
 impl PostgresTransaction {
@@ -58,12 +48,11 @@ impl PostgresTransaction {
 
     /// Commits. What was written is on the server's disk when this returns.
     ///
-    /// If the connection is lost during the commit, another one asks the server for the outcome.
-    ///
     /// # Errors
     ///
     /// A statement failed before or the commit did, and what was written is rolled back; or the
-    /// outcome is not known within the deadline.
+    /// connection was lost during the commit or it missed the deadline, and whether it was carried
+    /// out is not known.
     pub async fn commit(self) -> Result<(), sqlx::Error> {
         let database = self.database.clone();
         database.within(self.commit_once(), |error| error).await
@@ -109,11 +98,16 @@ impl PostgresTransaction {
         }
         // Fails if a statement has failed: the server would answer the commit by a rollback, which
         // sqlx takes for success.
-        let (id, timeline) = sqlx::query_as(NAME).fetch_one(&mut *lease).await?;
-        let name = Name { id, timeline };
+        let id: Option<String> = sqlx::query_scalar(ID).fetch_one(&mut *lease).await?;
         let committed = PgTransactionManager::commit(&mut lease).await;
         match lease.end(committed) {
-            Err(error) if is_lost(&error) => outcome(&database, name, error).await,
+            // Without an id, nothing was written.
+            Err(error) if is_lost(&error) && id.is_some() => {
+                // NB: `pg_xact_status` would not tell. A server that has crashed assigns ids again
+                // that did not reach its disk, and "committed" may be said of another transaction.
+                Err(sqlx::Error::Io(io::Error::other(InDoubt(error.into()))))
+            }
+            Err(error) if is_lost(&error) => Ok(()),
             result => result,
         }
     }
@@ -134,34 +128,6 @@ impl PostgresTransaction {
     }
 }
 
-/// Asks for the outcome of a commit that was not answered, until it is known.
-async fn outcome(
-    database: &PostgresDatabase,
-    Name { id, timeline }: Name,
-    lost: sqlx::Error,
-) -> Result<(), sqlx::Error> {
-    let Some(id) = id else {
-        return Ok(());
-    };
-    loop {
-        let asked = async {
-            let mut lease = database.lease().await?;
-            let status = sqlx::query_scalar(STATUS).bind(&id).bind(&timeline);
-            let status = status.fetch_one(&mut *lease).await;
-            lease.end(status)
-        };
-        let status: Option<String> = asked.await.unwrap_or(Some(IN_PROGRESS.to_owned()));
-        match status.as_deref() {
-            Some("committed") => return Ok(()),
-            Some(IN_PROGRESS) => sleep(PAUSE).await,
-            // Nothing was changed, and the caller may begin anew.
-            Some(_) => return Err(lost),
-            // Another server. Neither answer would be true.
-            None => return Err(sqlx::Error::Io(io::Error::other(InDoubt(lost.into())))),
-        }
-    }
-}
-
 impl fmt::Debug for PostgresTransaction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PostgresTransaction").finish_non_exhaustive()
@@ -171,13 +137,4 @@ impl fmt::Debug for PostgresTransaction {
 // One round trip. A database may have turned it off for speed.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL synchronous_commit = on";
 
-const NAME: &str = "\
-    SELECT pg_current_xact_id_if_assigned()::text, \
-    left(pg_walfile_name(pg_current_wal_lsn()), 8)";
-
-// NULL where the timeline is another one.
-const STATUS: &str = "\
-    SELECT CASE left(pg_walfile_name(pg_current_wal_lsn()), 8) \
-        WHEN $2 THEN pg_xact_status($1::xid8) END";
-
-const IN_PROGRESS: &str = "in progress";
+const ID: &str = "SELECT pg_current_xact_id_if_assigned()::text";

@@ -234,7 +234,8 @@ async fn a_panic_during_the_check_costs_the_client_nothing() {
             let _guess = guess;
             panic!("a panic on purpose");
         });
-        assert!(panicked.join().is_err());
+        let payload = panicked.join().unwrap_err();
+        assert_eq!(payload.downcast_ref(), Some(&"a panic on purpose"));
     }
     assert_eq!(counters.memory.in_flight(), 0);
     fail(&throttle, &head, RON).await;
