@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use crate::clock::ceil_seconds;
 use crate::customer::StoreError;
+use crate::fair_queue::Flow;
 use crate::throttle::ThrottleTier;
 
 /// Error of an attempt that was not reserved.
@@ -15,6 +16,8 @@ pub struct ThrottleError {
     /// For `Limited`.
     tier: Option<ThrottleTier>,
     retry_after: Duration,
+    /// Whose turn it would have been.
+    flow: Flow,
     cause: Option<StoreError>,
 }
 
@@ -31,18 +34,24 @@ pub enum ThrottleErrorKind {
 }
 
 impl ThrottleError {
-    pub(super) fn limited(tier: ThrottleTier, retry_after: Duration) -> Self {
-        Self { kind: ThrottleErrorKind::Limited, tier: Some(tier), retry_after, cause: None }
+    pub(super) fn limited(flow: Flow, tier: ThrottleTier, retry_after: Duration) -> Self {
+        let kind = ThrottleErrorKind::Limited;
+        Self { kind, tier: Some(tier), retry_after, flow, cause: None }
     }
 
-    pub(super) fn overloaded() -> Self {
+    pub(super) fn overloaded(flow: Flow) -> Self {
         let kind = ThrottleErrorKind::Overloaded;
-        Self { kind, tier: None, retry_after: Duration::from_secs(1), cause: None }
+        Self { kind, tier: None, retry_after: Duration::from_secs(1), flow, cause: None }
     }
 
-    pub(super) fn failed(cause: StoreError) -> Self {
+    pub(super) fn failed(flow: Flow, cause: StoreError) -> Self {
         let kind = ThrottleErrorKind::Failed;
-        Self { kind, tier: None, retry_after: Duration::from_secs(1), cause: Some(cause) }
+        Self { kind, tier: None, retry_after: Duration::from_secs(1), flow, cause: Some(cause) }
+    }
+
+    /// Returns the flow of the attempt.
+    pub(crate) fn flow(&self) -> Flow {
+        self.flow
     }
 
     /// Returns the kind of the error.

@@ -163,12 +163,6 @@ impl LoginThrottle {
         source
     }
 
-    /// Returns the flow of a login.
-    pub(crate) fn flow(&self, head: &Parts, email: &str) -> Flow {
-        let (_, flow) = self.source_and_flow(head);
-        flow.account(&email_key(email))
-    }
-
     fn source_and_flow(&self, head: &Parts) -> (Option<ThrottleKey>, Flow) {
         let Some(address) = self.source(head) else {
             return (None, Flow::new());
@@ -188,7 +182,7 @@ impl LoginThrottle {
         let reserved = self.0.waiting.reserve(|| self.try_reserve(attempt, flow)).await;
         reserved.map_err(|error| match error {
             NotReserved::Refused(refused) => refused,
-            NotReserved::TimedOut => ThrottleError::overloaded(),
+            NotReserved::TimedOut => ThrottleError::overloaded(flow),
         })
     }
 
@@ -207,13 +201,13 @@ impl LoginThrottle {
         match reserved.await.unwrap_or_else(|elapsed| Err(StoreError::new(elapsed))) {
             Ok(Decision::Reserved) => granted(),
             Ok(Decision::Refused { tier, retry_after, by_attempts_in_flight }) => {
-                let refused = ThrottleError::limited(tier, retry_after);
+                let refused = ThrottleError::limited(flow, tier, retry_after);
                 match attempt.key_of(tier).filter(|_| by_attempts_in_flight) {
                     Some(key) => Reserved::InFlight(key, refused),
                     None => Reserved::Refused(refused),
                 }
             }
-            Err(error) => Reserved::Refused(ThrottleError::failed(error)),
+            Err(error) => Reserved::Refused(ThrottleError::failed(flow, error)),
         }
     }
 }

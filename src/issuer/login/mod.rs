@@ -180,7 +180,7 @@ impl Logins {
     ) -> Result<ReservedAttempt, Refusal> {
         let reserved = self.throttle.reserve_login(head, &login.email).await;
         reserved.map_err(|error| {
-            grant.count_refused(self.throttle.flow(head, &login.email));
+            grant.count_refused(error.flow());
             throttled(&error)
         })
     }

@@ -50,6 +50,38 @@ fn outcome(answer: &Result<ReservedAttempt, ThrottleError>) -> Option<ThrottleEr
     answer.as_ref().err().map(ThrottleError::kind)
 }
 
+/// Polls logins once. Returns those that are granted, and those that wait.
+fn try_all<L>(logins: impl IntoIterator<Item = L>) -> (Vec<ReservedAttempt>, Vec<L>)
+where
+    L: Future<Output = Result<ReservedAttempt, ThrottleError>> + Unpin,
+{
+    let (mut granted, mut waiting) = (Vec::new(), Vec::new());
+    for mut login in logins {
+        match (&mut login).now_or_never() {
+            Some(answer) => granted.push(answer.unwrap()),
+            None => waiting.push(login),
+        }
+    }
+    (granted, waiting)
+}
+
+/// Lets logins succeed one by one, while the others wait for them. Returns how many have, and how
+/// many wait still.
+fn succeed_in_turn<L>(mut in_flight: Vec<ReservedAttempt>, mut waiting: Vec<L>) -> (usize, usize)
+where
+    L: Future<Output = Result<ReservedAttempt, ThrottleError>> + Unpin,
+{
+    let mut succeeded = 0;
+    while let Some(login) = in_flight.pop() {
+        login.success();
+        succeeded += 1;
+        let (granted, still_waiting) = try_all(waiting);
+        in_flight.extend(granted);
+        waiting = still_waiting;
+    }
+    (succeeded, waiting.len())
+}
+
 #[tokio::test]
 async fn of_1000_wrong_guesses_at_once_5_are_granted_and_the_next_one_after_its_wait() {
     let (throttle, counters) = throttle();
@@ -114,30 +146,10 @@ async fn of_300_sources_at_once_20_are_granted_and_the_next_one_after_30_s() {
 async fn correct_logins_at_once_wait_for_each_other() {
     let (throttle, counters) = throttle();
     let head = from("192.0.2.1");
-    let mut in_flight = Vec::new();
-    let mut waiting = Vec::new();
-    for _ in 0..21 {
-        let mut login = Box::pin(throttle.reserve_login(&head, RON));
-        match (&mut login).now_or_never() {
-            Some(answer) => in_flight.push(answer.unwrap()),
-            None => waiting.push(login),
-        }
-    }
+    let logins = (0..21).map(|_| Box::pin(throttle.reserve_login(&head, RON)));
+    let (in_flight, waiting) = try_all(logins);
     assert_eq!((in_flight.len(), waiting.len()), (5, 16));
-    let mut succeeded = 0;
-    while let Some(reservation) = in_flight.pop() {
-        reservation.success();
-        succeeded += 1;
-        let mut still_waiting = Vec::new();
-        for mut login in waiting {
-            match (&mut login).now_or_never() {
-                Some(answer) => in_flight.push(answer.unwrap()),
-                None => still_waiting.push(login),
-            }
-        }
-        waiting = still_waiting;
-    }
-    assert_eq!(succeeded, 21);
+    assert_eq!(succeed_in_turn(in_flight, waiting), (21, 0));
     assert_eq!(counters.memory.in_flight(), 0);
 }
 
@@ -146,34 +158,14 @@ async fn correct_logins_of_a_source_at_once_wait_for_each_other() {
     let (throttle, counters) = throttle();
     let head = from("192.0.2.1");
     let emails: Vec<_> = (0..46).map(|number| format!("customer{number}@example.com")).collect();
-    let mut in_flight = Vec::new();
-    let mut waiting = Vec::new();
-    for email in &emails {
-        let mut login = Box::pin(throttle.reserve_login(&head, email));
-        match (&mut login).now_or_never() {
-            Some(answer) => in_flight.push(answer.unwrap()),
-            None => waiting.push(login),
-        }
-    }
+    let logins = emails.iter().map(|email| Box::pin(throttle.reserve_login(&head, email)));
+    let (in_flight, waiting) = try_all(logins);
     assert_eq!((in_flight.len(), waiting.len()), (30, 16));
     // The room of the source is full. No one waits for another account there for long.
     let mut other = Box::pin(throttle.reserve_login(&head, RON));
     let answer = (&mut other).now_or_never().unwrap();
     assert_eq!(outcome(&answer), Some(ThrottleErrorKind::Limited));
-    let mut succeeded = 0;
-    while let Some(reservation) = in_flight.pop() {
-        reservation.success();
-        succeeded += 1;
-        let mut still_waiting = Vec::new();
-        for mut login in waiting {
-            match (&mut login).now_or_never() {
-                Some(answer) => in_flight.push(answer.unwrap()),
-                None => still_waiting.push(login),
-            }
-        }
-        waiting = still_waiting;
-    }
-    assert_eq!((succeeded, waiting.len()), (46, 0));
+    assert_eq!(succeed_in_turn(in_flight, waiting), (46, 0));
     assert_eq!(throttle.0.waiting.len(), 0);
     assert_eq!(counters.memory.in_flight(), 0);
 }
