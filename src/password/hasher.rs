@@ -134,7 +134,7 @@ impl PasswordHasher {
         password: Secret,
         hash: PasswordHash,
     ) -> Result<bool, HashError> {
-        self.pool.run(flow, move |workspace| hash.verify_in(workspace, &password)).await?
+        self.verify_with(flow, password, hash, |verify| verify()).await?
     }
 
     /// Runs `job` on a hash thread, and passes it the verification, which it calls itself.
