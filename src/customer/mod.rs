@@ -71,6 +71,9 @@ pub use self::model::Customer;
 pub use self::model::CustomerRecord;
 pub use self::model::CustomerUpdate;
 pub use self::model::StoredCustomer;
+pub(crate) use self::object_safe::BoxFuture;
 pub(crate) use self::object_safe::DynCustomerLookup;
 pub(crate) use self::object_safe::DynCustomerStore;
+#[cfg(feature = "oidc")]
+pub(crate) use self::object_safe::DynIdentityStore;
 pub use self::store::CustomerStore;

@@ -10,8 +10,8 @@ use subtle::Choice;
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::customer::BoxFuture;
 use crate::customer::StoreError;
-use crate::issuer::BoxFuture;
 
 /// Decision of a [`ClientAuthenticator`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -24,8 +24,8 @@ use tokio::time::sleep;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
+use crate::customer::BoxFuture;
 use crate::customer::StoreError;
-use crate::issuer::BoxFuture;
 use crate::issuer::ClientDecision;
 use crate::issuer::IssuerBody;
 use crate::issuer::client::Caller;

@@ -66,9 +66,6 @@ mod store_answer;
 #[cfg(test)]
 mod tests;
 
-use std::future::Future;
-use std::pin::Pin;
-
 pub use self::builder::TokenIssuerBuilder;
 pub use self::client::ClientAuthenticator;
 pub use self::client::ClientDecision;
@@ -83,6 +80,3 @@ pub use self::service::TokenIssuer;
 pub use self::sessions::Sessions;
 pub use crate::wire::JsonBody as IssuerBody;
 pub use crate::wire::bearer_token;
-
-/// A boxed future.
-type BoxFuture<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tokio::time::timeout;
 
+use crate::customer::BoxFuture;
 use crate::customer::StoreError;
-use crate::issuer::BoxFuture;
 use crate::issuer::response::Refusal;
 use crate::telemetry;
 

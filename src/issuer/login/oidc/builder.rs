@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::customer::DuplicateEmail;
+use crate::customer::DynIdentityStore;
 use crate::customer::IdentityStore;
 use crate::error::ConfigError;
 use crate::issuer::login::oidc::OidcGrant;
 use crate::issuer::login::oidc::grant::Inner;
 use crate::issuer::login::oidc::linker::Linker;
-use crate::issuer::login::oidc::store::DynIdentityStore;
 use crate::oidc::HttpClient;
 use crate::oidc::OidcProfile;
 use crate::oidc::RelyingParty;

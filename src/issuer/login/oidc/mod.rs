@@ -3,7 +3,6 @@
 mod builder;
 mod grant;
 mod linker;
-mod store;
 
 pub use self::builder::OidcGrantBuilder;
 pub use self::grant::OidcGrant;
